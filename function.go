@@ -1,0 +1,22 @@
+// Package rotator is the function as Scaleway's platform calls it: Handle must
+// stand in a file at the module's root. Everything else is in handler and
+// internal.
+package rotator
+
+import (
+	"net/http"
+	"os"
+	"sync"
+
+	"github.com/scw-key-rotator/rotator/handler"
+)
+
+// served is built on the first call: a wrong configuration is then an answer
+// that says so, not an instance that does not start.
+var served = sync.OnceValue(func() http.Handler { //nolint:gochecknoglobals // the platform calls a plain function
+	return handler.New(os.Environ(), os.Stdout, handler.Options{})
+})
+
+// Handle does one run and answers with its report. POST runs, GET only looks;
+// the README has the request and the report.
+func Handle(w http.ResponseWriter, r *http.Request) { served().ServeHTTP(w, r) }

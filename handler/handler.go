@@ -1,0 +1,211 @@
+// Package handler is the HTTP edge of the function: a request in, a run's
+// report out.
+//
+// It decodes strictly, lets one run at a time through, and holds the only
+// table from outcomes to statuses and the only recover. What a run is, it
+// leaves to package run.
+package handler
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	"github.com/scw-key-rotator/rotator/internal/clock"
+	"github.com/scw-key-rotator/rotator/internal/config"
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/run"
+)
+
+// bodyMax is the largest request body: what a run takes is a few names.
+const bodyMax = 64 << 10
+
+// Options are the handler's surroundings. Zero fields take the real ones.
+type Options struct {
+	API       http.RoundTripper // under the Scaleway SDK
+	Endpoints http.RoundTripper // under the probes
+	Clock     clock.Clock
+	NewRunID  func() string
+}
+
+// Handler serves runs. It may be called from many goroutines.
+type Handler struct {
+	cfg     config.Config
+	invalid error // why the configuration is refused, or nil
+	options Options
+	log     *slog.Logger
+	running sync.Mutex
+}
+
+// New reads the configuration from environ (KEY=VALUE lines) and returns a
+// handler that logs to out, one JSON object a line. A configuration that is
+// refused is what the handler then answers, with 500.
+func New(environ []string, out io.Writer, o Options) *Handler {
+	if o.Clock.Now == nil {
+		o.Clock = clock.Real()
+	}
+	if o.NewRunID == nil {
+		o.NewRunID = newRunID
+	}
+	cfg, err := config.Read(environ)
+	return &Handler{
+		cfg: cfg, invalid: err, options: o,
+		log: slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: cfg.LogLevel})),
+	}
+}
+
+func newRunID() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// failure is an answer other than a report.
+type failure struct {
+	status int
+	text   string
+	hint   string
+}
+
+func (f *failure) Error() string { return f.text }
+
+// ServeHTTP does one run and answers with its report: 200 if the run did all it
+// should, 500 if it failed somewhere or the configuration is wrong. Errors of
+// the request are 400, 405, 409 and 413, and change nothing.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	runID := h.options.NewRunID()
+	log := h.log.With("run_id", runID)
+	if id := r.Header.Get("X-Request-Id"); id != "" {
+		log = log.With("request_id", report.Line(id))
+	}
+	text, err := wantsText(r)
+	if err != nil {
+		h.refuse(w, log, false, err)
+		return
+	}
+	done, err := h.serve(r, runID, log)
+	if err != nil {
+		h.refuse(w, log, text, err)
+		return
+	}
+	status := http.StatusOK
+	if done.Outcome != report.Success {
+		status = http.StatusInternalServerError
+	}
+	var body bytes.Buffer
+	if text {
+		err = done.Text(&body)
+	} else {
+		err = encode(&body, done)
+	}
+	if err != nil {
+		h.refuse(w, log, text, err)
+		return
+	}
+	write(w, status, text, body.Bytes())
+}
+
+// serve checks the request and does the run.
+func (h *Handler) serve(r *http.Request, runID string, log *slog.Logger) (done *report.Report, err error) {
+	req, err := request(r)
+	if err != nil {
+		return nil, err
+	}
+	if h.invalid != nil {
+		return nil, h.invalid
+	}
+	if !h.running.TryLock() {
+		return nil, &failure{http.StatusConflict, "a run is in progress in this instance", "wait for its end, then ask again"}
+	}
+	defer h.running.Unlock()
+	defer func() {
+		if v := recover(); v != nil {
+			// What a panic says may hold anything: only its stack is logged.
+			log.Error("panic in a run", "stack", string(debug.Stack()))
+			done, err = nil, &failure{http.StatusInternalServerError, "the run ended in a panic; its stack is in the log", "please report it"}
+		}
+	}()
+	// A caller that goes away must not stop a run between two writes.
+	ctx := context.WithoutCancel(r.Context())
+	return run.Do(ctx, h.cfg, req, run.Options{
+		API: h.options.API, Endpoints: h.options.Endpoints, Clock: h.options.Clock, Log: log, RunID: runID,
+	})
+}
+
+// refuse answers with an error. This is the only place where one becomes a
+// status.
+func (h *Handler) refuse(w http.ResponseWriter, log *slog.Logger, text bool, err error) {
+	var (
+		known   *failure
+		unknown *run.UnknownApplicationError
+		invalid *config.Error
+		tooBig  *http.MaxBytesError
+	)
+	answer := failure{status: http.StatusInternalServerError, text: "internal error", hint: "the log says more"}
+	switch {
+	case errors.As(err, &known):
+		answer = *known
+	case errors.As(err, &unknown):
+		answer = failure{http.StatusBadRequest, unknown.Error(), ""}
+	case errors.As(err, &invalid):
+		answer = failure{http.StatusInternalServerError, invalid.Error(), invalid.Hint()}
+	case errors.As(err, &tooBig):
+		answer = failure{http.StatusRequestEntityTooLarge, "the body is larger than 64 KiB", "send an empty body or a JSON object"}
+	}
+	log.Error("request refused", "status", answer.status, "error", err.Error())
+	if answer.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", "GET, POST")
+	}
+	var body bytes.Buffer
+	if text {
+		body.WriteString("✗ " + answer.text + "\n")
+		if answer.hint != "" {
+			body.WriteString("  → " + answer.hint + "\n")
+		}
+	} else {
+		_ = encode(&body, map[string]string{"error": answer.text, "hint": answer.hint}) // strings always encode
+	}
+	write(w, answer.status, text, body.Bytes())
+}
+
+func write(w http.ResponseWriter, status int, text bool, body []byte) {
+	kind := "application/json"
+	if text {
+		kind = "text/plain; charset=utf-8"
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a caller that went away
+}
+
+func encode(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// wantsText tells whether the caller would rather read than parse.
+func wantsText(r *http.Request) (bool, error) {
+	switch format := r.URL.Query().Get("format"); format {
+	case "text":
+		return true, nil
+	case "json":
+		return false, nil
+	case "":
+		accept := r.Header.Get("Accept")
+		return strings.HasPrefix(accept, "text/plain"), nil
+	default:
+		return false, &failure{http.StatusBadRequest, "format: " + quote(format) + " is not a format; want json or text", ""}
+	}
+}

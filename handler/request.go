@@ -1,0 +1,106 @@
+package handler
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/run"
+)
+
+// fields are those of a request's body, each with its decoder. A decoder says
+// what it wants where the value is not that.
+var fields = map[string]func(*run.Request, json.RawMessage) (want string, ok bool){ //nolint:gochecknoglobals // a table, never changed
+	"dry_run": func(r *run.Request, v json.RawMessage) (string, bool) { return flag(v, &r.DryRun) },
+	"force":   func(r *run.Request, v json.RawMessage) (string, bool) { return flag(v, &r.Force) },
+	"steps": func(r *run.Request, v json.RawMessage) (string, bool) {
+		return names(v, &r.Steps, "a list of steps, each once ("+strings.Join(run.Steps(), ", ")+")", run.Steps())
+	},
+	"applications": func(r *run.Request, v json.RawMessage) (string, bool) {
+		return names(v, &r.Applications, "a list of application IDs or names, each once", nil)
+	},
+}
+
+// request reads what a run is asked to do. A GET is safe: always a dry run.
+func request(r *http.Request) (run.Request, error) {
+	switch r.Method {
+	case http.MethodGet:
+		return run.Request{DryRun: true}, nil
+	case http.MethodPost:
+	default:
+		return run.Request{}, &failure{http.StatusMethodNotAllowed, "method " + quote(r.Method) + " is not served; want POST, or GET for a dry run", ""}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, bodyMax))
+	if err != nil {
+		return run.Request{}, err
+	}
+	return decode(body)
+}
+
+// decode reads a body: empty, or one JSON object of the fields above.
+func decode(body []byte) (run.Request, error) {
+	var req run.Request
+	if len(bytes.TrimSpace(body)) == 0 {
+		return req, nil
+	}
+	if !utf8.Valid(body) {
+		return run.Request{}, bad("the body is not UTF-8")
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(body, &object); err != nil || object == nil {
+		return run.Request{}, bad("the body is not a JSON object; want something like {\"dry_run\": true}, or nothing")
+	}
+	given := make([]string, 0, len(object))
+	for name := range object {
+		given = append(given, name)
+	}
+	slices.Sort(given)
+	for _, name := range given {
+		take, known := fields[name]
+		if !known {
+			return run.Request{}, bad("%s: no such field; want dry_run, steps, applications or force", quote(name))
+		}
+		if want, ok := take(&req, object[name]); !ok {
+			return run.Request{}, bad("%s: %s is not right; want %s", name, report.Line(string(object[name])), want)
+		}
+	}
+	return req, nil
+}
+
+func bad(format string, args ...any) error {
+	return &failure{http.StatusBadRequest, fmt.Sprintf(format, args...), "nothing was changed"}
+}
+
+func flag(v json.RawMessage, into *bool) (want string, ok bool) {
+	switch string(v) {
+	case "true", "false":
+		*into = string(v) == "true"
+		return "", true
+	}
+	return "true or false", false
+}
+
+// names reads a list of strings that is not empty; allowed nil allows all.
+func names(v json.RawMessage, into *[]string, want string, allowed []string) (string, bool) {
+	var list []*string
+	if json.Unmarshal(v, &list) != nil || len(list) == 0 {
+		return want, false
+	}
+	for _, item := range list {
+		if item == nil || *item == "" || slices.Contains(*into, *item) || (allowed != nil && !slices.Contains(allowed, *item)) {
+			return want, false
+		}
+		*into = append(*into, *item)
+	}
+	return "", true
+}
+
+// quote makes text from outside fit for a sentence.
+func quote(text string) string { return strconv.Quote(report.Line(text)) }

@@ -1,0 +1,217 @@
+// Package config turns the environment into a Config, once, at the program's
+// edge. It reports every problem at once, each with the variable, its value
+// and what would be right, and never shows a secret. The settings and their
+// defaults are those of the README's table; nothing else in the program reads
+// the environment.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+
+	"github.com/scw-key-rotator/rotator/internal/duration"
+	"github.com/scw-key-rotator/rotator/internal/redact"
+)
+
+// Prefix starts the name of every setting. SCW_ is the platform's own.
+const Prefix = "ROTATOR_"
+
+// What to do with legacy tokens.
+const (
+	TokensDelete    = "delete"     // all but those whose callers would be locked out
+	TokensDeleteAll = "delete-all" // all, without exception
+	TokensReport    = "report"     // none, only say what is there
+)
+
+// Config is every setting, checked. Durations are positive.
+type Config struct {
+	AccessKey      string        // of the key that the function runs on
+	SecretKey      redact.Secret // of the same key
+	OrganizationID string        // UUID
+	ProjectID      string        // UUID
+
+	Regions      []string // empty: all that the API packages know
+	Applications []string // UUIDs; empty: found by policy
+
+	RotateAfter  time.Duration // age at which a current key is replaced
+	Grace        time.Duration // how long a superseded key lives on
+	KeyLifetime  time.Duration // from creation to expires_at
+	VerifyWindow time.Duration // over which a new key must keep working
+	VerifyBound  time.Duration // after which it is given up
+	LegacyTokens string        // TokensDelete, TokensDeleteAll or TokensReport
+
+	SecretPath   string // folder of Secret Manager in which the secrets live
+	SecretRegion string
+
+	ProbePath    string // on functions, and on containers without an HTTP health check
+	ProbeTimeout time.Duration
+
+	Budget            time.Duration // of one run, from request to answer
+	Concurrency       int           // requests in flight, API and endpoints each
+	RequestsPerSecond int           // to the API
+	APIURL            string
+	LogLevel          slog.Level
+}
+
+// settings is the environment as text. Defaults stand here and nowhere else.
+type settings struct {
+	AccessKey         string `env:"ACCESS_KEY"`
+	SecretKey         string `env:"SECRET_KEY"`
+	OrganizationID    string `env:"ORGANIZATION_ID"`
+	ProjectID         string `env:"PROJECT_ID"`
+	Regions           string `env:"REGIONS"`
+	Applications      string `env:"APPLICATIONS"`
+	RotateAfter       string `env:"ROTATE_AFTER"        envDefault:"30d"`
+	Grace             string `env:"GRACE"               envDefault:"7d"`
+	KeyLifetime       string `env:"KEY_LIFETIME"        envDefault:"90d"`
+	VerifyWindow      string `env:"VERIFY_WINDOW"       envDefault:"60s"`
+	VerifyBound       string `env:"VERIFY_BOUND"        envDefault:"2m"`
+	LegacyTokens      string `env:"LEGACY_TOKENS"       envDefault:"delete"`
+	SecretPath        string `env:"SECRET_PATH"         envDefault:"/rotator"`
+	SecretRegion      string `env:"SECRET_REGION"       envDefault:"fr-par"`
+	ProbePath         string `env:"PROBE_PATH"          envDefault:"/favicon.ico"`
+	ProbeTimeout      string `env:"PROBE_TIMEOUT"       envDefault:"10s"`
+	Budget            string `env:"BUDGET"              envDefault:"14m"`
+	Concurrency       string `env:"CONCURRENCY"         envDefault:"8"`
+	RequestsPerSecond string `env:"REQUESTS_PER_SECOND" envDefault:"20"`
+	APIURL            string `env:"API_URL"             envDefault:"https://api.scaleway.com"`
+	LogLevel          string `env:"LOG_LEVEL"           envDefault:"info"`
+}
+
+// Error is everything that is wrong with the configuration.
+type Error struct{ Problems []string }
+
+func (e *Error) Error() string {
+	if len(e.Problems) == 1 {
+		return "configuration: " + e.Problems[0]
+	}
+	return "configuration:\n  " + strings.Join(e.Problems, "\n  ")
+}
+
+// Hint says what to do.
+func (e *Error) Hint() string {
+	return "set the function's environment variables as the README's table says; nothing was changed"
+}
+
+// Read checks the environment, given as KEY=VALUE lines, and returns the
+// configuration or an *Error. An empty variable counts as absent.
+func Read(environ []string) (Config, error) {
+	vars := env.ToMap(environ)
+	for name, value := range vars {
+		if value == "" {
+			delete(vars, name)
+		}
+	}
+	text, err := env.ParseAsWithOptions[settings](env.Options{Environment: vars, Prefix: Prefix})
+	if err != nil {
+		return Config{}, fmt.Errorf("read the environment: %w", err)
+	}
+	c := &checker{}
+	c.names(vars)
+	cfg := c.config(text)
+	c.fit(cfg)
+	if len(c.problems) > 0 {
+		return Config{}, &Error{Problems: c.problems}
+	}
+	return cfg, nil
+}
+
+// Names returns the settings' variables in the order of the README's table.
+func Names() []string {
+	params, err := env.GetFieldParamsWithOptions(&settings{}, env.Options{Prefix: Prefix})
+	if err != nil {
+		panic(err) // the struct above is at fault, in every test
+	}
+	names := make([]string, 0, len(params))
+	for _, p := range params {
+		names = append(names, p.Key)
+	}
+	return names
+}
+
+// names refuses variables that mean nothing or too much.
+func (c *checker) names(vars map[string]string) {
+	known := Names()
+	var unknown []string
+	for name := range vars {
+		if strings.HasPrefix(name, Prefix) && !slices.Contains(known, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	slices.Sort(unknown)
+	for _, name := range unknown {
+		c.problem("%s: no such setting; the settings are in the README's table", name)
+	}
+	// The SDK prints response bodies then, and the answer to a key's creation
+	// holds its secret.
+	if _, set := vars["SCW_DEBUG"]; set {
+		c.problem("SCW_DEBUG: is set, and makes the Scaleway SDK print new secret keys; unset it")
+	}
+}
+
+func (c *checker) config(s settings) Config {
+	return Config{
+		AccessKey:      c.accessKey("ACCESS_KEY", s.AccessKey),
+		SecretKey:      c.secretKey("SECRET_KEY", s.SecretKey),
+		OrganizationID: c.id("ORGANIZATION_ID", s.OrganizationID),
+		ProjectID:      c.id("PROJECT_ID", s.ProjectID),
+		Regions:        c.regions("REGIONS", s.Regions),
+		Applications:   c.ids("APPLICATIONS", s.Applications),
+
+		RotateAfter:  c.duration("ROTATE_AFTER", s.RotateAfter, time.Hour, 10*year),
+		Grace:        c.duration("GRACE", s.Grace, time.Hour, 10*year),
+		KeyLifetime:  c.duration("KEY_LIFETIME", s.KeyLifetime, time.Hour, 10*year),
+		VerifyWindow: c.duration("VERIFY_WINDOW", s.VerifyWindow, time.Second, 10*time.Minute),
+		VerifyBound:  c.duration("VERIFY_BOUND", s.VerifyBound, time.Second, 10*time.Minute),
+		LegacyTokens: c.oneOf("LEGACY_TOKENS", s.LegacyTokens, TokensDelete, TokensDeleteAll, TokensReport),
+
+		SecretPath:   c.folder("SECRET_PATH", s.SecretPath),
+		SecretRegion: c.region("SECRET_REGION", s.SecretRegion),
+
+		ProbePath:    c.path("PROBE_PATH", s.ProbePath),
+		ProbeTimeout: c.duration("PROBE_TIMEOUT", s.ProbeTimeout, time.Second, time.Minute),
+
+		Budget:            c.duration("BUDGET", s.Budget, time.Minute, time.Hour),
+		Concurrency:       c.number("CONCURRENCY", s.Concurrency, 1, 64),
+		RequestsPerSecond: c.number("REQUESTS_PER_SECOND", s.RequestsPerSecond, 1, 1000),
+		APIURL:            c.url("API_URL", s.APIURL),
+		LogLevel:          c.level("LOG_LEVEL", s.LogLevel),
+	}
+}
+
+// fit refuses settings that are well formed but cannot hold together. A
+// setting that was refused already is zero, and compared with nothing.
+func (c *checker) fit(cfg Config) {
+	if cfg.RotateAfter > 0 && cfg.Grace > cfg.RotateAfter {
+		c.problem("%sGRACE: %s is longer than ROTATE_AFTER (%s), so superseded keys would pile up; at most %[3]s fits",
+			Prefix, duration.Format(cfg.Grace), duration.Format(cfg.RotateAfter))
+	}
+	if need := cfg.RotateAfter + cfg.Grace; cfg.KeyLifetime > 0 && cfg.RotateAfter > 0 && cfg.Grace > 0 && cfg.KeyLifetime < need {
+		c.problem("%sKEY_LIFETIME: %s is shorter than ROTATE_AFTER and GRACE together, so keys would die in use; at least %s fits",
+			Prefix, duration.Format(cfg.KeyLifetime), duration.Format(need))
+	}
+	if cfg.VerifyBound > 0 && cfg.VerifyWindow > cfg.VerifyBound {
+		c.problem("%sVERIFY_WINDOW: %s is longer than VERIFY_BOUND (%s), so no key could ever pass; at most %[3]s fits",
+			Prefix, duration.Format(cfg.VerifyWindow), duration.Format(cfg.VerifyBound))
+	}
+	if need := cfg.VerifyBound + Margin + time.Minute; cfg.Budget > 0 && cfg.VerifyBound > 0 && cfg.Budget < need {
+		c.problem("%sBUDGET: %s leaves no time to verify a key (VERIFY_BOUND is %s); at least %s fits",
+			Prefix, duration.Format(cfg.Budget), duration.Format(cfg.VerifyBound), duration.Format(need))
+	}
+}
+
+// Margin is the part of the budget that a run keeps for ending in order:
+// writing its report, undoing a creation that was cut short.
+const Margin = 20 * time.Second
+
+// IsError tells whether err is a configuration that was refused.
+func IsError(err error) bool {
+	var refused *Error
+	return errors.As(err, &refused)
+}

@@ -1,0 +1,122 @@
+package probe
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/clock"
+	"github.com/scw-key-rotator/rotator/internal/redact"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+// Endpoint is one URL of a private function or container.
+type Endpoint struct {
+	Resource scaleway.Resource
+	Host     string
+	URL      string // https, with the path that is probed
+	Custom   bool   // a custom domain, else the default one
+	Own      bool   // of the function that is running
+}
+
+// Key is a credential that endpoints are tried with.
+type Key struct {
+	ApplicationID string
+	Application   string // its name
+	Pair          scaleway.KeyPair
+	Products      []scaleway.Product // whose private endpoints it may call
+	Fresh         bool               // so young that IAM's caches may not know it yet
+}
+
+// Options set a Prober up.
+type Options struct {
+	Transport   http.RoundTripper // nil: Go's, with bounds
+	Timeout     time.Duration     // of one request
+	Clock       clock.Clock
+	Concurrency int           // requests in flight
+	Patience    time.Duration // for how long a fresh key may be refused
+}
+
+// Prober asks endpoints. It asks each of them for its refusals once.
+type Prober struct {
+	client   *http.Client
+	clock    clock.Clock
+	slots    chan struct{}
+	patience time.Duration
+	unknown  redact.Secret // a well-formed token that nobody has
+	sent     atomic.Int64
+
+	mu       sync.Mutex
+	refusals map[string]*once // by URL
+}
+
+type once struct {
+	sync.Once
+	answers Refusals
+}
+
+// New returns a prober that has asked nobody yet.
+func New(o Options) *Prober {
+	return &Prober{
+		client: client(o.Transport, o.Timeout), clock: o.Clock, patience: o.Patience,
+		slots: make(chan struct{}, o.Concurrency), unknown: redact.New(unknownToken()), refusals: map[string]*once{},
+	}
+}
+
+// unknownToken is a UUID, as secret keys are, that was never one.
+func unknownToken() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// Sent returns how many requests went out.
+func (p *Prober) Sent() int64 { return p.sent.Load() }
+
+// Endpoints returns the URLs of the private resources, each default domain and
+// each ready custom one. path is probed on functions and on containers without
+// an HTTP health check.
+func Endpoints(resources []scaleway.Resource, path string, own func(scaleway.Resource) bool) []Endpoint {
+	var endpoints []Endpoint
+	for _, r := range resources {
+		if !r.Private {
+			continue
+		}
+		at := path
+		if r.HealthPath != "" && r.HealthPath[0] == '/' {
+			at = r.HealthPath
+		}
+		add := func(host string, custom bool) {
+			if host != "" {
+				endpoints = append(endpoints, Endpoint{Resource: r, Host: host, URL: "https://" + host + at, Custom: custom, Own: own(r)})
+			}
+		}
+		add(r.Host, false)
+		for _, d := range r.Domains {
+			if d.Ready {
+				add(d.Host, true)
+			}
+		}
+	}
+	return endpoints
+}
+
+// ask sends one request, when there is a slot.
+func (p *Prober) ask(ctx context.Context, url string, token redact.Secret) Answer {
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	case <-ctx.Done():
+		return Answer{Verdict: NotTried, Detail: "the run's time was over"}
+	}
+	if ctx.Err() != nil {
+		return Answer{Verdict: NotTried, Detail: "the run's time was over"}
+	}
+	p.sent.Add(1)
+	return ask(ctx, p.client, url, token)
+}

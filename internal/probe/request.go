@@ -1,0 +1,127 @@
+// Package probe asks private endpoints whom they let in.
+//
+// A check is a request with one X-Auth-Token, or none, and what the answer
+// shows: refused, accepted or inconclusive. The package promises that a key
+// goes only to an endpoint that is private, over HTTPS, and has just refused
+// the requests without a valid one; that no redirect is followed, since Go's
+// client would send the key along; and that no answer costs more than a bounded
+// time and memory. What follows from the answers is left to others.
+package probe
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/redact"
+)
+
+// Verdict is what one request to an endpoint showed.
+type Verdict string
+
+// Verdicts.
+const (
+	Refused      Verdict = "refused"
+	Accepted     Verdict = "accepted"
+	Inconclusive Verdict = "inconclusive" // a 5xx, a timeout: neither a refusal nor a pass
+	NotTried     Verdict = "not tried"
+)
+
+// Answer is what came back. mark is what tells it from other answers of the
+// same status.
+type Answer struct {
+	Verdict Verdict
+	Status  int    // 0: none came
+	Detail  string // why it is what it is, where the status does not say it
+	mark    string
+}
+
+// bodyMax is how much of a body is read, for its mark.
+const bodyMax = 4 << 10
+
+// headerMax is how much of headers Go's transport reads.
+const headerMax = 64 << 10
+
+// client returns the HTTP client of probes. A nil transport takes Go's, with
+// bounds and without connections that stay open.
+func client(transport http.RoundTripper, timeout time.Duration) *http.Client {
+	if transport == nil {
+		transport = &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			TLSHandshakeTimeout:    timeout,
+			MaxResponseHeaderBytes: headerMax,
+			ForceAttemptHTTP2:      true,
+			IdleConnTimeout:        timeout,
+			MaxIdleConnsPerHost:    2,
+		}
+	}
+	return &http.Client{
+		Transport:     transport,
+		Timeout:       timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// ask sends one request. The verdict is only whether an answer came that tells
+// anything; refusal and acceptance are judged by the caller.
+func ask(ctx context.Context, c *http.Client, url string, token redact.Secret) Answer {
+	if !strings.HasPrefix(url, "https://") {
+		return Answer{Verdict: Inconclusive, Detail: "not an https address"}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return Answer{Verdict: Inconclusive, Detail: "not an address"}
+	}
+	req.Header.Set("User-Agent", "scaleway-key-rotator")
+	if !token.Empty() {
+		req.Header.Set("X-Auth-Token", token.Reveal())
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return Answer{Verdict: Inconclusive, Detail: cause(err)}
+	}
+	defer resp.Body.Close() //nolint:errcheck // nothing was written
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, bodyMax))
+	a := Answer{Verdict: Accepted, Status: resp.StatusCode, mark: mark(resp, body)}
+	if resp.StatusCode >= http.StatusInternalServerError {
+		a.Verdict = Inconclusive
+	}
+	return a
+}
+
+// cause says why no answer came, without addresses and without what the far
+// side may have written into the error.
+func cause(err error) string {
+	var timeout net.Error
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return "no answer in time"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer in time"
+	case errors.As(err, &dns):
+		return "the host is not known"
+	case strings.Contains(err.Error(), "tls:"), strings.Contains(err.Error(), "x509:"):
+		return "TLS failed"
+	default:
+		return "the connection failed"
+	}
+}
+
+// varying is what differs between two answers of the same kind: identifiers,
+// numbers, times.
+var varying = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9]+`)
+
+// mark is the part of an answer by which two refusals of one endpoint can be
+// told apart: the gateway's from the application's own.
+func mark(resp *http.Response, body []byte) string {
+	return strings.Join([]string{
+		resp.Status, resp.Header.Get("Content-Type"), resp.Header.Get("WWW-Authenticate"),
+		varying.ReplaceAllString(string(body), "#"),
+	}, "\n")
+}

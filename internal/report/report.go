@@ -1,0 +1,248 @@
+// Package report is what a run says of itself: the types, as JSON, and the same
+// as text for a person. It holds no secret and has no field for one. The JSON
+// is stable: fields are added, never renamed. It uses none of the names
+// statusCode, body, headers and isBase64Encoded at its top level, which the
+// platform's runtime would take for itself. What goes into it is decided by
+// others.
+package report
+
+import (
+	"strings"
+	"time"
+)
+
+// Outcome is success or failure, of a step or of the whole run.
+type Outcome string
+
+// Outcomes. A run that has one failed step has failed.
+const (
+	Success    Outcome = "success"
+	Failure    Outcome = "failure"
+	Skipped    Outcome = "skipped"    // the request did not ask for the step
+	Incomplete Outcome = "incomplete" // the run's time was over first
+)
+
+// Report is one run.
+type Report struct {
+	RunID          string        `json:"run_id"`
+	Outcome        Outcome       `json:"outcome"`
+	DryRun         bool          `json:"dry_run"`
+	OrganizationID string        `json:"organization_id"`
+	ProjectID      string        `json:"project_id"`
+	StartedAt      time.Time     `json:"started_at"` // by the API's clock
+	FinishedAt     time.Time     `json:"finished_at"`
+	Steps          []Step        `json:"steps"`
+	Found          Found         `json:"found"`
+	OwnKey         *OwnKey       `json:"own_key"` // null where it could not be read
+	Applications   []Application `json:"applications"`
+	Endpoints      []Endpoint    `json:"endpoints"`
+	LegacyTokens   []LegacyToken `json:"legacy_tokens"`
+	Changes        []Change      `json:"changes"`
+	Findings       []Finding     `json:"findings"`
+	Left           []string      `json:"left"` // what the run had no time for
+	API            API           `json:"api"`
+}
+
+// Step is one part of the run, in the order in which they ran.
+type Step struct {
+	Name    string   `json:"name"` // discover, rotate, check, purge or retire
+	Outcome Outcome  `json:"outcome"`
+	Errors  []string `json:"errors"`
+}
+
+// Found counts what is there.
+type Found struct {
+	Regions             []string `json:"regions"`
+	Applications        int      `json:"applications"` // of the organization
+	InScope             int      `json:"in_scope"`     // whose key is rotated here
+	APIKeys             int      `json:"api_keys"`     // of the organization
+	UserKeys            int      `json:"user_keys"`    // never touched
+	ManagedKeys         int      `json:"managed_keys"` // Scaleway's own, never touched
+	Functions           int      `json:"functions"`    // of the project, as all below
+	PrivateFunctions    int      `json:"private_functions"`
+	Containers          int      `json:"containers"`
+	PrivateContainers   int      `json:"private_containers"`
+	FunctionNamespaces  int      `json:"function_namespaces"`
+	ContainerNamespaces int      `json:"container_namespaces"`
+	LegacyTokens        int      `json:"legacy_tokens"`
+}
+
+// OwnKey is the key that the function runs on. It is reported, never rotated,
+// never deleted.
+type OwnKey struct {
+	AccessKey     string     `json:"access_key"`
+	ApplicationID string     `json:"application_id"`
+	CreatedAt     time.Time  `json:"created_at"`
+	AgeDays       int        `json:"age_days"`
+	ExpiresAt     *time.Time `json:"expires_at"` // null: never
+}
+
+// Application is one application that was looked at, in scope or not.
+type Application struct {
+	ID      string  `json:"id"`
+	Name    string  `json:"name"`
+	InScope bool    `json:"in_scope"`
+	Reason  string  `json:"reason"` // why it is in scope or not, or left alone
+	Action  string  `json:"action"` // rotated, would rotate, kept, waiting, left alone, failed
+	Why     string  `json:"why"`    // of the action
+	Secret  *Secret `json:"secret"` // null: none yet
+	Keys    []Key   `json:"keys"`
+	Next    []Event `json:"next"` // what will happen, in order of time
+}
+
+// Secret says where an application's credential is published.
+type Secret struct {
+	ID       string `json:"id"` // "" in a dry run that would create it
+	Path     string `json:"path"`
+	Name     string `json:"name"`
+	Region   string `json:"region"`
+	Revision uint32 `json:"revision"` // the newest enabled version; 0: none
+}
+
+// Key is one key of an application.
+type Key struct {
+	AccessKey string     `json:"access_key"`
+	State     string     `json:"state"` // current, superseded, unpublished, orphan, in progress, managed
+	CreatedAt time.Time  `json:"created_at"`
+	AgeDays   int        `json:"age_days"`
+	ExpiresAt *time.Time `json:"expires_at"` // null: never
+	Revision  uint32     `json:"revision"`   // the secret's version that holds it; 0: none
+	Note      string     `json:"note"`       // what was done, or will be, and why
+}
+
+// Event is something that will happen.
+type Event struct {
+	At   time.Time `json:"at"`
+	What string    `json:"what"`
+}
+
+// Endpoint is a row of the access matrix.
+type Endpoint struct {
+	URL       string  `json:"url"`
+	Product   string  `json:"product"` // functions or containers
+	Resource  string  `json:"resource"`
+	Namespace string  `json:"namespace"`
+	Region    string  `json:"region"`
+	Custom    bool    `json:"custom_domain"`
+	Result    string  `json:"result"` // ok, open, locked, inconclusive, unproven, disabled, own
+	Detail    string  `json:"detail"`
+	NoToken   Probe   `json:"no_token"`
+	Malformed Probe   `json:"malformed_token"`
+	Unknown   Probe   `json:"unknown_token"`
+	Keys      []Probe `json:"keys"` // one a credential that may call it
+}
+
+// Probe is one request to an endpoint and what it showed.
+type Probe struct {
+	Application string `json:"application,omitempty"` // whose key it was
+	AccessKey   string `json:"access_key,omitempty"`
+	Result      string `json:"result"` // refused, accepted, inconclusive, not tried
+	Status      int    `json:"status"` // of the answer; 0: none
+	Detail      string `json:"detail,omitempty"`
+}
+
+// LegacyToken is one JWT and what became of it.
+type LegacyToken struct {
+	ID          string     `json:"id"`
+	Product     string     `json:"product"`
+	Scope       string     `json:"scope"` // namespace, function or container
+	Of          string     `json:"of"`    // the name of that namespace, function or container
+	OfID        string     `json:"of_id"`
+	Region      string     `json:"region"`
+	Description string     `json:"description"`
+	ExpiresAt   *time.Time `json:"expires_at"` // null: never
+	Result      string     `json:"result"`     // deleted, would delete, held, reported, failed, left
+	Why         string     `json:"why"`
+}
+
+// Change is one write to Scaleway's API.
+type Change struct {
+	Kind   string      `json:"kind"`   // create_secret, create_key, publish, disable_version, delete_key, delete_version, delete_token
+	Object string      `json:"object"` // what it was done to
+	Result ChangeState `json:"result"`
+	Reason string      `json:"reason"`
+}
+
+// ChangeState tells what became of a change.
+type ChangeState string
+
+// What can become of a change.
+const (
+	Planned ChangeState = "planned" // a dry run
+	Done    ChangeState = "done"
+	Refused ChangeState = "failed"
+	Unknown ChangeState = "unknown" // no answer came: it may have been made
+)
+
+// Finding is something that a person should know, and act on if it says how.
+type Finding struct {
+	Level   Level  `json:"level"`
+	Subject string `json:"subject"`
+	Text    string `json:"text"`
+	Hint    string `json:"hint"` // what to do
+}
+
+// Level of a finding. An Error makes the run's outcome a failure.
+type Level string
+
+// Levels.
+const (
+	Error   Level = "error"
+	Warning Level = "warning"
+	Note    Level = "note"
+)
+
+// API counts what the run cost.
+type API struct {
+	Calls           int64   `json:"calls"` // retries included
+	Retries         int64   `json:"retries"`
+	Probes          int64   `json:"probes"` // requests to endpoints
+	DurationSeconds float64 `json:"duration_seconds"`
+}
+
+// Conclude sets the run's outcome from what the report holds.
+func (r *Report) Conclude() {
+	r.Outcome = Success
+	for _, s := range r.Steps {
+		if s.Outcome == Failure || s.Outcome == Incomplete {
+			r.Outcome = Failure
+		}
+	}
+	for _, f := range r.Findings {
+		if f.Level == Error {
+			r.Outcome = Failure
+		}
+	}
+	for _, c := range r.Changes {
+		if c.Result == Refused || c.Result == Unknown {
+			r.Outcome = Failure
+		}
+	}
+}
+
+// Days is an age in whole days.
+func Days(d time.Duration) int { return int(d / (24 * time.Hour)) }
+
+// Expiry is an expires_at as the report holds it.
+func Expiry(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// Line makes text from outside fit for a line of the report: no control
+// characters, no more than a line's length.
+func Line(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, text)
+	const most = 200
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return text
+}

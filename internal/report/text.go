@@ -1,0 +1,282 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Text writes the report for a person, in lines of a terminal's width where
+// names allow it. It is the same report as the JSON, less what only a program
+// wants.
+func (r *Report) Text(w io.Writer) error {
+	p := &printer{}
+	p.head(r)
+	p.steps(r)
+	p.found(r)
+	p.applications(r)
+	p.endpoints(r)
+	p.tokens(r)
+	p.findings(r)
+	p.changes(r)
+	p.foot(r)
+	_, err := io.WriteString(w, p.out.String())
+	return err
+}
+
+type printer struct{ out strings.Builder }
+
+func (p *printer) line(format string, args ...any) { fmt.Fprintf(&p.out, format+"\n", args...) }
+
+func (p *printer) section(title string) { p.line("\n%s", strings.ToUpper(title)) }
+
+// table writes rows of cells that stand under one another.
+func (p *printer) table(indent string, rows [][]string) {
+	w := tabwriter.NewWriter(&p.out, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(w, indent+strings.TrimRight(strings.Join(row, "\t"), "\t"))
+	}
+	_ = w.Flush() // a strings.Builder takes everything
+}
+
+func (p *printer) head(r *Report) {
+	kind := "run"
+	if r.DryRun {
+		kind = "dry run"
+	}
+	sign := "✓"
+	if r.Outcome != Success {
+		sign = "✗"
+	}
+	p.line("%s %s: %s %s on project %s", sign, strings.ToUpper(string(r.Outcome)), kind, r.RunID, r.ProjectID)
+	p.line("  %s", r.summary())
+}
+
+// summary says in a sentence what was done.
+func (r *Report) summary() string {
+	done, verb := Done, ""
+	if r.DryRun {
+		done, verb = Planned, "to be "
+	}
+	n := map[string]int{}
+	for _, c := range r.Changes {
+		if c.Result == done {
+			n[c.Kind]++
+		}
+	}
+	return fmt.Sprintf("%s %srotated, %s %sdeleted, %s %sdeleted, %s checked, %s",
+		count(n["publish"], "key"), verb, count(n["delete_key"], "superseded key"), verb,
+		count(n["delete_token"], "legacy token"), verb, count(len(r.Endpoints), "endpoint"), r.toDo())
+}
+
+func (r *Report) toDo() string {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Level != Note {
+			n++
+		}
+	}
+	if n == 0 {
+		return "nothing to act on"
+	}
+	return count(n, "finding") + " to act on"
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func (p *printer) steps(r *Report) {
+	for _, s := range r.Steps {
+		if len(s.Errors) == 0 && s.Outcome != Incomplete {
+			continue
+		}
+		p.line("\n✗ step %s: %s", s.Name, s.Outcome)
+		for _, e := range s.Errors {
+			p.line("    %s", e)
+		}
+	}
+	if len(r.Left) > 0 {
+		p.section("Left for the next run")
+		for _, l := range r.Left {
+			p.line("  %s", l)
+		}
+	}
+}
+
+func (p *printer) found(r *Report) {
+	f := r.Found
+	p.section("Found")
+	rows := [][]string{
+		{"applications", fmt.Sprintf("%d in the organization, %d in scope", f.Applications, f.InScope)},
+		{"API keys", fmt.Sprintf("%d in the organization (%d of people and %d managed by Scaleway are never touched)", f.APIKeys, f.UserKeys, f.ManagedKeys)},
+		{"functions", fmt.Sprintf("%d in %s, %d private", f.Functions, count(f.FunctionNamespaces, "namespace"), f.PrivateFunctions)},
+		{"containers", fmt.Sprintf("%d in %s, %d private", f.Containers, count(f.ContainerNamespaces, "namespace"), f.PrivateContainers)},
+		{"legacy tokens", fmt.Sprint(f.LegacyTokens)},
+		{"regions", strings.Join(f.Regions, ", ")},
+	}
+	if k := r.OwnKey; k != nil {
+		rows = append(rows, []string{"own key", fmt.Sprintf("%s, %s old, %s", k.AccessKey, count(k.AgeDays, "day"), expiry(k.ExpiresAt, "expires"))})
+	}
+	p.table("  ", rows)
+}
+
+func expiry(at *time.Time, verb string) string {
+	if at == nil {
+		return "never " + verb
+	}
+	return verb + " " + Date(*at)
+}
+
+// Date is a day as the report writes it.
+func Date(t time.Time) string { return t.UTC().Format("2 January 2006") }
+
+func (p *printer) applications(r *Report) {
+	if len(r.Applications) == 0 {
+		return
+	}
+	p.section("Applications")
+	for _, a := range r.Applications {
+		p.line("  %s: %s (%s)", a.Name, a.Action, a.Why)
+		if a.Secret != nil {
+			p.line("    read it from %s/%s in %s, latest_enabled%s", strings.TrimRight(a.Secret.Path, "/"), a.Secret.Name, a.Secret.Region, revision(a.Secret.Revision))
+		}
+		rows := make([][]string, 0, len(a.Keys))
+		for _, k := range a.Keys {
+			rows = append(rows, []string{k.AccessKey, k.State, count(k.AgeDays, "day") + " old", expiry(k.ExpiresAt, "expires"), k.Note})
+		}
+		p.table("    ", rows)
+		for _, e := range a.Next {
+			p.line("    next: %s on %s", e.What, Date(e.At))
+		}
+	}
+}
+
+func revision(n uint32) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (version %d)", n)
+}
+
+// endpoints is the access matrix: a row an endpoint, a column a caller.
+func (p *printer) endpoints(r *Report) {
+	if len(r.Endpoints) == 0 {
+		return
+	}
+	p.section("Endpoints: who is let in")
+	var callers []string // in the order of their first appearance
+	for _, e := range r.Endpoints {
+		for _, k := range e.Keys {
+			if !slices.Contains(callers, k.Application) {
+				callers = append(callers, k.Application)
+			}
+		}
+	}
+	rows := [][]string{append([]string{"", "", "NO TOKEN", "MALFORMED", "UNKNOWN"}, callers...)}
+	for _, e := range r.Endpoints {
+		row := []string{mark(e), name(e), cell(e.NoToken), cell(e.Malformed), cell(e.Unknown)}
+		for _, c := range callers {
+			text := "-"
+			for _, k := range e.Keys {
+				if k.Application == c {
+					text = cell(k)
+				}
+			}
+			row = append(row, text)
+		}
+		rows = append(rows, append(row, e.note()))
+	}
+	p.table("  ", rows)
+}
+
+func mark(e Endpoint) string {
+	switch e.Result {
+	case "ok", "own", "disabled":
+		return "✓"
+	case "unproven":
+		return "?"
+	default:
+		return "✗"
+	}
+}
+
+func name(e Endpoint) string {
+	if e.Custom {
+		host, _, _ := strings.Cut(strings.TrimPrefix(e.URL, "https://"), "/")
+		return host
+	}
+	return fmt.Sprintf("%s/%s (%s)", e.Namespace, e.Resource, e.Region)
+}
+
+func (e Endpoint) note() string {
+	if e.Result == "ok" {
+		return ""
+	}
+	return e.Result + ": " + e.Detail
+}
+
+func cell(p Probe) string {
+	switch {
+	case p.Result == "not tried":
+		return "-"
+	case p.Status == 0:
+		return p.Detail
+	default:
+		return fmt.Sprintf("%s %d", p.Result, p.Status)
+	}
+}
+
+func (p *printer) tokens(r *Report) {
+	if len(r.LegacyTokens) == 0 {
+		return
+	}
+	p.section("Legacy tokens")
+	rows := make([][]string, 0, len(r.LegacyTokens))
+	for _, t := range r.LegacyTokens {
+		rows = append(rows, []string{t.ID, t.Scope + " " + t.Of, t.Region, expiry(t.ExpiresAt, "expires"), t.Result, t.Why})
+	}
+	p.table("  ", rows)
+}
+
+func (p *printer) findings(r *Report) {
+	if len(r.Findings) == 0 {
+		return
+	}
+	p.section("Findings")
+	for _, level := range []Level{Error, Warning, Note} {
+		for _, f := range r.Findings {
+			if f.Level != level {
+				continue
+			}
+			p.line("  %s: %s: %s", level, f.Subject, f.Text)
+			if f.Hint != "" {
+				p.line("    → %s", f.Hint)
+			}
+		}
+	}
+}
+
+func (p *printer) changes(r *Report) {
+	p.section("Changes")
+	if len(r.Changes) == 0 {
+		p.line("  none")
+		return
+	}
+	rows := make([][]string, 0, len(r.Changes))
+	for _, c := range r.Changes {
+		rows = append(rows, []string{string(c.Result), c.Kind, c.Object})
+	}
+	p.table("  ", rows)
+}
+
+func (p *printer) foot(r *Report) {
+	p.line("\n%d API calls (%d of them retries) and %d requests to endpoints in %s",
+		r.API.Calls, r.API.Retries, r.API.Probes, time.Duration(r.API.DurationSeconds*float64(time.Second)).Round(time.Millisecond))
+}

@@ -1,0 +1,339 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/clock"
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+// Try makes one attempt with a new key, where its application may call. It
+// returns an error where the attempt told neither way.
+type Try func(ctx context.Context) (works bool, err error)
+
+// Applier carries plans out. All fields must be set.
+type Applier struct {
+	Client       *scaleway.Client
+	Journal      *report.Journal
+	Clock        clock.Clock
+	Log          *slog.Logger
+	Policy       Policy
+	SecretPath   string
+	SecretRegion string
+	Window       time.Duration // over which a new key must keep working
+	Bound        time.Duration // after which it is given up
+	// Tester returns how a new key of this application is tried, and says where.
+	Tester func(ctx context.Context, s State, pair scaleway.KeyPair) (Try, string)
+}
+
+// Rotation is what became of one plan that rotates.
+type Rotation struct {
+	Plan      *Plan
+	New       scaleway.KeyPair // published, unless Err
+	Secret    scaleway.Secret
+	Version   scaleway.Version // that holds New
+	VerifyBy  string           // where it was tried
+	Overtaken bool             // another run published first; New is gone
+	// Err is why the key was not rotated. After an unknown outcome (it is
+	// scaleway.ErrUnknown) nothing of the application is deleted in this run.
+	Err error
+}
+
+// undoTime is how long undoing a creation may take once the run's own time is
+// over.
+const undoTime = 15 * time.Second
+
+// Rotate replaces the keys of all plans together: created one by one,
+// verified over one window, then published. It returns one Rotation a plan. In
+// a dry run it only notes the changes.
+func (a *Applier) Rotate(ctx context.Context, plans []*Plan) []*Rotation {
+	rotations := make([]*Rotation, len(plans))
+	for i, plan := range plans {
+		rotations[i] = &Rotation{Plan: plan, Secret: plan.State.Secret}
+	}
+	a.each(rotations, func(r *Rotation) { r.Err = a.create(ctx, r) })
+	if !a.Journal.Dry() {
+		a.verify(ctx, rotations)
+	}
+	a.each(rotations, func(r *Rotation) {
+		if r.Err == nil {
+			r.Err = a.publish(ctx, r)
+		}
+	})
+	return rotations
+}
+
+// each runs act for all rotations at once; how many calls go out at a time is
+// the client's business.
+func (a *Applier) each(rotations []*Rotation, act func(*Rotation)) {
+	var all sync.WaitGroup
+	for _, r := range rotations {
+		all.Go(func() { act(r) })
+	}
+	all.Wait()
+}
+
+// create makes the secret, if there is none, and then the key: a secret that
+// cannot be had must not cost a key.
+func (a *Applier) create(ctx context.Context, r *Rotation) error {
+	app := r.Plan.State.Application
+	if r.Secret.ID == "" {
+		want := scaleway.Secret{
+			Name: app.ID, Path: a.SecretPath, Region: a.SecretRegion,
+			Tags: []string{"rotator", "application=" + app.ID},
+		}
+		r.Secret = want
+		change := report.Change{Kind: "create_secret", Object: want.FullName(), Reason: "application " + app.Name + " has none"}
+		err := a.Journal.Do(ctx, change, func(ctx context.Context) error {
+			made, err := a.Client.CreateSecret(ctx, want, "current API key of application "+app.Name+", published by the rotator")
+			if err == nil {
+				r.Secret = made
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	want := a.newKey(r.Plan)
+	change := report.Change{Kind: "create_key", Object: "application " + app.ID, Reason: r.Plan.Why}
+	err := a.Journal.Do(ctx, change, func(ctx context.Context) error {
+		var err error
+		r.New, err = a.Client.CreateKey(ctx, want)
+		return err
+	})
+	if err == nil || r.New.AccessKey == "" {
+		return err
+	}
+	// It was made, but not as asked.
+	return errors.Join(err, a.undo(ctx, r, "it is not what was asked for"))
+}
+
+// newKey is the key that replaces the application's present one: with its
+// description and default project.
+func (a *Applier) newKey(p *Plan) scaleway.NewKey {
+	want := scaleway.NewKey{
+		ApplicationID: p.State.Application.ID, DefaultProjectID: a.Policy.Project,
+		ExpiresAt: a.Client.Now().Add(a.Policy.Lifetime).Truncate(time.Second),
+	}
+	description := ""
+	if model := p.Current(); model != nil {
+		description, want.DefaultProjectID = model.Key.Description, model.Key.DefaultProjectID
+	} else if n := len(p.Keys); n > 0 { // the youngest
+		description, want.DefaultProjectID = p.Keys[n-1].Key.Description, p.Keys[n-1].Key.DefaultProjectID
+	}
+	want.Description = markKey(description, a.Policy.Project)
+	return want
+}
+
+// undo deletes a new key that nobody can have seen, even where the run's own
+// time is over.
+func (a *Applier) undo(ctx context.Context, r *Rotation, why string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
+	change := report.Change{Kind: "delete_key", Object: r.New.AccessKey, Reason: "made in this run, never published: " + why}
+	return a.Journal.Do(ctx, change, func(ctx context.Context) error { return a.Client.DeleteKey(ctx, r.New.AccessKey) })
+}
+
+// publish stores a verified key and reads it back.
+func (a *Applier) publish(ctx context.Context, r *Rotation) error {
+	change := report.Change{Kind: "publish", Object: r.Secret.FullName(), Reason: r.Plan.Why}
+	if a.Journal.Dry() {
+		return a.Journal.Do(ctx, change, nil)
+	}
+	overtaken, err := a.overtaken(ctx, r)
+	if err != nil || overtaken {
+		r.Overtaken = overtaken && err == nil
+		return errors.Join(err, a.undo(ctx, r, "another run published first, or it cannot be told"))
+	}
+	err = a.Journal.Do(ctx, change, func(ctx context.Context) error {
+		var err error
+		r.Version, err = a.Client.Publish(ctx, r.Secret, r.New, versionDescription(r.New.AccessKey))
+		if errors.Is(err, scaleway.ErrUnknown) {
+			return a.findPublished(ctx, r, err)
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, scaleway.ErrUnknown):
+		return err // the version may be there, or still arrive
+	case err != nil:
+		return errors.Join(err, a.undo(ctx, r, "publishing was refused"))
+	}
+	return a.readBack(ctx, r)
+}
+
+// overtaken tells whether somebody published since this run looked.
+func (a *Applier) overtaken(ctx context.Context, r *Rotation) (bool, error) {
+	now, err := a.Client.Versions(ctx, r.Secret)
+	if err != nil {
+		return false, err
+	}
+	known := uint32(0)
+	if len(r.Plan.State.Versions) > 0 {
+		known = r.Plan.State.Versions[0].Revision
+	}
+	return len(now) > 0 && now[0].Revision > known, nil
+}
+
+// findPublished looks for a version whose creation had no answer.
+func (a *Applier) findPublished(ctx context.Context, r *Rotation, lost error) error {
+	versions, err := a.Client.Versions(ctx, r.Secret)
+	if err != nil {
+		return errors.Join(lost, err)
+	}
+	for _, v := range versions {
+		if v.Enabled && VersionKey(v.Description) == r.New.AccessKey {
+			r.Version = v
+			return nil
+		}
+	}
+	return lost
+}
+
+// readBack compares what was stored with what should be.
+func (a *Applier) readBack(ctx context.Context, r *Rotation) error {
+	got, err := a.Client.Access(ctx, r.Secret, r.Version.Revision)
+	if err != nil {
+		return fmt.Errorf("published, but not read back: %w", err)
+	}
+	if got.AccessKey == r.New.AccessKey && got.Secret.Equal(r.New.Secret) {
+		return nil
+	}
+	err = fmt.Errorf("version %d of %s does not hold what was stored", r.Version.Revision, r.Secret.FullName())
+	// Readers of latest_enabled get the version before again.
+	return errors.Join(err, a.disable(ctx, r.Secret, r.Version, "it does not hold what was stored"))
+}
+
+func (a *Applier) disable(ctx context.Context, s scaleway.Secret, v scaleway.Version, why string) error {
+	change := report.Change{Kind: "disable_version", Object: versionName(s, v), Reason: why}
+	return a.Journal.Do(ctx, change, func(ctx context.Context) error { return a.Client.DisableVersion(ctx, s, v.Revision) })
+}
+
+func versionName(s scaleway.Secret, v scaleway.Version) string {
+	return fmt.Sprintf("version %d of %s", v.Revision, s.FullName())
+}
+
+// Sweep removes what earlier runs left behind: orphans, and versions of keys
+// that are gone. Nobody can hold the one or use the other.
+func (a *Applier) Sweep(ctx context.Context, p *Plan) error {
+	var errs []error
+	for _, k := range p.Keys {
+		if k.State == Orphan && k.Retire {
+			errs = append(errs, a.deleteKey(ctx, k.Key.AccessKey, "an orphan: made by a run that ended before it was published"))
+		}
+	}
+	for _, v := range p.Stale {
+		errs = append(errs, a.dropVersion(ctx, p.State.Secret, v, "its key "+VersionKey(v.Description)+" is gone"))
+	}
+	return errors.Join(errs...)
+}
+
+// Retire deletes the superseded keys whose grace is over, with the versions
+// that hold them. The caller has seen the current key, which revision holds,
+// work in this very run. It looks once more whether that is still the version
+// that readers get: a person may have gone back to a superseded key meanwhile.
+func (a *Applier) Retire(ctx context.Context, p *Plan, revision uint32) error {
+	versions, err := a.Client.Versions(ctx, p.State.Secret)
+	if err != nil {
+		return err
+	}
+	if now := (State{Versions: versions}).Published(); now == nil || now.Revision != revision {
+		return fmt.Errorf("version %d of %s is not the newest enabled one any more", revision, p.State.Secret.FullName())
+	}
+	var errs []error
+	for i := range p.Keys {
+		if k := &p.Keys[i]; k.State == Superseded && k.Retire {
+			errs = append(errs, a.retire(ctx, p, k))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// retire disables the versions first: a reader must not get a key that is
+// about to die. It deletes them last: as long as the key lives, they name it.
+func (a *Applier) retire(ctx context.Context, p *Plan, k *KeyPlan) error {
+	why := "superseded, and its grace is over"
+	for _, v := range k.Versions {
+		if !v.Enabled {
+			continue
+		}
+		if err := a.disable(ctx, p.State.Secret, v, why); err != nil {
+			return err
+		}
+	}
+	if err := a.deleteKey(ctx, k.Key.AccessKey, why); err != nil {
+		return err
+	}
+	var errs []error
+	for _, v := range k.Versions {
+		v.Enabled = false
+		errs = append(errs, a.dropVersion(ctx, p.State.Secret, v, "its key is retired"))
+	}
+	return errors.Join(errs...)
+}
+
+func (a *Applier) deleteKey(ctx context.Context, accessKey, why string) error {
+	change := report.Change{Kind: "delete_key", Object: accessKey, Reason: why}
+	return a.Journal.Do(ctx, change, func(ctx context.Context) error { return a.Client.DeleteKey(ctx, accessKey) })
+}
+
+func (a *Applier) dropVersion(ctx context.Context, s scaleway.Secret, v scaleway.Version, why string) error {
+	if v.Enabled {
+		if err := a.disable(ctx, s, v, why); err != nil {
+			return err
+		}
+	}
+	change := report.Change{Kind: "delete_version", Object: versionName(s, v), Reason: why}
+	return a.Journal.Do(ctx, change, func(ctx context.Context) error { return a.Client.DeleteVersion(ctx, s, v.Revision) })
+}
+
+// verify tries all new keys over one window. IAM is eventually consistent and
+// not monotonic (FACTS section 2): a key passes that kept working for the whole
+// window, and whose time is over is given up and deleted.
+func (a *Applier) verify(ctx context.Context, rotations []*Rotation) {
+	var trials []*trial
+	for _, r := range rotations {
+		if r.Err == nil {
+			t := &trial{rotation: r}
+			t.try, r.VerifyBy = a.Tester(ctx, r.Plan.State, r.New)
+			trials = append(trials, t)
+		}
+	}
+	start := a.Clock.Now()
+	interval := max(a.Window/12, 100*time.Millisecond)
+	for open := trials; len(open) > 0; open = pending(open) {
+		var round sync.WaitGroup
+		for _, t := range open {
+			round.Go(func() { t.attempt(ctx, a.Clock, a.Window) })
+		}
+		round.Wait()
+		over := a.Clock.Now().Sub(start) >= a.Bound
+		for _, t := range pending(open) {
+			switch {
+			case ctx.Err() != nil:
+				t.giveUp("the run's time was over before it was verified")
+			case over:
+				t.giveUp(fmt.Sprintf("it did not keep working for %s within %s", a.Window, a.Bound))
+			}
+		}
+		if len(pending(open)) > 0 {
+			a.Log.DebugContext(ctx, "verifying new keys", "pending", len(pending(open)), "elapsed", a.Clock.Now().Sub(start).String())
+			_ = a.Clock.Sleep(ctx, interval) // the next round sees that ctx is done
+		}
+	}
+	a.each(rotations, func(r *Rotation) {
+		if r.Err == nil || r.New.AccessKey == "" || !errors.Is(r.Err, errUnverified) {
+			return
+		}
+		r.Err = errors.Join(r.Err, a.undo(ctx, r, "never verified"))
+	})
+}
+
+var errUnverified = errors.New("the new key was not verified")

@@ -1,0 +1,356 @@
+// Package rotate moves one application's API key on, by one step a run: create,
+// verify, publish, and on a later run retire.
+//
+// plan.go decides and apply.go acts. A plan is a pure function of what was
+// found, the policy and the time; it promises that no key that a reader of the
+// secret may hold is given up before its grace is over, and that what the
+// rotator cannot attribute is left alone (DESIGN, "A run"). Finding things, and
+// proving that a key opens an endpoint, are left to others.
+package rotate
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/duration"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+// VersionsMax is how many versions a secret holds at most (DESIGN).
+const VersionsMax = 20
+
+// OrphanAfter is older than any run can last: the platform ends one after an
+// hour at the latest (DEPLOY-FACTS, limits).
+const OrphanAfter = 65 * time.Minute
+
+// Policy says when keys are replaced and given up.
+type Policy struct {
+	Project     string // whose rotator this is
+	RotateAfter time.Duration
+	Grace       time.Duration
+	Lifetime    time.Duration
+	Force       bool // rotate whatever the age
+}
+
+// capSlack keeps a clamped lifetime under the organization's cap even where its
+// clock runs a little behind.
+const capSlack = time.Minute
+
+// Capped returns the policy under the organization's cap on key lifetimes (0:
+// none), and whether the cap changed it: the lifetime is clamped, and keys are
+// replaced at two thirds of it.
+func (p Policy) Capped(most time.Duration) (Policy, bool) {
+	if most <= 0 || most >= p.Lifetime {
+		return p, false
+	}
+	p.Lifetime = max(most-capSlack, most/2)
+	p.RotateAfter = min(p.RotateAfter, p.Lifetime*2/3)
+	return p, true
+}
+
+// State is what was found of one application.
+type State struct {
+	Application scaleway.Application
+	Keys        []scaleway.APIKey  // all of the application's, oldest first
+	Secret      scaleway.Secret    // ID "": there is none yet
+	Versions    []scaleway.Version // of the secret, newest first
+}
+
+// KeyState is what a key is to its application.
+type KeyState string
+
+// What a key can be.
+const (
+	Current     KeyState = "current"     // named by the newest enabled version
+	Superseded  KeyState = "superseded"  // any other live key, once something is published
+	Unpublished KeyState = "unpublished" // there is nothing published yet
+	Orphan      KeyState = "orphan"      // made by a run that died; nobody can hold it
+	InProgress  KeyState = "in progress" // as young as a run that may still go on
+	Managed     KeyState = "managed"     // Scaleway's, or not deletable
+)
+
+// KeyPlan is what becomes of one key.
+type KeyPlan struct {
+	Key      scaleway.APIKey
+	State    KeyState
+	Versions []scaleway.Version // that hold it and are not on their way out, newest first
+	RetireAt time.Time          // zero: not foreseen
+	Retire   bool               // in this run, if the current key proves to work
+}
+
+// Revision is the newest version that holds the key, or 0.
+func (k KeyPlan) Revision() uint32 {
+	if len(k.Versions) == 0 {
+		return 0
+	}
+	return k.Versions[0].Revision
+}
+
+// Plan is what becomes of one application.
+type Plan struct {
+	State     State
+	Rotate    bool
+	Why       string             // of rotating, or of not rotating
+	LeftAlone string             // why nothing is done at all, or ""
+	Blocked   string             // why a rotation that is due cannot be done, or ""
+	Keys      []KeyPlan          // oldest first
+	Stale     []scaleway.Version // hold keys that are gone, for longer than the grace
+	RotateAt  time.Time          // when the current key will be due; zero: no current key
+}
+
+// Current returns the plan of the current key, or nil.
+func (p *Plan) Current() *KeyPlan {
+	for i := range p.Keys {
+		if p.Keys[i].State == Current {
+			return &p.Keys[i]
+		}
+	}
+	return nil
+}
+
+// Make decides what becomes of one application.
+func Make(s State, p Policy, now time.Time) Plan {
+	plan := Plan{State: s}
+	if plan.LeftAlone = leaveAlone(s, p); plan.LeftAlone != "" {
+		for _, k := range s.Keys {
+			plan.Keys = append(plan.Keys, KeyPlan{Key: k, State: offLimits(k), Versions: holding(s, k.AccessKey)})
+		}
+		return plan
+	}
+	for _, k := range s.Keys {
+		plan.Keys = append(plan.Keys, planKey(s, p, k, now))
+	}
+	plan.Stale = stale(s, p, now)
+	plan.decide(p, now)
+	return plan
+}
+
+// leaveAlone tells why an application is not ours to change, or "".
+func leaveAlone(s State, p Policy) string {
+	for _, k := range s.Keys {
+		if project := keyProject(k.Description); project != "" && project != p.Project {
+			return fmt.Sprintf("its key %s was made by the rotator of project %s", k.AccessKey, project)
+		}
+	}
+	for _, v := range s.Versions {
+		if v.Going {
+			continue
+		}
+		if VersionKey(v.Description) == "" {
+			return fmt.Sprintf("version %d of %s was not written by the rotator: someone else publishes there", v.Revision, s.Secret.FullName())
+		}
+		break
+	}
+	return ""
+}
+
+func offLimits(k scaleway.APIKey) KeyState {
+	if k.Managed || !k.Deletable {
+		return Managed
+	}
+	return Unpublished
+}
+
+// Published is the version that readers of latest_enabled get, or nil.
+func (s State) Published() *scaleway.Version {
+	for i := range s.Versions {
+		if s.Versions[i].Enabled {
+			return &s.Versions[i]
+		}
+	}
+	return nil
+}
+
+// holding returns the versions that name a key and are not going, newest first.
+func holding(s State, accessKey string) []scaleway.Version {
+	var out []scaleway.Version
+	for _, v := range s.Versions {
+		if !v.Going && VersionKey(v.Description) == accessKey {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// named tells whether any version, even one that is going, names the key.
+func named(s State, accessKey string) bool {
+	return slices.ContainsFunc(s.Versions, func(v scaleway.Version) bool { return VersionKey(v.Description) == accessKey })
+}
+
+func planKey(s State, p Policy, k scaleway.APIKey, now time.Time) KeyPlan {
+	plan := KeyPlan{Key: k, Versions: holding(s, k.AccessKey)}
+	newest := s.Published()
+	switch {
+	case newest != nil && VersionKey(newest.Description) == k.AccessKey:
+		plan.State = Current
+	case k.Managed || !k.Deletable:
+		plan.State = Managed
+	case keyProject(k.Description) == p.Project && !named(s, k.AccessKey) && allOurs(s):
+		plan.State = InProgress
+		if plan.RetireAt = k.CreatedAt.Add(OrphanAfter); !now.Before(plan.RetireAt) {
+			plan.State, plan.Retire = Orphan, true
+		}
+	case len(s.Versions) == 0:
+		plan.State = Unpublished
+	default:
+		plan.State = Superseded
+		plan.RetireAt = supersededAt(s, k).Add(p.Grace)
+		plan.Retire = !now.Before(plan.RetireAt)
+	}
+	return plan
+}
+
+// allOurs tells whether the rotator wrote every version. Where it did not, or
+// somebody changed a description, a key that no version names may be held by
+// that one: it is not taken for an orphan.
+func allOurs(s State) bool {
+	return !slices.ContainsFunc(s.Versions, func(v scaleway.Version) bool { return VersionKey(v.Description) == "" })
+}
+
+// supersededAt tells when a key stopped being the published one. A key that was
+// never published counts from the secret's first version or its own creation,
+// whichever is later.
+func supersededAt(s State, k scaleway.APIKey) time.Time {
+	for i, v := range s.Versions { // newest first
+		if VersionKey(v.Description) == k.AccessKey {
+			return latest(endOf(s.Versions, i), k.CreatedAt)
+		}
+	}
+	first := s.Versions[len(s.Versions)-1].CreatedAt
+	return latest(first, k.CreatedAt)
+}
+
+// forever is later than any time that is compared with it.
+var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// endOf tells since when the version at index i is not the newest enabled one.
+// It is not as long as it is disabled, or a later version is enabled: a later
+// one that was disabled in between gave the place back for a while.
+func endOf(versions []scaleway.Version, i int) time.Time {
+	end := forever
+	for moved := true; moved; {
+		moved = false
+		for j := i; j >= 0; j-- {
+			from, to := versions[j].CreatedAt, forever // of a later version: while it was enabled
+			switch {
+			case j == i && versions[j].Enabled:
+				continue
+			case j == i:
+				from = versions[j].UpdatedAt // of itself: since it was disabled
+			case !versions[j].Enabled:
+				to = versions[j].UpdatedAt
+			}
+			if from.Before(end) && !to.Before(end) {
+				end, moved = from, true
+			}
+		}
+	}
+	return end
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// stale returns the versions that hold keys which are gone. The newest enabled
+// version is never among them, and none whose grace is not over: a list of keys
+// that came back short must not cost a secret.
+func stale(s State, p Policy, now time.Time) []scaleway.Version {
+	var out []scaleway.Version
+	newest := s.Published()
+	for i, v := range s.Versions {
+		key := VersionKey(v.Description)
+		if key == "" || v.Going || (newest != nil && v.Revision == newest.Revision) {
+			continue
+		}
+		gone := !slices.ContainsFunc(s.Keys, func(k scaleway.APIKey) bool { return k.AccessKey == key })
+		if gone && !now.Before(endOf(s.Versions, i).Add(p.Grace)) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// decide tells whether the application's key is replaced in this run.
+func (p *Plan) decide(policy Policy, now time.Time) {
+	due, why := p.due(policy, now)
+	p.Why = why
+	if !due {
+		return
+	}
+	for _, k := range p.Keys {
+		if k.State == InProgress {
+			p.Blocked = fmt.Sprintf("key %s is %s old and not published: another run may be at it; the next one after %s goes on",
+				k.Key.AccessKey, duration.Format(now.Sub(k.Key.CreatedAt).Round(time.Second)), k.RetireAt.UTC().Format(time.DateTime))
+			return
+		}
+	}
+	standing := 0
+	for _, v := range p.State.Versions {
+		if !v.Going {
+			standing++
+		}
+	}
+	if standing-len(p.Stale) >= VersionsMax {
+		p.Blocked = fmt.Sprintf("%s holds %d versions, the most there can be; delete versions that nobody reads",
+			p.State.Secret.FullName(), standing)
+		return
+	}
+	p.Rotate = true
+}
+
+func (p *Plan) due(policy Policy, now time.Time) (due bool, why string) {
+	current := p.Current()
+	if current != nil {
+		p.RotateAt = RotateAt(current.Key, policy)
+	}
+	newest := p.State.Published()
+	switch {
+	case len(p.State.Versions) == 0:
+		return true, "no key is published yet"
+	case newest == nil:
+		return true, "no version of its secret is enabled"
+	case current == nil:
+		return true, "the published key " + VersionKey(newest.Description) + " is gone"
+	case current.Key.Expired(now):
+		return true, "the published key expired"
+	case policy.Force:
+		return true, "forced"
+	case !now.Before(p.RotateAt):
+		age := now.Sub(current.Key.CreatedAt)
+		if age >= policy.RotateAfter {
+			return true, fmt.Sprintf("its age of %s has reached %s", span(age), span(policy.RotateAfter))
+		}
+		return true, "two thirds of its life are over: it expires on " + current.Key.ExpiresAt.UTC().Format(time.DateOnly)
+	default:
+		return false, fmt.Sprintf("%s old, rotated at %s", span(now.Sub(current.Key.CreatedAt)), span(p.RotateAt.Sub(current.Key.CreatedAt)))
+	}
+}
+
+// RotateAt tells when a key is due. One that expires too early for the policy
+// (made under a cap, or by a person) is due at two thirds of its own life.
+func RotateAt(k scaleway.APIKey, p Policy) time.Time {
+	at := k.CreatedAt.Add(p.RotateAfter)
+	if k.ExpiresAt.IsZero() {
+		return at
+	}
+	life := k.ExpiresAt.Sub(k.CreatedAt)
+	if life < p.RotateAfter+p.Grace-time.Hour {
+		if early := k.CreatedAt.Add(life * 2 / 3); early.Before(at) {
+			return early
+		}
+	}
+	return at
+}
+
+// span writes a duration as a person would say it: whole days, else hours.
+func span(d time.Duration) string {
+	if d >= 24*time.Hour {
+		return duration.Format(d.Truncate(24 * time.Hour))
+	}
+	return duration.Format(d.Truncate(time.Minute))
+}

@@ -1,0 +1,289 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/duration"
+	"github.com/scw-key-rotator/rotator/internal/probe"
+	"github.com/scw-key-rotator/rotator/internal/purge"
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/rotate"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+// freshFor is the age up to which a key may be unknown to some cache of IAM's
+// (FACTS section 2: the vendor retries for up to two minutes).
+const freshFor = 5 * time.Minute
+
+func days(d time.Duration) string { return duration.Format(d) }
+
+// key is a credential as endpoints are tried with it; ok is false where there
+// is none, or it may do more than call private endpoints.
+func (s *session) key(c *credential, pair *scaleway.KeyPair) (k probe.Key, ok bool) {
+	if pair == nil || !c.member.only || len(c.member.products) == 0 {
+		return probe.Key{}, false
+	}
+	created := c.rotation != nil
+	for _, known := range c.state.Keys {
+		created = created || (known.AccessKey == pair.AccessKey && s.client.Now().Sub(known.CreatedAt) < freshFor)
+	}
+	return probe.Key{
+		ApplicationID: c.member.app.ID, Application: c.member.app.Name,
+		Pair: *pair, Products: c.member.products, Fresh: created,
+	}, true
+}
+
+// keys are all credentials that endpoints may be tried with.
+func (s *session) keys() []probe.Key {
+	var keys []probe.Key
+	for _, c := range s.world.credentials {
+		if k, ok := s.key(c, c.pair); ok && c.broken == nil && c.plan.LeftAlone == "" {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// tester says where a new key is tried: on an endpoint that its application may
+// call and that a credential opens, else by a call to the API.
+func (s *session) tester(ctx context.Context, state rotate.State, pair scaleway.KeyPair) (rotate.Try, string) {
+	i := slices.IndexFunc(s.world.credentials, func(c *credential) bool { return c.member.app.ID == state.Application.ID })
+	c := s.world.credentials[i]
+	if k, ok := s.key(c, &pair); ok {
+		known := s.keys()
+		if present, ok := s.key(c, c.pair); ok {
+			known = append([]probe.Key{present}, known...)
+		}
+		if e, found := s.prober.Witness(ctx, s.endpoints, known, k); found {
+			return func(ctx context.Context) (bool, error) { return verdict(s.prober.Try(ctx, e, k)) }, e.URL
+		}
+	}
+	return func(ctx context.Context) (bool, error) { return s.client.Authenticates(ctx, pair) }, "the API"
+}
+
+func verdict(a probe.Answer) (bool, error) {
+	switch a.Verdict {
+	case probe.Accepted:
+		return true, nil
+	case probe.Refused:
+		return false, nil
+	default:
+		return false, errors.New("the endpoint gave no clear answer: " + a.String())
+	}
+}
+
+// check asks every private endpoint whom it lets in.
+func (s *session) check(ctx context.Context) []error {
+	s.rows = s.prober.Check(ctx, s.endpoints, s.keys())
+	var (
+		errs  []error
+		plain []string
+	)
+	for i := range s.rows {
+		if err := s.judge(&s.rows[i]); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	for _, r := range s.world.resources {
+		if r.Private && r.PlainHTTP {
+			plain = append(plain, r.Product.One()+" "+r.Name)
+		}
+	}
+	if len(plain) > 0 {
+		s.find(report.Warning, strings.Join(plain, ", "), "private, but served over plain HTTP too: a key sent to http:// travels in clear",
+			"set httpOption: redirected (functions) or https_connections_only (containers)")
+	}
+	return errs
+}
+
+// judge reports what a row comes to.
+func (s *session) judge(row *probe.Row) error {
+	r := row.Endpoint.Resource
+	where := row.Endpoint.URL
+	switch row.Result {
+	case probe.Open:
+		s.find(report.Error, where, "is private, and "+row.Detail, "look at its privacy setting and redeploy it")
+	case probe.Locked:
+		s.find(report.Error, where, row.Detail, "mend the policy: it must grant "+r.Product.PrivateAccess()+" on this project; a policy changed minutes ago counts from the next run on")
+	case probe.Unclear:
+		if !r.Ready {
+			s.find(report.Warning, where, fmt.Sprintf("its %s is in status %s: %s", r.Product.One(), r.Status, row.Detail), "mend its deployment, or delete it")
+			return nil
+		}
+		s.find(report.Error, where, row.Detail, "see whether its "+r.Product.One()+" is well; the next run asks again")
+	case probe.Unproven:
+		if !s.expected(r) {
+			s.find(report.Warning, where, row.Detail, "grant "+r.Product.PrivateAccess()+" on this project to the application that calls it")
+		}
+		return nil
+	case probe.OK, probe.Own, probe.Disabled:
+		return nil
+	}
+	return fmt.Errorf("%s: %s", where, row.Result)
+}
+
+// expected tells whether a dry run would publish a key that could be tried
+// there.
+func (s *session) expected(r scaleway.Resource) bool {
+	return s.req.DryRun && slices.ContainsFunc(s.world.credentials, func(c *credential) bool {
+		return c.rotation != nil && c.member.only && slices.Contains(c.member.products, r.Product)
+	})
+}
+
+// locks are the functions and containers whose callers need their legacy token,
+// as far as the rows show. What a dry run's new keys would open is taken for
+// open, as the real run will find out before it deletes. The function's own
+// endpoint cannot be checked from inside, and holds nothing.
+func (s *session) locks() []purge.Lock {
+	var locks []purge.Lock
+	for i := range s.rows {
+		row := &s.rows[i]
+		r := row.Endpoint.Resource
+		switch {
+		case row.Opened() || s.expected(r):
+		case row.Result == probe.Locked:
+			locks = append(locks, purge.Lock{Resource: r, Why: row.Endpoint.URL + " refuses every IAM key"})
+		case row.Result == probe.Unproven:
+			locks = append(locks, purge.Lock{Resource: r, Why: "there is no IAM key to try on " + row.Endpoint.URL})
+		}
+	}
+	return locks
+}
+
+// purge deletes legacy tokens. It rests on the check: where that was not asked
+// for, it asks the endpoints that the tokens open.
+func (s *session) purge(ctx context.Context) []error {
+	if len(s.world.tokens) == 0 {
+		return nil
+	}
+	if !s.asked(StepCheck) {
+		var opened []probe.Endpoint
+		for _, e := range s.endpoints {
+			if slices.ContainsFunc(s.world.tokens, func(t scaleway.Token) bool { return t.Scope.Covers(e.Resource) }) {
+				opened = append(opened, e)
+			}
+		}
+		s.rows = s.prober.Check(ctx, opened, s.keys())
+	}
+	if ctx.Err() != nil {
+		s.leave("purge: the endpoints could not all be checked in time")
+		return nil
+	}
+	mode := purge.Mode(s.cfg.LegacyTokens)
+	applier := &purge.Applier{Client: s.client, Journal: s.journal, Clock: s.clock, Locks: s.locks(), Mode: mode}
+	var err error
+	s.decisions, err = applier.Apply(ctx, purge.Plan(s.world.tokens, applier.Locks, mode, s.world.now))
+	reported := 0
+	for _, d := range s.decisions {
+		switch d.Verdict {
+		case purge.Held:
+			s.find(report.Error, "legacy token "+d.Token.ID, "is held: "+d.Why, "mend the policy, then run again; or set ROTATOR_LEGACY_TOKENS=delete-all")
+			err = errors.Join(err, errors.New("legacy token "+d.Token.ID+" is held"))
+		case purge.Reported:
+			reported++
+		case purge.Left:
+			s.leave("see legacy token " + d.Token.ID + " gone")
+		case purge.ToDelete, purge.Going, purge.Deleted, purge.Failed:
+		}
+	}
+	if reported > 0 {
+		s.find(report.Warning, "legacy tokens", fmt.Sprintf("%d legacy tokens are still there", reported), "set ROTATOR_LEGACY_TOKENS=delete to delete them")
+	}
+	return []error{err}
+}
+
+// retire deletes superseded keys whose grace is over, where the current key was
+// seen to work in this very run.
+func (s *session) retire(ctx context.Context) []error {
+	if !s.world.attributable {
+		return []error{errors.New("not done: it is not known whose keys are whose")}
+	}
+	var errs []error
+	for _, c := range s.world.credentials {
+		if !s.wanted(c) || c.broken != nil || c.plan.LeftAlone != "" || !retires(&c.plan) {
+			continue
+		}
+		if ctx.Err() != nil {
+			s.leave("retire the superseded keys of application " + c.member.app.Name)
+			continue
+		}
+		err := s.works(ctx, c)
+		if err == nil {
+			err = s.applier.Retire(ctx, &c.plan, c.published())
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("application %s: superseded keys not retired: %w", c.member.app.Name, err))
+		}
+	}
+	return errs
+}
+
+// published is the revision that holds the current key, as far as this run
+// knows; 0: none.
+func (c *credential) published() uint32 {
+	if c.rotation != nil && c.rotation.Version.Revision > 0 {
+		return c.rotation.Version.Revision
+	}
+	if v := c.state.Published(); v != nil {
+		return v.Revision
+	}
+	return 0
+}
+
+func retires(p *rotate.Plan) bool {
+	return slices.ContainsFunc(p.Keys, func(k rotate.KeyPlan) bool { return k.State == rotate.Superseded && k.Retire })
+}
+
+// works returns nil if the current key was seen to work in this run, or can be
+// now. A key that was refused anywhere and accepted nowhere does not work.
+func (s *session) works(ctx context.Context, c *credential) error {
+	if r := c.rotation; r != nil {
+		switch {
+		case r.Err != nil:
+			return errors.New("the current key was to be replaced, and was not")
+		case s.req.DryRun, !r.Overtaken:
+			return nil // verified before it was published; a dry run takes that for granted
+		}
+		return errors.New("another run is at this application")
+	}
+	if c.pair == nil {
+		return errors.New("there is no current key")
+	}
+	k, probed := s.key(c, c.pair)
+	if probed {
+		refused := false
+		for _, row := range s.checked(ctx, k) {
+			for _, a := range row.Keys {
+				if a.Key.Pair.AccessKey != c.pair.AccessKey {
+					continue
+				}
+				if a.Answer.Verdict == probe.Accepted {
+					return nil
+				}
+				refused = refused || a.Answer.Verdict == probe.Refused
+			}
+		}
+		if refused {
+			return fmt.Errorf("the current key %s is refused by the endpoints", c.pair.AccessKey)
+		}
+	}
+	known, err := s.client.Authenticates(ctx, *c.pair)
+	if err == nil && !known {
+		err = fmt.Errorf("the current key %s is refused by the API", c.pair.AccessKey)
+	}
+	return err
+}
+
+// checked returns the rows of the check, or asks the endpoints with this key
+// where there was none.
+func (s *session) checked(ctx context.Context, k probe.Key) []probe.Row {
+	if s.asked(StepCheck) {
+		return s.rows
+	}
+	return s.prober.Check(ctx, s.endpoints, []probe.Key{k})
+}

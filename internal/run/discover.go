@@ -1,0 +1,304 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/config"
+	"github.com/scw-key-rotator/rotator/internal/rotate"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+// world is what a run found. Where a part could not be read, it is empty and
+// errs says why; what rests on the part is then not done.
+type world struct {
+	now          time.Time // the API's, after discovery
+	keys         []scaleway.APIKey
+	ownKey       *scaleway.APIKey // nil: not found
+	applications []scaleway.Application
+	members      []member
+	credentials  []*credential // of the members in scope
+	lifetimeCap  time.Duration
+	attributable bool // keys, applications and policies are all known
+
+	namespaces []scaleway.Namespace
+	resources  []scaleway.Resource
+	tokens     []scaleway.Token
+	regions    []string
+
+	mu   sync.Mutex
+	errs []error
+}
+
+// credential is one application in scope.
+type credential struct {
+	member member
+	state  rotate.State
+	// pair is the key that the newest enabled version holds.
+	pair   *scaleway.KeyPair
+	broken error // why the credential cannot be read, or is not what it says
+	plan   rotate.Plan
+	// rotation is what became of the plan in this run, or nil.
+	rotation *rotate.Rotation
+}
+
+func (w *world) failed(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.errs = append(w.errs, err)
+}
+
+// add appends what a region or a scope brought.
+func (w *world) add(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+}
+
+// sort puts what came in by chance into an order that a person expects, and
+// that is the same in each run.
+func (w *world) sort() {
+	slices.SortFunc(w.resources, func(a, b scaleway.Resource) int {
+		return strings.Compare(place(a.Product, a.Region, a.Namespace.Name, a.Name), place(b.Product, b.Region, b.Namespace.Name, b.Name))
+	})
+	slices.SortStableFunc(w.tokens, func(a, b scaleway.Token) int {
+		return strings.Compare(
+			place(a.Scope.Product, a.Scope.Region, a.Scope.Namespace.Name, a.Scope.ResourceID+a.ID),
+			place(b.Scope.Product, b.Scope.Region, b.Scope.Namespace.Name, b.Scope.ResourceID+b.ID))
+	})
+}
+
+func place(p scaleway.Product, parts ...string) string {
+	order := "1"
+	if p == scaleway.Containers {
+		order = "2"
+	}
+	return order + strings.Join(parts, "\x00")
+}
+
+// discovery reads everything that a run decides upon. Independent reads go out
+// together; how many at a time is the client's business.
+type discovery struct {
+	client *scaleway.Client
+	cfg    config.Config
+	tokens bool // legacy tokens are asked for
+	hosts  bool // custom domains are asked for
+	world  *world
+}
+
+// read fills the world. It returns no error: each failure is noted where it
+// happened and stops nothing else.
+func (d *discovery) read(ctx context.Context) {
+	var (
+		all      sync.WaitGroup
+		policies []scaleway.Principal
+		groups   []scaleway.Group
+		secrets  []scaleway.Secret
+		iamErrs  [4]error
+		secErr   error
+		w        = d.world
+	)
+	all.Go(func() { w.keys, iamErrs[0] = d.client.APIKeys(ctx) })
+	all.Go(func() { w.applications, iamErrs[1] = d.client.Applications(ctx) })
+	all.Go(func() { policies, iamErrs[2] = d.client.Policies(ctx) })
+	all.Go(func() { groups, iamErrs[3] = d.client.Groups(ctx) })
+	all.Go(func() {
+		var err error
+		if w.lifetimeCap, err = d.client.KeyLifetimeCap(ctx); err != nil {
+			w.failed(err)
+		}
+	})
+	all.Go(func() { secrets, secErr = d.client.Secrets(ctx, d.cfg.SecretRegion, d.cfg.SecretPath) })
+	for _, p := range []scaleway.Product{scaleway.Functions, scaleway.Containers} {
+		for _, region := range d.client.Regions(p) {
+			if len(d.cfg.Regions) > 0 && !slices.Contains(d.cfg.Regions, region) {
+				continue
+			}
+			if !slices.Contains(w.regions, region) {
+				w.regions = append(w.regions, region)
+			}
+			all.Go(func() { d.region(ctx, p, region) })
+		}
+	}
+	all.Wait() // each failure is in the world
+	w.sort()
+	w.now = d.client.Now()
+	if err := errors.Join(append(iamErrs[:], secErr)...); err != nil {
+		w.failed(err)
+		return
+	}
+	d.iam(ctx, policies, groups, secrets)
+}
+
+// iam finds who is in scope, and their credentials.
+func (d *discovery) iam(ctx context.Context, policies []scaleway.Principal, groups []scaleway.Group, secrets []scaleway.Secret) {
+	w := d.world
+	s := &scoping{
+		applications: w.applications, policies: policies, groups: groups, rules: map[string][]scaleway.Grant{},
+		listed: d.cfg.Applications, project: d.cfg.ProjectID,
+	}
+	for i := range w.keys {
+		if w.keys[i].AccessKey == d.cfg.AccessKey {
+			w.ownKey = &w.keys[i]
+			s.own = w.keys[i].ApplicationID
+		}
+	}
+	if w.ownKey == nil {
+		w.failed(fmt.Errorf("the function's own key %s is not among the organization's API keys: is ROTATOR_ORGANIZATION_ID right?", d.cfg.AccessKey))
+		return
+	}
+	for _, id := range d.cfg.Applications {
+		if !slices.ContainsFunc(w.applications, func(a scaleway.Application) bool { return a.ID == id }) {
+			w.failed(fmt.Errorf("ROTATOR_APPLICATIONS lists %s, which is not an application of the organization", id))
+		}
+	}
+	var all sync.WaitGroup
+	for _, p := range s.relevant() {
+		all.Go(func() {
+			rules, err := d.client.Rules(ctx, p)
+			if err != nil {
+				w.failed(err)
+				return
+			}
+			w.add(func() { s.rules[p.PolicyID] = rules })
+		})
+	}
+	all.Wait() // each failure is in the world
+	w.members = s.members()
+	w.attributable = true
+	for _, m := range w.members {
+		if m.in {
+			c := &credential{member: m, state: rotate.State{Application: m.app}}
+			w.credentials = append(w.credentials, c)
+			all.Go(func() { d.credential(ctx, c, secrets) })
+		}
+	}
+	all.Wait()
+}
+
+// credential reads where one application stands.
+func (d *discovery) credential(ctx context.Context, c *credential, secrets []scaleway.Secret) {
+	for _, k := range d.world.keys {
+		if k.ApplicationID == c.member.app.ID {
+			c.state.Keys = append(c.state.Keys, k)
+		}
+	}
+	for _, s := range secrets {
+		if s.Name == c.member.app.ID {
+			c.state.Secret = s
+		}
+	}
+	if c.state.Secret.ID == "" {
+		return
+	}
+	if c.state.Versions, c.broken = d.client.Versions(ctx, c.state.Secret); c.broken != nil {
+		return
+	}
+	newest := c.state.Published()
+	if newest == nil {
+		return
+	}
+	named := rotate.VersionKey(newest.Description)
+	if named == "" {
+		return // somebody else's; the plan leaves it alone
+	}
+	pair, err := d.client.Access(ctx, c.state.Secret, newest.Revision)
+	if err == nil && pair.AccessKey != named {
+		err = fmt.Errorf("version %d of %s says that it holds %s, and does not", newest.Revision, c.state.Secret.FullName(), named)
+	}
+	if err != nil {
+		c.broken = err
+		return
+	}
+	c.pair = &pair
+}
+
+// region finds one product's namespaces, resources, domains and tokens in one
+// region.
+func (d *discovery) region(ctx context.Context, p scaleway.Product, region string) {
+	w := d.world
+	namespaces, err := d.client.Namespaces(ctx, p, region)
+	if err != nil {
+		w.failed(err)
+		return
+	}
+	if len(namespaces) == 0 {
+		return // and so there are no resources
+	}
+	w.add(func() { w.namespaces = append(w.namespaces, namespaces...) })
+	var all sync.WaitGroup
+	for _, n := range namespaces {
+		all.Go(func() {
+			d.scope(ctx, scaleway.Scope{Product: p, Region: region, Namespace: n, Name: n.Name})
+		})
+	}
+	resources, err := d.client.Resources(ctx, p, region, namespaces)
+	if err != nil {
+		w.failed(err)
+	}
+	for i := range resources {
+		r := &resources[i]
+		all.Go(func() {
+			d.scope(ctx, scaleway.Scope{Product: p, Region: region, Namespace: r.Namespace, ResourceID: r.ID, Name: r.Name})
+		})
+	}
+	d.domains(ctx, p, region, resources)
+	all.Wait() // each failure is in the world
+	w.add(func() { w.resources = append(w.resources, resources...) })
+}
+
+// domains finds the custom domains of the private resources: those of
+// containers in one list, those of functions one by one.
+func (d *discovery) domains(ctx context.Context, p scaleway.Product, region string, resources []scaleway.Resource) {
+	private := slices.ContainsFunc(resources, func(r scaleway.Resource) bool { return r.Private })
+	if !d.hosts || !private {
+		return
+	}
+	if p == scaleway.Containers {
+		domains, err := d.client.ContainerDomains(ctx, region)
+		if err != nil {
+			d.world.failed(err)
+			return
+		}
+		for i := range resources {
+			for _, domain := range domains {
+				if domain.ResourceID == resources[i].ID {
+					resources[i].Domains = append(resources[i].Domains, domain)
+				}
+			}
+		}
+		return
+	}
+	var all sync.WaitGroup
+	for i := range resources {
+		r := &resources[i]
+		if !r.Private {
+			continue
+		}
+		all.Go(func() {
+			var err error
+			if r.Domains, err = d.client.FunctionDomains(ctx, *r); err != nil {
+				d.world.failed(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// scope lists the legacy tokens of one namespace, function or container.
+func (d *discovery) scope(ctx context.Context, s scaleway.Scope) {
+	if !d.tokens || !slices.Contains(d.client.TokenRegions(s.Product), s.Region) {
+		return
+	}
+	tokens, err := d.client.Tokens(ctx, s)
+	if err != nil {
+		d.world.failed(err)
+		return
+	}
+	d.world.add(func() { d.world.tokens = append(d.world.tokens, tokens...) })
+}

@@ -1,0 +1,293 @@
+// Package run does one run: discover, rotate, check, purge, retire, report.
+//
+// It promises that one failing item never stops the others, that any failure
+// makes the outcome a failure, that a dry run changes nothing and announces
+// exactly what a real one would do, and that a run ends by itself, a margin
+// before its budget does, with a report that says what was left. How a key is
+// rotated, a token deleted or an endpoint asked is left to the packages named
+// so.
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/clock"
+	"github.com/scw-key-rotator/rotator/internal/config"
+	"github.com/scw-key-rotator/rotator/internal/probe"
+	"github.com/scw-key-rotator/rotator/internal/purge"
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/rotate"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+// The steps that a request may name, in the order in which they run.
+const (
+	StepRotate = "rotate"
+	StepCheck  = "check"
+	StepPurge  = "purge"
+	StepRetire = "retire"
+)
+
+// Steps are all steps that a request may name.
+func Steps() []string { return []string{StepRotate, StepCheck, StepPurge, StepRetire} }
+
+// Request narrows a run.
+type Request struct {
+	DryRun       bool
+	Steps        []string // empty: all
+	Applications []string // IDs or names; empty: all in scope. It narrows rotate and retire.
+	Force        bool     // rotate whatever the age
+}
+
+// UnknownApplicationError is a request that names an application which is not
+// in scope. Nothing was changed.
+type UnknownApplicationError struct{ Name string }
+
+func (e *UnknownApplicationError) Error() string {
+	return fmt.Sprintf("applications: %q is not an application in scope: want the ID or the name of one that the report of a dry run lists", e.Name)
+}
+
+// Options are a run's surroundings. Nil fields take the real ones.
+type Options struct {
+	API       http.RoundTripper // under the Scaleway SDK
+	Endpoints http.RoundTripper // under the probes
+	Clock     clock.Clock
+	Log       *slog.Logger // with the run's ID
+	RunID     string
+}
+
+// Do does one run. The only error it returns is that of a request that cannot
+// be: an *UnknownApplicationError. Everything else is in the report.
+func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report.Report, error) {
+	start := o.Clock.Now()
+	ctx, cancel := context.WithTimeout(ctx, cfg.Budget-config.Margin)
+	defer cancel()
+	client, err := scaleway.New(scaleway.Options{
+		APIURL: cfg.APIURL, AccessKey: cfg.AccessKey, SecretKey: cfg.SecretKey,
+		OrganizationID: cfg.OrganizationID, ProjectID: cfg.ProjectID,
+		Transport: o.API, Clock: o.Clock, Concurrency: cfg.Concurrency, RequestsPerSecond: cfg.RequestsPerSecond,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := &session{
+		cfg: cfg, req: req, log: o.Log, clock: o.Clock, start: start, client: client,
+		journal: report.NewJournal(req.DryRun, o.Log, scaleway.ErrUnknown),
+		prober: probe.New(probe.Options{
+			Transport: o.Endpoints, Timeout: cfg.ProbeTimeout, Clock: o.Clock, Concurrency: cfg.Concurrency, Patience: cfg.VerifyBound,
+		}),
+		report: &report.Report{
+			RunID: o.RunID, DryRun: req.DryRun, OrganizationID: cfg.OrganizationID, ProjectID: cfg.ProjectID,
+			Left: []string{}, Findings: []report.Finding{},
+		},
+		world: &world{},
+	}
+	s.applier = &rotate.Applier{
+		Client: client, Journal: s.journal, Clock: o.Clock, Log: o.Log,
+		SecretPath: cfg.SecretPath, SecretRegion: cfg.SecretRegion,
+		Window: cfg.VerifyWindow, Bound: cfg.VerifyBound, Tester: s.tester,
+	}
+	o.Log.InfoContext(ctx, "run started", "dry_run", req.DryRun, "steps", req.Steps, "force", req.Force)
+	s.step(ctx, "discover", true, s.discover)
+	if err := s.known(); err != nil {
+		return nil, err
+	}
+	s.step(ctx, StepRotate, s.asked(StepRotate), s.rotate)
+	s.step(ctx, StepCheck, s.asked(StepCheck), s.check)
+	s.step(ctx, StepPurge, s.asked(StepPurge), s.purge)
+	s.step(ctx, StepRetire, s.asked(StepRetire), s.retire)
+	return s.conclude(ctx), nil
+}
+
+// session is one run while it lasts.
+type session struct {
+	cfg     config.Config
+	req     Request
+	log     *slog.Logger
+	clock   clock.Clock
+	start   time.Time
+	client  *scaleway.Client
+	prober  *probe.Prober
+	journal *report.Journal
+	applier *rotate.Applier
+	policy  rotate.Policy
+	report  *report.Report
+
+	world     *world
+	endpoints []probe.Endpoint
+	rows      []probe.Row      // what was checked, once it was
+	decisions []purge.Decision // legacy tokens, once they were decided upon
+}
+
+// step runs one step, if it is asked for and there is time, and notes its
+// outcome.
+func (s *session) step(ctx context.Context, name string, asked bool, do func(context.Context) []error) {
+	step := report.Step{Name: name, Outcome: report.Success, Errors: []string{}}
+	switch {
+	case !asked:
+		step.Outcome = report.Skipped
+	case ctx.Err() != nil:
+		step.Outcome = report.Incomplete
+		s.leave("step " + name)
+	default:
+		left := len(s.report.Left)
+		for _, err := range do(ctx) {
+			if err == nil {
+				continue
+			}
+			step.Outcome = report.Failure
+			for line := range strings.SplitSeq(err.Error(), "\n") { // errors.Join
+				step.Errors = append(step.Errors, report.Line(line))
+			}
+			s.log.ErrorContext(ctx, "step failed", "step", name, "error", err.Error())
+		}
+		if len(s.report.Left) > left {
+			step.Outcome = report.Incomplete
+		}
+		s.log.InfoContext(ctx, "step done", "step", name, "outcome", step.Outcome)
+	}
+	s.report.Steps = append(s.report.Steps, step)
+}
+
+// leave notes something that the run has no time for.
+func (s *session) leave(what string) { s.report.Left = append(s.report.Left, what) }
+
+// find notes something that a person should know.
+func (s *session) find(level report.Level, subject, text, hint string) {
+	s.report.Findings = append(s.report.Findings, report.Finding{
+		Level: level, Subject: report.Line(subject), Text: report.Line(text), Hint: hint,
+	})
+}
+
+func (s *session) asked(step string) bool {
+	return len(s.req.Steps) == 0 || slices.Contains(s.req.Steps, step)
+}
+
+// wanted tells whether the request means this credential.
+func (s *session) wanted(c *credential) bool {
+	return len(s.req.Applications) == 0 ||
+		slices.Contains(s.req.Applications, c.member.app.ID) || slices.Contains(s.req.Applications, c.member.app.Name)
+}
+
+// known refuses a request for an application that is not in scope. Where it
+// could not be found out who is, nothing is rotated anyway.
+func (s *session) known() error {
+	if !s.world.attributable {
+		return nil
+	}
+	for _, name := range s.req.Applications {
+		if !slices.ContainsFunc(s.world.credentials, func(c *credential) bool { return c.member.app.ID == name || c.member.app.Name == name }) {
+			return &UnknownApplicationError{Name: name}
+		}
+	}
+	return nil
+}
+
+// remaining is how much of the run's time is left, by our clock.
+func (s *session) remaining() time.Duration {
+	return s.cfg.Budget - config.Margin - s.clock.Now().Sub(s.start)
+}
+
+// discover reads everything and makes the plans.
+func (s *session) discover(ctx context.Context) []error {
+	d := &discovery{
+		client: s.client, cfg: s.cfg, world: s.world,
+		tokens: s.asked(StepPurge), hosts: s.asked(StepCheck) || s.asked(StepPurge),
+	}
+	d.read(ctx)
+	s.report.StartedAt = s.client.Now().Add(-s.clock.Now().Sub(s.start))
+	s.endpoints = probe.Endpoints(s.world.resources, s.cfg.ProbePath, s.own)
+	s.plan()
+	s.observe()
+	return s.world.errs
+}
+
+// own tells whether a function is the one that is running: it carries the
+// access key that this run calls with.
+func (s *session) own(r scaleway.Resource) bool {
+	return r.Product == scaleway.Functions && r.Env[config.Prefix+"ACCESS_KEY"] == s.cfg.AccessKey
+}
+
+func (s *session) plan() {
+	base := rotate.Policy{
+		Project: s.cfg.ProjectID, RotateAfter: s.cfg.RotateAfter, Grace: s.cfg.Grace, Lifetime: s.cfg.KeyLifetime, Force: s.req.Force,
+	}
+	var clamped bool
+	if s.policy, clamped = base.Capped(s.world.lifetimeCap); clamped {
+		s.find(report.Warning, "organization", fmt.Sprintf("caps the lifetime of API keys at %s, below ROTATOR_KEY_LIFETIME (%s): keys live for %s and are rotated after %s",
+			days(s.world.lifetimeCap), days(base.Lifetime), days(s.policy.Lifetime), days(s.policy.RotateAfter)),
+			"lower ROTATOR_KEY_LIFETIME and ROTATOR_ROTATE_AFTER, or raise the cap in the organization's security settings")
+	}
+	s.applier.Policy = s.policy
+	for _, c := range s.world.credentials {
+		c.plan = rotate.Make(c.state, s.policy, s.world.now)
+	}
+}
+
+// rotate removes what earlier runs left, and replaces the keys that are due.
+func (s *session) rotate(ctx context.Context) []error {
+	if !s.world.attributable {
+		return []error{errors.New("not done: it is not known whose keys are whose")}
+	}
+	var (
+		errs  []error
+		plans []*rotate.Plan
+		due   []*credential
+	)
+	for _, c := range s.world.credentials {
+		switch name := "application " + c.member.app.Name; {
+		case !s.wanted(c):
+		case c.broken != nil:
+			errs = append(errs, fmt.Errorf("%s: not rotated: %w", name, c.broken))
+		case c.plan.LeftAlone != "":
+			s.find(report.Warning, name, "is left alone: "+c.plan.LeftAlone,
+				"decide who publishes this key: take the application out of scope, or move that version elsewhere")
+		default:
+			if err := s.applier.Sweep(ctx, &c.plan); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", name, err))
+			}
+			if c.plan.Blocked != "" {
+				s.blocked(c)
+			}
+			if c.plan.Rotate {
+				plans, due = append(plans, &c.plan), append(due, c)
+			}
+		}
+	}
+	if need := s.cfg.VerifyBound; len(plans) > 0 && s.remaining() < need {
+		for _, c := range due {
+			s.leave("rotate the key of application " + c.member.app.Name)
+		}
+		return errs
+	}
+	for i, rotation := range s.applier.Rotate(ctx, plans) {
+		c := due[i]
+		c.rotation = rotation
+		switch {
+		case rotation.Err != nil:
+			errs = append(errs, fmt.Errorf("application %s: not rotated: %w", c.member.app.Name, rotation.Err))
+		case rotation.Overtaken:
+			s.find(report.Note, "application "+c.member.app.Name, "another run published a key while this one verified its own", "")
+		case !s.req.DryRun:
+			c.pair = &rotation.New
+		}
+	}
+	return errs
+}
+
+// blocked reports a rotation that is due and cannot be done. It is an error
+// only where consumers are without a key.
+func (s *session) blocked(c *credential) {
+	level := report.Warning
+	if current := c.plan.Current(); current == nil || current.Key.Expired(s.world.now) {
+		level = report.Error
+	}
+	s.find(level, "application "+c.member.app.Name, "is due ("+c.plan.Why+") but not rotated: "+c.plan.Blocked, "")
+}

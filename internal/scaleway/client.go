@@ -1,0 +1,160 @@
+// Package scaleway is the only code that talks to the Scaleway API.
+//
+// It wraps the SDK: every call takes a context, takes all pages, and answers in
+// this package's types or with an *Error that says what class of failure it
+// was. It trusts no filter: what a list returns is filtered again by the
+// items' own fields before anybody sees it. Retries, pace and counting live in
+// its transport, and nowhere else. What to do with what it finds is left to
+// others.
+package scaleway
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	container "github.com/scaleway/scaleway-sdk-go/api/container/v1"
+	containerbeta "github.com/scaleway/scaleway-sdk-go/api/container/v1beta1"
+	function "github.com/scaleway/scaleway-sdk-go/api/function/v1beta1"
+	iam "github.com/scaleway/scaleway-sdk-go/api/iam/v1alpha1"
+	secret "github.com/scaleway/scaleway-sdk-go/api/secret/v1beta1"
+	"github.com/scaleway/scaleway-sdk-go/scw"
+
+	"github.com/scw-key-rotator/rotator/internal/clock"
+	"github.com/scw-key-rotator/rotator/internal/redact"
+)
+
+// pageSize is the most that the API allows: the fewest calls.
+const pageSize = 100
+
+// Options say whom to call, as whom, and how hard.
+type Options struct {
+	APIURL            string
+	AccessKey         string
+	SecretKey         redact.Secret
+	OrganizationID    string
+	ProjectID         string
+	Transport         http.RoundTripper // nil: http.DefaultTransport
+	Clock             clock.Clock
+	Concurrency       int // requests in flight
+	RequestsPerSecond int
+}
+
+// Client calls the API as one API key, for one project. Its methods may be
+// called from many goroutines.
+type Client struct {
+	organization string
+	project      string
+	accessKey    string
+	transport    *transport
+	options      Options
+
+	iam            *iam.API
+	secrets        *secret.API
+	functions      *function.API
+	containers     *container.API
+	containersBeta *containerbeta.API
+}
+
+// New returns a client. It sends nothing.
+func New(o Options) (*Client, error) {
+	if o.Transport == nil {
+		o.Transport = http.DefaultTransport
+	}
+	t := newTransport(metadata{o.Transport}, o.Clock, o.Concurrency, o.RequestsPerSecond)
+	sdk, err := newSDK(o, o.AccessKey, o.SecretKey, t)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{
+		organization: o.OrganizationID, project: o.ProjectID, accessKey: o.AccessKey, transport: t, options: o,
+		iam: iam.NewAPI(sdk), secrets: secret.NewAPI(sdk), functions: function.NewAPI(sdk),
+		containers: container.NewAPI(sdk), containersBeta: containerbeta.NewAPI(sdk),
+	}, nil
+}
+
+func newSDK(o Options, accessKey string, secretKey redact.Secret, t *transport) (*scw.Client, error) {
+	sdk, err := scw.NewClient(
+		scw.WithAPIURL(o.APIURL),
+		scw.WithAuth(accessKey, secretKey.Reveal()),
+		scw.WithDefaultOrganizationID(o.OrganizationID),
+		scw.WithDefaultProjectID(o.ProjectID),
+		scw.WithUserAgent("scaleway-key-rotator"),
+		scw.WithHTTPClient(&http.Client{Transport: t, CheckRedirect: stay}),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("set up the Scaleway client: %w", err)
+	}
+	// The SDK caches this answer without a lock: have it before going parallel
+	// (FACTS section 7).
+	if _, err := sdk.GetAPIMetadata(); err != nil {
+		return nil, fmt.Errorf("set up the Scaleway client: %w", err)
+	}
+	return sdk, nil
+}
+
+// AccessKey names the key that the client calls with.
+func (c *Client) AccessKey() string { return c.accessKey }
+
+// Calls returns how many requests were sent so far, and how many of them were
+// retries.
+func (c *Client) Calls() (sent, retried int64) {
+	return c.transport.calls.Load(), c.transport.retries.Load()
+}
+
+// Now returns the API's time: ages are told by it, since our clock may be off.
+func (c *Client) Now() time.Time {
+	c.transport.mu.Lock()
+	defer c.transport.mu.Unlock()
+	return c.transport.clock.Now().Add(c.transport.offset).UTC()
+}
+
+// ClockOffset returns how far the API's clock is from ours, and whether any
+// answer has told.
+func (c *Client) ClockOffset() (offset time.Duration, known bool) {
+	c.transport.mu.Lock()
+	defer c.transport.mu.Unlock()
+	return c.transport.offset, c.transport.dated
+}
+
+// metadata answers GET /metadata itself. The SDK asks it to fill SRNs, which
+// nothing here reads; asking the API would cost a call, and where that call
+// fails, one more with every other (FACTS section 7).
+type metadata struct{ next http.RoundTripper }
+
+func (m metadata) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path != "/metadata" {
+		return m.next.RoundTrip(r)
+	}
+	const body = `{"platform":"external","partition":"scw","domain":"scw.eu"}`
+	return &http.Response{
+		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header:  http.Header{"Content-Type": {"application/json"}},
+		Body:    io.NopCloser(strings.NewReader(body)),
+		Request: r, ContentLength: int64(len(body)),
+	}, nil
+}
+
+// once removes items that came twice, as an item does that moves between pages
+// while they are read.
+func once[T any](items []T, id func(T) string) []T {
+	seen := make(map[string]bool, len(items))
+	kept := items[:0]
+	for _, item := range items {
+		if key := id(item); !seen[key] {
+			seen[key] = true
+			kept = append(kept, item)
+		}
+	}
+	return kept
+}
+
+func value[T any](p *T) T {
+	var zero T
+	if p == nil {
+		return zero
+	}
+	return *p
+}

@@ -1,0 +1,273 @@
+package scaleway
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	iam "github.com/scaleway/scaleway-sdk-go/api/iam/v1alpha1"
+	"github.com/scaleway/scaleway-sdk-go/scw"
+
+	"github.com/scw-key-rotator/rotator/internal/redact"
+)
+
+// APIKey is an IAM API key without its secret. It belongs to an application or
+// to a user.
+type APIKey struct {
+	AccessKey        string
+	ApplicationID    string // "" for a user's
+	UserID           string // "" for an application's
+	Description      string
+	DefaultProjectID string
+	CreatedAt        time.Time
+	ExpiresAt        time.Time // zero: never
+	Deletable        bool
+	Managed          bool // by Scaleway itself
+}
+
+// Expired tells whether the key is dead at now.
+func (k APIKey) Expired(now time.Time) bool {
+	return !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt)
+}
+
+// KeyPair is a key with its secret, as only its creation answers it.
+type KeyPair struct {
+	APIKey
+
+	Secret redact.Secret
+}
+
+// Application is an IAM application.
+type Application struct {
+	ID      string
+	Name    string
+	Managed bool
+}
+
+// Grant is one rule of a policy, as it reaches an application.
+type Grant struct {
+	PermissionSets []string
+	Organization   bool     // the rule's scope is the organization
+	ProjectIDs     []string // else these
+	Condition      string   // "": none
+	// OrganizationSets: the permission sets are of the kind that rule the
+	// organization itself, and give nothing in any project (FACTS section 3).
+	OrganizationSets bool
+}
+
+// Principal says whom a policy reaches.
+type Principal struct {
+	PolicyID      string
+	PolicyName    string
+	ApplicationID string // one of the two, or none for users and orphans
+	GroupID       string
+}
+
+// Group is an IAM group's applications.
+type Group struct {
+	ID              string
+	ApplicationIDs  []string
+	AllApplications bool
+}
+
+// NewKey is what a key is created with.
+type NewKey struct {
+	ApplicationID    string
+	Description      string // at most 200 characters
+	DefaultProjectID string
+	ExpiresAt        time.Time
+}
+
+// APIKeys lists all keys of the organization, oldest first.
+// GET /iam/v1alpha1/api-keys.
+func (c *Client) APIKeys(ctx context.Context) ([]APIKey, error) {
+	resp, err := c.iam.ListAPIKeys(&iam.ListAPIKeysRequest{
+		OrganizationID: &c.organization, OrderBy: iam.ListAPIKeysRequestOrderByCreatedAtAsc, PageSize: scw.Uint32Ptr(pageSize),
+	}, scw.WithContext(ctx), scw.WithAllPages())
+	if err != nil {
+		return nil, failure("list the organization's API keys", needIAMRead, err)
+	}
+	keys := make([]APIKey, 0, len(resp.APIKeys))
+	for _, k := range resp.APIKeys {
+		if k != nil && k.AccessKey != "" {
+			keys = append(keys, apiKey(k))
+		}
+	}
+	return once(keys, func(k APIKey) string { return k.AccessKey }), nil
+}
+
+func apiKey(k *iam.APIKey) APIKey {
+	return APIKey{
+		AccessKey: k.AccessKey, ApplicationID: value(k.ApplicationID), UserID: value(k.UserID),
+		Description: k.Description, DefaultProjectID: k.DefaultProjectID,
+		CreatedAt: value(k.CreatedAt), ExpiresAt: value(k.ExpiresAt), Deletable: k.Deletable, Managed: k.Managed,
+	}
+}
+
+// Applications lists the organization's applications.
+// GET /iam/v1alpha1/applications.
+func (c *Client) Applications(ctx context.Context) ([]Application, error) {
+	resp, err := c.iam.ListApplications(&iam.ListApplicationsRequest{
+		OrganizationID: c.organization, OrderBy: iam.ListApplicationsRequestOrderByCreatedAtAsc, PageSize: scw.Uint32Ptr(pageSize),
+	}, scw.WithContext(ctx), scw.WithAllPages())
+	if err != nil {
+		return nil, failure("list the organization's applications", needIAMRead, err)
+	}
+	apps := make([]Application, 0, len(resp.Applications))
+	for _, a := range resp.Applications {
+		if a != nil && a.OrganizationID == c.organization {
+			apps = append(apps, Application{ID: a.ID, Name: a.Name, Managed: a.Managed})
+		}
+	}
+	return once(apps, func(a Application) string { return a.ID }), nil
+}
+
+// Policies lists whom the organization's policies reach. What they grant is
+// read with Rules. GET /iam/v1alpha1/policies.
+func (c *Client) Policies(ctx context.Context) ([]Principal, error) {
+	resp, err := c.iam.ListPolicies(&iam.ListPoliciesRequest{
+		OrganizationID: c.organization, OrderBy: iam.ListPoliciesRequestOrderByCreatedAtAsc, PageSize: scw.Uint32Ptr(pageSize),
+	}, scw.WithContext(ctx), scw.WithAllPages())
+	if err != nil {
+		return nil, failure("list the organization's policies", needIAMRead, err)
+	}
+	policies := make([]Principal, 0, len(resp.Policies))
+	for _, p := range resp.Policies {
+		if p != nil && p.OrganizationID == c.organization {
+			policies = append(policies, Principal{
+				PolicyID: p.ID, PolicyName: p.Name, ApplicationID: value(p.ApplicationID), GroupID: value(p.GroupID),
+			})
+		}
+	}
+	return once(policies, func(p Principal) string { return p.PolicyID }), nil
+}
+
+// Groups lists the organization's groups. GET /iam/v1alpha1/groups.
+func (c *Client) Groups(ctx context.Context) ([]Group, error) {
+	resp, err := c.iam.ListGroups(&iam.ListGroupsRequest{
+		OrganizationID: c.organization, OrderBy: iam.ListGroupsRequestOrderByCreatedAtAsc, PageSize: scw.Uint32Ptr(pageSize),
+	}, scw.WithContext(ctx), scw.WithAllPages())
+	if err != nil {
+		return nil, failure("list the organization's groups", needIAMRead, err)
+	}
+	groups := make([]Group, 0, len(resp.Groups))
+	for _, g := range resp.Groups {
+		if g != nil && g.OrganizationID == c.organization {
+			groups = append(groups, Group{ID: g.ID, ApplicationIDs: g.ApplicationIDs, AllApplications: g.AllApplications})
+		}
+	}
+	return once(groups, func(g Group) string { return g.ID }), nil
+}
+
+// Rules lists what a policy grants. GET /iam/v1alpha1/rules.
+func (c *Client) Rules(ctx context.Context, policy Principal) ([]Grant, error) {
+	resp, err := c.iam.ListRules(&iam.ListRulesRequest{PolicyID: policy.PolicyID, PageSize: scw.Uint32Ptr(pageSize)},
+		scw.WithContext(ctx), scw.WithAllPages())
+	if err != nil {
+		return nil, failure("list the rules of policy "+policy.PolicyName, needIAMRead, err)
+	}
+	grants := make([]Grant, 0, len(resp.Rules))
+	for _, r := range resp.Rules {
+		if r == nil {
+			continue
+		}
+		grants = append(grants, Grant{
+			PermissionSets: value(r.PermissionSetNames), Condition: r.Condition,
+			Organization: r.OrganizationID != nil, ProjectIDs: value(r.ProjectIDs),
+			OrganizationSets: r.PermissionSetsScopeType == iam.PermissionSetScopeTypeOrganization,
+		})
+	}
+	return grants, nil
+}
+
+// KeyLifetimeCap returns the organization's maximum for a key's lifetime; 0
+// means none.
+// GET /iam/v1alpha1/organizations/{organization_id}/security-settings.
+func (c *Client) KeyLifetimeCap(ctx context.Context) (time.Duration, error) {
+	s, err := c.iam.GetOrganizationSecuritySettings(&iam.GetOrganizationSecuritySettingsRequest{OrganizationID: c.organization},
+		scw.WithContext(ctx))
+	if err != nil {
+		return 0, failure("read the organization's security settings", needIAMRead, err)
+	}
+	if d := s.MaxAPIKeyExpirationDuration.ToTimeDuration(); d != nil {
+		return max(*d, 0), nil
+	}
+	return 0, nil
+}
+
+// CreateKey creates a key and checks the answer field by field. A key whose
+// answer is not what was asked comes back together with the error, so that the
+// caller can undo it. POST /iam/v1alpha1/api-keys.
+func (c *Client) CreateKey(ctx context.Context, want NewKey) (KeyPair, error) {
+	act := "create a key of application " + want.ApplicationID
+	got, err := c.iam.CreateAPIKey(&iam.CreateAPIKeyRequest{
+		ApplicationID: &want.ApplicationID, Description: want.Description,
+		DefaultProjectID: &want.DefaultProjectID, ExpiresAt: &want.ExpiresAt,
+	}, scw.WithContext(ctx))
+	if err != nil {
+		return KeyPair{}, failure(act, needKeys, err)
+	}
+	pair := KeyPair{APIKey: apiKey(got), Secret: redact.New(value(got.SecretKey))}
+	if err := pair.matches(want); err != nil {
+		return pair, failure(act, needKeys, err)
+	}
+	return pair, nil
+}
+
+// matches compares a new key with what was asked for. Expiry may come back in
+// the API's precision.
+func (k KeyPair) matches(want NewKey) error {
+	for _, f := range []struct {
+		name string
+		ok   bool
+	}{
+		{"access_key", len(k.AccessKey) == 20},
+		{"secret_key", !k.Secret.Empty()},
+		{"application_id", k.ApplicationID == want.ApplicationID && k.UserID == ""},
+		{"description", k.Description == want.Description},
+		{"default_project_id", k.DefaultProjectID == want.DefaultProjectID},
+		{"expires_at", k.ExpiresAt.Sub(want.ExpiresAt).Abs() < time.Second},
+	} {
+		if !f.ok {
+			return errors.New("the answer's " + f.name + " is not what was asked for")
+		}
+	}
+	return nil
+}
+
+// DeleteKey deletes a key. A key that is gone already counts as deleted.
+// DELETE /iam/v1alpha1/api-keys/{access_key}.
+func (c *Client) DeleteKey(ctx context.Context, accessKey string) error {
+	err := failure("delete the key "+accessKey, needKeys,
+		c.iam.DeleteAPIKey(&iam.DeleteAPIKeyRequest{AccessKey: accessKey}, scw.WithContext(ctx)))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// Authenticates tells whether the API knows a key: it has it read itself, and
+// a refusal for want of permission (403) shows that the key was known, where an
+// unknown one gets 401. Any other answer is an error.
+func (c *Client) Authenticates(ctx context.Context, pair KeyPair) (bool, error) {
+	sdk, err := newSDK(c.options, pair.AccessKey, pair.Secret, c.transport)
+	if err != nil {
+		return false, err
+	}
+	_, err = iam.NewAPI(sdk).GetAPIKey(&iam.GetAPIKeyRequest{AccessKey: pair.AccessKey}, scw.WithContext(ctx))
+	err = failure("try the key "+pair.AccessKey, needIAMRead, err)
+	switch {
+	case err == nil, errors.Is(err, ErrForbidden):
+		return true, nil
+	case errors.Is(err, ErrDenied):
+		return false, nil
+	default:
+		return false, err
+	}
+}
+
+// Reaches tells whether a grant covers a project.
+func (g Grant) Reaches(project string) bool {
+	return g.Organization || slices.Contains(g.ProjectIDs, project)
+}

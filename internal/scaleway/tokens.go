@@ -1,0 +1,132 @@
+package scaleway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	containerbeta "github.com/scaleway/scaleway-sdk-go/api/container/v1beta1"
+	function "github.com/scaleway/scaleway-sdk-go/api/function/v1beta1"
+	"github.com/scaleway/scaleway-sdk-go/scw"
+)
+
+// Scope is what a legacy token opens: a namespace with all that is in it, or
+// one function or container.
+type Scope struct {
+	Product    Product
+	Region     string
+	Namespace  Namespace
+	ResourceID string // "": the whole namespace
+	Name       string // of the resource or the namespace
+}
+
+// Kind names the scope: namespace, function or container.
+func (s Scope) Kind() string {
+	if s.ResourceID == "" {
+		return "namespace"
+	}
+	return s.Product.One()
+}
+
+// Covers tells whether a token of this scope opens r.
+func (s Scope) Covers(r Resource) bool {
+	if s.Product != r.Product || s.Namespace.ID != r.Namespace.ID {
+		return false
+	}
+	return s.ResourceID == "" || s.ResourceID == r.ID
+}
+
+// Token is a legacy token (a JWT), without the JWT.
+type Token struct {
+	ID          string
+	Scope       Scope
+	Description string
+	ExpiresAt   time.Time // zero: never
+	Status      string
+}
+
+// Tokens lists the legacy tokens of exactly this scope: a namespace's own, not
+// those of its functions, whichever of them the API lists (A02). Where the
+// token calls exist no more, there is nothing left to list (A06).
+// GET /functions/v1beta1/…/tokens or /containers/v1beta1/…/tokens.
+func (c *Client) Tokens(ctx context.Context, s Scope) ([]Token, error) {
+	var (
+		tokens []Token
+		err    error
+	)
+	add := func(id, namespace, resource, description, status string, expires *time.Time) {
+		if (s.ResourceID == "" && namespace == s.Namespace.ID && resource == "") || (s.ResourceID != "" && resource == s.ResourceID) {
+			tokens = append(tokens, Token{ID: id, Scope: s, Description: description, Status: status, ExpiresAt: value(expires)})
+		}
+	}
+	namespace, resource := &s.Namespace.ID, (*string)(nil)
+	if s.ResourceID != "" {
+		namespace, resource = nil, &s.ResourceID
+	}
+	if s.Product == Functions {
+		var resp *function.ListTokensResponse
+		resp, err = c.functions.ListTokens(&function.ListTokensRequest{
+			Region: scw.Region(s.Region), NamespaceID: namespace, FunctionID: resource, PageSize: scw.Uint32Ptr(pageSize),
+			OrderBy: function.ListTokensRequestOrderByCreatedAtAsc,
+		}, scw.WithContext(ctx), scw.WithAllPages())
+		if err == nil {
+			for _, t := range resp.Tokens {
+				if t != nil {
+					add(t.ID, value(t.NamespaceID), value(t.FunctionID), value(t.Description), t.Status.String(), t.ExpiresAt)
+				}
+			}
+		}
+	} else {
+		var resp *containerbeta.ListTokensResponse
+		resp, err = c.containersBeta.ListTokens(&containerbeta.ListTokensRequest{
+			Region: scw.Region(s.Region), NamespaceID: namespace, ContainerID: resource, PageSize: scw.Uint32Ptr(pageSize),
+			OrderBy: containerbeta.ListTokensRequestOrderByCreatedAtAsc,
+		}, scw.WithContext(ctx), scw.WithAllPages())
+		if err == nil {
+			for _, t := range resp.Tokens {
+				if t != nil {
+					add(t.ID, value(t.NamespaceID), value(t.ContainerID), value(t.Description), t.Status.String(), t.ExpiresAt)
+				}
+			}
+		}
+	}
+	if err != nil && !gone(err) {
+		return nil, failure("list the legacy tokens of "+s.Kind()+" "+s.Name, s.needs(), err)
+	}
+	return once(tokens, func(t Token) string { return t.ID }), nil
+}
+
+// DeleteToken deletes a legacy token for good, through the product that it
+// belongs to: elsewhere a 404 proves nothing (FACTS section 4). One that is
+// gone already counts as deleted.
+// DELETE /functions/v1beta1/…/tokens/{token_id} or /containers/v1beta1/….
+func (c *Client) DeleteToken(ctx context.Context, t Token) error {
+	var err error
+	if t.Scope.Product == Functions {
+		_, err = c.functions.DeleteToken(&function.DeleteTokenRequest{Region: scw.Region(t.Scope.Region), TokenID: t.ID}, scw.WithContext(ctx))
+	} else {
+		_, err = c.containersBeta.DeleteToken(&containerbeta.DeleteTokenRequest{Region: scw.Region(t.Scope.Region), TokenID: t.ID}, scw.WithContext(ctx))
+	}
+	if err == nil || gone(err) {
+		return nil
+	}
+	return failure("delete the legacy token "+t.ID, t.Scope.needs(), err)
+}
+
+func (s Scope) needs() string {
+	if s.Product == Functions {
+		return needFunctions
+	}
+	return needContainers
+}
+
+// gone tells whether an answer means that there is no such token, scope, or
+// call.
+func gone(err error) bool {
+	if errors.Is(classify(err), ErrNotFound) {
+		return true
+	}
+	var answer *scw.ResponseError
+	return errors.As(err, &answer) && (answer.StatusCode == http.StatusGone || answer.StatusCode == http.StatusNotImplemented)
+}

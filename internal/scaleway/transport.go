@@ -1,0 +1,193 @@
+package scaleway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+	"golang.org/x/time/rate"
+
+	"github.com/scw-key-rotator/rotator/internal/clock"
+)
+
+const (
+	attempts    = 5 // of one call, the first included
+	attemptTime = 30 * time.Second
+	backoffMin  = 500 * time.Millisecond
+	backoffMax  = 15 * time.Second
+	// retryAfterMax is the longest Retry-After that is waited for; a longer one
+	// ends the call, and the next run tries again.
+	retryAfterMax = time.Minute
+)
+
+// transport is the one place where calls are retried, spaced and counted. It
+// stands under the SDK, which retries nothing.
+//
+// Retried are 429 for every call, since the gateway refused it before it took
+// effect, and 502, 503, 504 and connection errors only for calls that can be
+// repeated: a lost answer to a creation may hide a success.
+type transport struct {
+	retry  *retryablehttp.Client
+	flight chan struct{} // one slot a request on the wire
+	pace   *rate.Limiter
+	base   http.RoundTripper
+	clock  clock.Clock
+
+	calls   atomic.Int64 // requests sent, each retry counted
+	retries atomic.Int64
+
+	mu     sync.Mutex
+	offset time.Duration // the API's clock less ours
+	dated  bool          // offset was read at least once
+}
+
+func newTransport(base http.RoundTripper, c clock.Clock, inFlight, perSecond int) *transport {
+	t := &transport{
+		base: base, clock: c,
+		flight: make(chan struct{}, inFlight),
+		pace:   rate.NewLimiter(rate.Limit(perSecond), perSecond),
+	}
+	t.retry = &retryablehttp.Client{
+		HTTPClient: &http.Client{
+			Transport:     roundTrip(t.send),
+			Timeout:       attemptTime,
+			CheckRedirect: stay,
+		},
+		RetryMax:     attempts - 1,
+		RetryWaitMin: backoffMin,
+		RetryWaitMax: backoffMax,
+		CheckRetry:   checkRetry,
+		Backoff:      backoff,
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+		PrepareRetry: func(*http.Request) error { t.retries.Add(1); return nil },
+	}
+	return t
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// stay follows no redirect: Go's client would send X-Auth-Token along.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// RoundTrip sends a call, again where that is safe.
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx := context.WithValue(r.Context(), repeatableKey{}, repeatable(r))
+	again, err := retryablehttp.FromRequest(r.WithContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := t.retry.Do(again)
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return resp, wrapped.Err // the client above wraps once more
+	}
+	return resp, err
+}
+
+// send puts one attempt on the wire.
+func (t *transport) send(r *http.Request) (*http.Response, error) {
+	ctx := r.Context()
+	select {
+	case t.flight <- struct{}{}:
+		defer func() { <-t.flight }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if err := t.pace.Wait(ctx); err != nil {
+		return nil, err
+	}
+	t.calls.Add(1)
+	resp, err := t.base.RoundTrip(r)
+	if err == nil {
+		t.readDate(resp.Header.Get("Date"))
+	}
+	return resp, err
+}
+
+// readDate keeps how far the API's clock is from ours. The header has whole
+// seconds, so a difference under a second means nothing.
+func (t *transport) readDate(header string) {
+	date, err := http.ParseTime(header)
+	if err != nil {
+		return
+	}
+	offset := date.Sub(t.clock.Now())
+	if offset.Abs() < time.Second {
+		offset = 0
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.offset, t.dated = offset, true
+}
+
+type repeatableKey struct{}
+
+// repeatable tells whether sending r twice does what sending it once does.
+func repeatable(r *http.Request) bool {
+	return r.Method != http.MethodPost || strings.HasSuffix(r.URL.Path, "/disable")
+}
+
+func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	again, _ := ctx.Value(repeatableKey{}).(bool)
+	if err != nil {
+		// The library knows which connection errors repeating cannot mend.
+		mendable, _ := retryablehttp.DefaultRetryPolicy(ctx, nil, err)
+		return again && mendable, nil
+	}
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests:
+		return true, nil
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return again, nil
+	default:
+		return false, nil
+	}
+}
+
+// backoff doubles from least to most, between half and all of it by chance;
+// the server's Retry-After goes before it.
+func backoff(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
+	if resp != nil {
+		if wait, ok := retryAfter(resp); ok {
+			return wait
+		}
+	}
+	full := min(least<<attempt, most)
+	var chance [8]byte
+	_, _ = rand.Read(chance[:])                                                           // never fails
+	return full/2 + time.Duration(binary.LittleEndian.Uint64(chance[:])%uint64(full/2+1)) //nolint:gosec // full is positive
+}
+
+// retryAfter reads the header in both of its forms: seconds, or a date, which
+// is told against the answer's own Date.
+func retryAfter(resp *http.Response) (time.Duration, bool) {
+	header := resp.Header.Get("Retry-After")
+	if seconds, err := strconv.Atoi(header); err == nil && seconds >= 0 {
+		return clamp(time.Duration(min(seconds, int(retryAfterMax/time.Second))) * time.Second), true
+	}
+	at, err := http.ParseTime(header)
+	if err != nil {
+		return 0, false
+	}
+	now, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return 0, false
+	}
+	return clamp(at.Sub(now)), true
+}
+
+func clamp(d time.Duration) time.Duration { return max(0, min(d, retryAfterMax)) }
