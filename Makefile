@@ -1,0 +1,105 @@
+# make alone runs what CI runs. make help lists the rest.
+.DEFAULT_GOAL := ci
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+
+# Tools run by version, so that go.mod holds what the function needs and no more.
+GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+FUZZTIME ?= 20s
+ARGS ?=
+
+.PHONY: ci
+ci: lint vet test archive test-deploy ## what CI runs: lint, vet, test, archive, test-deploy
+
+.PHONY: help
+help: ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' Makefile | expand -t 16
+
+.PHONY: run
+run: ## a demo project and one run on it, on this machine (ARGS=--json)
+	@go run ./local run $(ARGS)
+
+.PHONY: serve
+serve: ## the function on 127.0.0.1:8080, against the emulator
+	@go run ./local serve $(ARGS)
+
+.PHONY: api
+api: ## the emulated Scaleway API alone
+	@go run ./local api $(ARGS)
+
+.PHONY: test
+test: ## all tests that need Go only
+	go test -race -shuffle=on ./...
+
+.PHONY: test-deploy
+test-deploy: node_modules ## the tests that run the real osls, against a stub of the API
+	go test -race -count=1 -tags deploy ./local/deploy
+
+.PHONY: check
+check: fmt lint vet test archive vuln ## format, then all checks, known vulnerabilities included
+
+.PHONY: lint
+lint: ## golangci-lint, formatting included
+	$(GOLANGCI) run
+
+.PHONY: fmt
+fmt: ## format all Go files
+	$(GOLANGCI) fmt
+
+.PHONY: vet
+vet: ## go vet, with and without the tests that need Node
+	go vet ./...
+	go vet -tags deploy ./local/deploy
+
+.PHONY: vuln
+vuln: ## known vulnerabilities in what is called; needs the Go vulnerability database
+	@said=$$($(GOVULNCHECK) ./... 2>&1) && echo "$$said" || { echo "$$said" >&2; \
+		! grep -q 'fetching vulnerabilities' <<<"$$said" \
+			|| echo "vuln: the vulnerability database cannot be reached: nothing is known about vulnerabilities" >&2; exit 1; }
+
+.PHONY: fuzz
+fuzz: ## every fuzz test for a while (FUZZTIME=20s)
+	@for package in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r dirname | sort -u); do \
+		for name in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$name"; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## all benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: golden
+golden: ## rewrite the golden files in testdata
+	@packages=$$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -r dirname | sort -u); \
+		[ -z "$$packages" ] || go test $$packages -count=1 -update
+
+.PHONY: archive
+archive: ## pack the function's archive, check it and build it as the platform would
+	@go run ./local archive
+
+.PHONY: deploy
+deploy: node_modules ## check everything, then deploy (ARGS=--replace-key, --lose)
+	@go run ./local/deploy run $(ARGS)
+
+.PHONY: deploy-check
+deploy-check: node_modules ## only what make deploy checks before it calls the API
+	@go run ./local/deploy check
+
+.PHONY: undeploy
+undeploy: node_modules ## delete what was deployed, after asking
+	@go run ./local/deploy undeploy
+
+.PHONY: invoke
+invoke: ## call the deployed function: a dry run (ARGS='--body={}' for a real one)
+	@go run ./local/deploy invoke $(ARGS)
+
+# npm writes the inner lock file last: it is as old as the installation.
+node_modules: node_modules/.package-lock.json
+node_modules/.package-lock.json: package.json package-lock.json .npmrc
+	npm ci
+	@touch $@

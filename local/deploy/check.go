@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/scw-key-rotator/rotator/internal/config"
+	"github.com/scw-key-rotator/rotator/local/platform"
+)
+
+var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// check reports all that is wrong at once, before anything is sent anywhere.
+func (p program) check(ctx context.Context, s service, env environment) error {
+	err := errors.Join(
+		checkTools(ctx, p.root),
+		checkDeployer(s, env),
+		checkFunction(s.function),
+		checkSettings(s.function, env),
+	)
+	if err == nil {
+		err = platform.Archive(ctx, p.root, p.stdout)
+	}
+	if err != nil {
+		return fmt.Errorf("nothing was deployed:\n%w", err)
+	}
+	if s.function.Secret[ownSecretKey] == env[deployerKey] {
+		p.say("warning: the function would run on the key that deploys it; give it an application of its own, with no more than README.md lists")
+	}
+	p.say("checked: tools, settings, schedule and archive")
+	return nil
+}
+
+// checkTools wants Node, and what package-lock.json says installed.
+func checkTools(ctx context.Context, root string) error {
+	said, err := exec.CommandContext(ctx, "node", "--version").Output()
+	if err != nil {
+		return errors.New("node: not found; want Node 18 or later, with npm")
+	}
+	major, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(string(said)), "v"), ".")
+	if n, err := strconv.Atoi(major); err != nil || n < 18 {
+		return fmt.Errorf("node: is %s; want 18 or later", strings.TrimSpace(string(said)))
+	}
+	lock, err := versions(filepath.Join(root, "package-lock.json"))
+	if err != nil {
+		return err
+	}
+	installed, err := versions(filepath.Join(root, "node_modules", ".package-lock.json"))
+	for _, name := range []string{"osls", "serverless-scaleway-functions", "argon2"} {
+		if key := "node_modules/" + name; err != nil || installed[key] != lock[key] {
+			return fmt.Errorf("%s: not installed as in package-lock.json; run npm ci", name)
+		}
+	}
+	return nil
+}
+
+func versions(lockFile string) (map[string]string, error) {
+	text, err := os.ReadFile(lockFile) //nolint:gosec // one of the project's two lock files
+	if err != nil {
+		return nil, err
+	}
+	var lock struct {
+		Packages map[string]struct{ Version string }
+	}
+	if err := json.Unmarshal(text, &lock); err != nil {
+		return nil, fmt.Errorf("%s: %w", lockFile, err)
+	}
+	found := map[string]string{}
+	for name, is := range lock.Packages {
+		found[name] = is.Version
+	}
+	return found, nil
+}
+
+// checkDeployer looks at who deploys, and where. Values of secrets are not shown.
+func checkDeployer(s service, env environment) error {
+	var problems []error
+	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if !uuid.MatchString(env[deployerKey]) {
+		problem("%s: missing or not a UUID (not shown); want the secret key that deploys", deployerKey)
+	}
+	project := env[deployerProject]
+	if !uuid.MatchString(project) {
+		problem("%s: %q: want the UUID of the project to deploy into", deployerProject, project)
+	} else if own := s.function.Env["ROTATOR_PROJECT_ID"]; own != project {
+		problem("ROTATOR_PROJECT_ID: %q: want %s (%s): the function looks after the project it is in", own, project, deployerProject)
+	}
+	regions := []string{"fr-par", "nl-ams", "pl-waw"} // those that the plugin accepts
+	if !slices.Contains(regions, s.region) {
+		problem("SCW_REGION: %q: want one of %s", s.region, strings.Join(regions, ", "))
+	}
+	if url, want := env["SCW_FUNCTION_URL"], functionURL(env, s.region); url != "" && url != want {
+		problem("SCW_FUNCTION_URL: %q: unset it, or want %q; SCW_API_URL is enough", url, want)
+	}
+	for name, why := range map[string]string{
+		"SCW_DEBUG":                    "the SDK would print secrets",
+		"NODE_TLS_REJECT_UNAUTHORIZED": "the key would be sent to anybody",
+	} {
+		if env[name] != "" {
+			problem("%s: is set, and %s; unset it", name, why)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func checkFunction(f function) error {
+	var problems []error
+	problem := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf("serverless.yml: functions.%s."+format, append([]any{f.Name}, args...)...))
+	}
+	if f.Privacy != "private" {
+		problem("privacy: %q: want private: anybody could start a run", f.Privacy)
+	}
+	if f.HTTP != "redirected" {
+		problem("httpOption: %q: want redirected: keys would travel in clear", f.HTTP)
+	}
+	if len(f.Events) != 1 {
+		problem("events: want one schedule, have %d", len(f.Events))
+	}
+	for _, event := range f.Events {
+		problems = append(problems, checkSchedule(event.Schedule.Rate))
+	}
+	if _, ok := f.Secret[ownSecretKey]; !ok || len(f.Secret) != 1 {
+		problem("secret: want %s, and nothing else", ownSecretKey)
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Env)) {
+		if len(f.Env[name]) > 1000 {
+			problem("env.%s: %d characters, the platform takes at most 1000", name, len(f.Env[name]))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// checkSettings reads the settings as the function will.
+func checkSettings(f function, env environment) error {
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		_, plain := f.Env[name]
+		_, secret := f.Secret[name]
+		if strings.HasPrefix(name, config.Prefix) && !plain && !secret {
+			problems = append(problems, fmt.Errorf("%s: serverless.yml has no such setting, so it would be passed over", name))
+		}
+	}
+	cfg, err := config.Read(environment(f.settings()).list())
+	if err != nil {
+		return errors.Join(append(problems, err)...)
+	}
+	return errors.Join(append(problems, checkTimeout(f.Timeout, cfg.Budget))...)
+}
+
+// settings is the function's environment on the platform.
+func (f function) settings() map[string]string {
+	all := maps.Clone(f.Env)
+	maps.Copy(all, f.Secret)
+	return all
+}
+
+func functionURL(env environment, region string) string {
+	return apiURL(env) + "/functions/v1beta1/regions/" + region
+}
+
+func apiURL(env environment) string {
+	if url := env["SCW_API_URL"]; url != "" {
+		return strings.TrimRight(url, "/")
+	}
+	return "https://api.scaleway.com"
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	functions "github.com/scaleway/scaleway-sdk-go/api/function/v1beta1"
+	iam "github.com/scaleway/scaleway-sdk-go/api/iam/v1alpha1"
+	"github.com/scaleway/scaleway-sdk-go/scw"
+)
+
+// remote is what the API has of the deployment.
+type remote struct {
+	api     *functions.API
+	iam     *iam.API // as the function, not as the deployer
+	project string
+	poll    time.Duration
+}
+
+func newRemote(s service, env environment, poll time.Duration) (*remote, error) {
+	base := apiURL(env)
+	if u, err := url.Parse(base); err != nil || u.Scheme != "https" && u.Hostname() != "127.0.0.1" && u.Hostname() != "localhost" {
+		return nil, fmt.Errorf("SCW_API_URL: %q: want https: the key would travel in clear", base)
+	}
+	client := func(accessKey, secretKey string) (*scw.Client, error) {
+		return scw.NewClient(
+			scw.WithAPIURL(base), scw.WithAuth(accessKey, secretKey), scw.WithDefaultRegion(scw.Region(s.region)),
+			scw.WithHTTPClient(&http.Client{Timeout: 30 * time.Second}),
+		)
+	}
+	// The SDK wants an access key, but sends the secret key only; the deployer's is not needed otherwise.
+	deployer, err := client("SCWXXXXXXXXXXXXXXXXX", env[deployerKey])
+	if err != nil {
+		return nil, err
+	}
+	own, err := client(s.function.Env[ownAccessKey], s.function.Secret[ownSecretKey])
+	if err != nil {
+		return nil, err
+	}
+	return &remote{api: functions.NewAPI(deployer), iam: iam.NewAPI(own), project: env[deployerProject], poll: poll}, nil
+}
+
+// namespaces are the project's own: the API has been seen to ignore a filter.
+func (r *remote) namespaces(ctx context.Context) ([]*functions.Namespace, error) {
+	list, err := r.api.ListNamespaces(&functions.ListNamespacesRequest{ProjectID: &r.project}, scw.WithContext(ctx), scw.WithAllPages())
+	if err != nil {
+		return nil, fmt.Errorf("list the project's namespaces: %w", err)
+	}
+	return slices.DeleteFunc(list.Namespaces, func(n *functions.Namespace) bool { return n.ProjectID != r.project }), nil
+}
+
+func (r *remote) functions(ctx context.Context, namespace string) ([]*functions.Function, error) {
+	list, err := r.api.ListFunctions(&functions.ListFunctionsRequest{NamespaceID: namespace}, scw.WithContext(ctx), scw.WithAllPages())
+	if err != nil {
+		return nil, fmt.Errorf("list the functions of namespace %s: %w", namespace, err)
+	}
+	return slices.DeleteFunc(list.Functions, func(f *functions.Function) bool { return f.NamespaceID != namespace }), nil
+}
+
+// ready waits until the namespace, if there is one, is no longer being worked on: the plugin crashes on one that is.
+func (r *remote) ready(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	for {
+		all, err := r.namespaces(ctx)
+		if err != nil {
+			return err
+		}
+		at := slices.IndexFunc(all, func(n *functions.Namespace) bool { return n.Name == name })
+		if at < 0 || all[at].Status == functions.NamespaceStatusReady {
+			return nil
+		}
+		if status := all[at].Status; status == functions.NamespaceStatusError || status == functions.NamespaceStatusLocked {
+			return fmt.Errorf("namespace %s is in status %s; look at it in the console", name, status)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("namespace %s is still in status %s: %w", name, all[at].Status, ctx.Err())
+		case <-time.After(r.poll):
+		}
+	}
+}
+
+// found is the deployed function, and what a deploy would do to it and leave beside it.
+type found struct {
+	function *functions.Function // nil before the first deploy
+	strays   []string            // other functions that would go on beside this one
+	lost     []string            // what was set by hand and would be removed
+}
+
+func (r *remote) look(ctx context.Context, s service) (found, error) {
+	var f found
+	namespaces, err := r.namespaces(ctx)
+	if err != nil {
+		return f, err
+	}
+	for _, namespace := range namespaces {
+		list, err := r.functions(ctx, namespace.ID)
+		if err != nil {
+			return f, err
+		}
+		for _, function := range list {
+			_, rotator := function.EnvironmentVariables["ROTATOR_PROJECT_ID"]
+			switch {
+			case namespace.Name == s.name && function.Name == s.function.Name:
+				f.function = function
+			case namespace.Name == s.name || rotator:
+				f.strays = append(f.strays, namespace.Name+"/"+function.Name)
+			}
+		}
+	}
+	if f.function != nil {
+		f.lost, err = r.lost(ctx, s.function, f.function)
+	}
+	return f, err
+}
+
+func (r *remote) lost(ctx context.Context, want function, have *functions.Function) ([]string, error) {
+	var lost []string
+	list, err := r.api.ListDomains(&functions.ListDomainsRequest{FunctionID: have.ID}, scw.WithContext(ctx), scw.WithAllPages())
+	if err != nil {
+		return nil, fmt.Errorf("list the domains of function %s: %w", have.Name, err)
+	}
+	for _, domain := range list.Domains {
+		if domain.FunctionID == have.ID && !slices.Contains(want.Domains, domain.Hostname) {
+			lost = append(lost, "custom domain "+domain.Hostname)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(have.EnvironmentVariables)) {
+		if _, kept := want.Env[name]; !kept {
+			lost = append(lost, "variable "+name)
+		}
+	}
+	for _, secret := range have.SecretEnvironmentVariables {
+		if _, kept := want.Secret[secret.Key]; !kept {
+			lost = append(lost, "secret "+secret.Key)
+		}
+	}
+	return lost, nil
+}
+
+// keyWorks tells whether the API knows the function's own key. That it may not read keys is for the run to report.
+func (r *remote) keyWorks(ctx context.Context, accessKey string) error {
+	_, err := r.iam.GetAPIKey(&iam.GetAPIKeyRequest{AccessKey: accessKey}, scw.WithContext(ctx))
+	var denied *scw.DeniedAuthenticationError
+	var missing *scw.ResourceNotFoundError
+	switch {
+	case errors.As(err, &denied):
+		return fmt.Errorf("%s: the API does not accept this key (%s); want the current one", ownSecretKey, denied.Reason)
+	case errors.As(err, &missing):
+		return fmt.Errorf("%s: the API accepts %s, but knows no key %s: they are not a pair", ownAccessKey, ownSecretKey, accessKey)
+	}
+	return nil
+}
+
+// verify wants the deployed function to be what serverless.yml says, with its one cron: making the cron is the step
+// that the plugin gets wrong.
+func (r *remote) verify(ctx context.Context, s service) (*functions.Function, error) {
+	f, err := r.look(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if f.function == nil {
+		return nil, fmt.Errorf("function %s/%s is not there", s.name, s.function.Name)
+	}
+	list, err := r.api.ListCrons(&functions.ListCronsRequest{FunctionID: f.function.ID}, scw.WithContext(ctx), scw.WithAllPages())
+	if err != nil {
+		return nil, fmt.Errorf("list the crons of function %s: %w", f.function.Name, err)
+	}
+	var schedules []string
+	for _, cron := range list.Crons {
+		if cron.FunctionID == f.function.ID {
+			schedules = append(schedules, fmt.Sprintf("%q", cron.Schedule))
+		}
+	}
+	var problems []error
+	for _, is := range []struct{ what, have, want string }{
+		{"status", f.function.Status.String(), "ready"},
+		{"privacy", f.function.Privacy.String(), s.function.Privacy},
+		{"http_option", f.function.HTTPOption.String(), s.function.HTTP},
+		{"crons", strings.Join(schedules, " and "), fmt.Sprintf("%q", s.function.Events[0].Schedule.Rate)},
+	} {
+		if is.have != is.want {
+			problems = append(problems, fmt.Errorf("%s of %s: is %s, want %s", is.what, f.function.Name, or(is.have, "none"), is.want))
+		}
+	}
+	return f.function, errors.Join(problems...)
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}

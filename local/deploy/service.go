@@ -1,0 +1,176 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// service is what serverless.yml says, with its variables resolved.
+type service struct {
+	name     string
+	region   string
+	function function
+}
+
+type function struct {
+	Name    string
+	Handler string            `yaml:"handler"`
+	Privacy string            `yaml:"privacy"`
+	HTTP    string            `yaml:"httpOption"`
+	Timeout string            `yaml:"timeout"`
+	Env     map[string]string `yaml:"env"`
+	Secret  map[string]string `yaml:"secret"`
+	Domains []string          `yaml:"custom_domains"`
+	Events  []struct {
+		Schedule struct {
+			Rate string `yaml:"rate"`
+		} `yaml:"schedule"`
+	} `yaml:"events"`
+}
+
+// known are the names that the plugin reads in a function; any other it passes over without a word.
+const known = "handler, description, runtime, privacy, minScale, maxScale, memoryLimit, timeout, httpOption, sandbox, " +
+	"env, secret, events, custom_domains, privateNetworkId"
+
+func parseService(text []byte, env environment) (service, error) {
+	var raw struct {
+		Service  string `yaml:"service"`
+		Provider struct {
+			Region string         `yaml:"scwRegion"`
+			Env    map[string]any `yaml:"env"`
+			Secret map[string]any `yaml:"secret"`
+		} `yaml:"provider"`
+		Functions map[string]map[string]any `yaml:"functions"`
+	}
+	if err := yaml.Unmarshal(text, &raw); err != nil {
+		return service{}, fmt.Errorf("serverless.yml: %w", err)
+	}
+	if len(raw.Provider.Env)+len(raw.Provider.Secret) > 0 {
+		return service{}, fmt.Errorf("serverless.yml: provider.env and provider.secret replace what others have set on the namespace; use the function's")
+	}
+	if len(raw.Functions) != 1 {
+		return service{}, fmt.Errorf("serverless.yml: functions: want exactly one, have %d", len(raw.Functions))
+	}
+	region, err := env.resolve("provider.scwRegion", raw.Provider.Region)
+	if err != nil {
+		return service{}, err
+	}
+	s := service{name: raw.Service, region: region}
+	for name, fields := range raw.Functions {
+		s.function, err = parseFunction(name, fields, env)
+	}
+	return s, err
+}
+
+func parseFunction(name string, fields map[string]any, env environment) (function, error) {
+	for _, field := range slices.Sorted(maps.Keys(fields)) {
+		if !slices.Contains(strings.Split(known, ", "), field) {
+			return function{}, fmt.Errorf("serverless.yml: functions.%s.%s: the plugin does not know it and would pass over it; it knows %s",
+				name, field, known)
+		}
+	}
+	// env and secret go to the API as they are typed here, and it takes strings only.
+	for _, field := range []string{"env", "secret"} {
+		values, _ := fields[field].(map[string]any)
+		for key, value := range values {
+			if _, ok := value.(string); !ok {
+				return function{}, fmt.Errorf("serverless.yml: functions.%s.%s.%s: want a string: put it in quotes", name, field, key)
+			}
+		}
+	}
+	text, err := yaml.Marshal(fields)
+	if err != nil {
+		return function{}, err
+	}
+	f := function{Name: name}
+	if err := yaml.Unmarshal(text, &f); err != nil {
+		return function{}, fmt.Errorf("serverless.yml: functions.%s: %w", name, err)
+	}
+	for _, values := range []map[string]string{f.Env, f.Secret} {
+		for key, value := range values {
+			if values[key], err = env.resolve(key, value); err != nil {
+				return function{}, err
+			}
+		}
+	}
+	return f, nil
+}
+
+var source = regexp.MustCompile(`^(?:env:([A-Za-z_][A-Za-z0-9_]*)|'([^']*)')$`)
+
+// resolve is what osls makes of "${env:NAME, env:OTHER, 'default'}": the first that is there, be it empty.
+func (env environment) resolve(what, text string) (string, error) {
+	inner, variable := strings.CutPrefix(text, "${")
+	if !variable {
+		if strings.Contains(text, "${") {
+			return "", fmt.Errorf("serverless.yml: %s: want a variable to be the whole value", what)
+		}
+		return text, nil
+	}
+	var missing []string
+	for part := range strings.SplitSeq(strings.TrimSuffix(inner, "}"), ",") {
+		parts := source.FindStringSubmatch(strings.TrimSpace(part))
+		switch {
+		case parts == nil:
+			return "", fmt.Errorf("serverless.yml: %s: %s: want ${env:NAME} or ${env:NAME, 'default'}", what, text)
+		case parts[1] == "":
+			return parts[2], nil
+		}
+		if value, set := env[parts[1]]; set {
+			return value, nil
+		}
+		missing = append(missing, parts[1])
+	}
+	return "", fmt.Errorf("%s: not set, neither in the environment nor in .env (deploy/env.example has a line for it)", strings.Join(missing, " or "))
+}
+
+// field is one of a schedule's five: *, a number, a range, or a list of numbers. It is what the plugin's pattern allows
+// of what the platform documents.
+var field = regexp.MustCompile(`^(?:\*|\d+|\d+-\d+|\d+(?:,\d+)+)$`)
+
+func checkSchedule(rate string) error {
+	fields := strings.Fields(rate)
+	limits := []struct {
+		name        string
+		least, most int
+	}{{"minute", 0, 59}, {"hour", 0, 23}, {"day", 1, 31}, {"month", 1, 12}, {"weekday", 0, 6}}
+	if len(fields) != len(limits) || strings.Join(fields, " ") != rate {
+		return fmt.Errorf("schedule %q: want five fields with one space between: minute hour day month weekday, in UTC", rate)
+	}
+	for i, text := range fields {
+		limit := limits[i]
+		want := fmt.Errorf("schedule %q: %s %q: want *, numbers from %d to %d, a range such as 1-5 or a list such as 1,3 (no steps: write */15 as 0,15,30,45)",
+			rate, limit.name, text, limit.least, limit.most)
+		if !field.MatchString(text) {
+			return want
+		}
+		last := -1
+		for number := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == '-' || r == '*' }) {
+			var n int
+			if _, err := fmt.Sscan(number, &n); err != nil || n < limit.least || n > limit.most || (strings.Contains(text, "-") && n < last) {
+				return want
+			}
+			last = n
+		}
+	}
+	return nil
+}
+
+// checkTimeout wants the run's own limit, with time left to answer, below the platform's.
+func checkTimeout(timeout string, budget time.Duration) error {
+	limit, err := time.ParseDuration(timeout)
+	if err != nil || !regexp.MustCompile(`^\d+s$`).MatchString(timeout) || limit < 10*time.Second || limit > time.Hour {
+		return fmt.Errorf("serverless.yml: timeout %q: want whole seconds from \"10s\" to \"3600s\"", timeout)
+	}
+	if least := budget + 30*time.Second; limit < least {
+		return fmt.Errorf("serverless.yml: timeout %q: want at least \"%ds\", or a smaller ROTATOR_BUDGET than %s: a run cut off by the platform reports nothing",
+			timeout, int(least.Seconds()), budget)
+	}
+	return nil
+}

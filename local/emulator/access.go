@@ -1,0 +1,92 @@
+package emulator
+
+import "time"
+
+// KeyPair is an API key with the secret that only its creation showed. The
+// emulator knows it; tests and the runner need it.
+type KeyPair struct {
+	AccessKey string
+	SecretKey string
+	Created   time.Time
+	Expires   time.Time // zero: never
+	Project   string    // the id of its default project
+}
+
+// Owner returns the key of the organization's owner, who may do everything.
+func (e *Emulator) Owner() (accessKey, secretKey string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	key := e.iam.keys.get(e.iam.ownerKey)
+	if key == nil {
+		return "", "" // somebody deleted it
+	}
+	return key.AccessKey, key.secret
+}
+
+// Organization returns the organization's id.
+func (e *Emulator) Organization() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.iam.organization
+}
+
+// Project returns the id of the project of that name; "" if there is none.
+func (e *Emulator) Project(name string) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.iam.projectID(name)
+}
+
+// Application returns the id of the application of that name; "" if there is
+// none.
+func (e *Emulator) Application(name string) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if a := e.iam.applicationNamed(name); a != nil {
+		return a.ID
+	}
+	return ""
+}
+
+// Keys returns the keys of an application, by name or id, or of a user, by
+// username or id; the oldest first.
+func (e *Emulator) Keys(bearer string) []KeyPair {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	pairs := []KeyPair{}
+	for _, key := range e.iam.keysNamed(bearer) {
+		pairs = append(pairs, KeyPair{
+			AccessKey: key.AccessKey, SecretKey: key.secret, Created: key.CreatedAt.t, Expires: key.ExpiresAt.t,
+			Project: key.DefaultProjectID,
+		})
+	}
+	return pairs
+}
+
+func (s *iamState) applicationNamed(name string) *application {
+	for _, a := range s.applications.all(func(a *application) bool { return a.Name == name || a.ID == name }) {
+		return a
+	}
+	return nil
+}
+
+func (s *iamState) keysNamed(bearer string) []*apiKey {
+	if a := s.applicationNamed(bearer); a != nil {
+		return s.keysOf(a.ID)
+	}
+	for _, u := range s.users.all(func(u *user) bool { return u.Username == bearer || u.ID == bearer }) {
+		return s.keysOf(u.ID)
+	}
+	return nil
+}
+
+// newestKey is the one created last; nil if there is none.
+func (s *iamState) newestKey(bearer string) *apiKey {
+	var newest *apiKey
+	for _, key := range s.keysNamed(bearer) {
+		if newest == nil || key.CreatedAt.t.After(newest.CreatedAt.t) {
+			newest = key
+		}
+	}
+	return newest
+}

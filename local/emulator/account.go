@@ -1,0 +1,143 @@
+package emulator
+
+import (
+	"net/http"
+	"time"
+)
+
+// project is the account API's (FACTS section 7). The one named default has
+// the organization's id.
+type project struct {
+	ID             string         `json:"id"`
+	Name           string         `json:"name"`
+	OrganizationID string         `json:"organization_id"`
+	CreatedAt      stamp          `json:"created_at"`
+	UpdatedAt      stamp          `json:"updated_at"`
+	Description    string         `json:"description"`
+	Qualification  *qualification `json:"qualification"` // null in the answer to its creation only
+
+	removed time.Time // when its DELETE takes effect; zero: never
+}
+
+type qualification struct {
+	ArchitectureType string `json:"architecture_type"`
+}
+
+func (e *Emulator) routeAccount(mux *http.ServeMux) {
+	const base = "/account/v3/projects"
+	e.handle(mux, "GET "+base, needReadProject, listProjects)
+	e.handle(mux, "POST "+base, needCreateProject, createProject)
+	e.handle(mux, "GET "+base+"/{id}", needReadProject, getProject)
+	e.handle(mux, "PATCH "+base+"/{id}", needWriteProject, updateProject)
+	e.handle(mux, "DELETE "+base+"/{id}", needDeleteProject, deleteProject)
+}
+
+func (p *project) view() any {
+	shown := *p
+	shown.Qualification = &qualification{ArchitectureType: "unknown_architecture_type"}
+	return &shown
+}
+
+// settleProjects removes the projects whose time has come.
+func (c *call) settleProjects() {
+	for _, p := range c.iam.projects.all(func(p *project) bool { return !p.removed.IsZero() && !p.removed.After(c.now) }) {
+		c.iam.projects.remove(p.ID)
+		c.iam.gone[p.ID] = true
+	}
+}
+
+func listProjects(c *call) (any, error) {
+	c.settleProjects()
+	if err := c.ownOrganization(c.r.URL.Query().Get("organization_id")); err != nil {
+		return nil, err
+	}
+	rows := c.iam.projects.all(func(p *project) bool {
+		return c.passes("name", p.Name) && c.passes("project_ids", p.ID) && c.allowed(p.ID)
+	})
+	if len(rows) == 0 && !c.allowedSomewhere() {
+		return nil, c.forbidden()
+	}
+	rows = ordered(c, rows, "created_at_asc", map[string]func(a, b *project) int{
+		"created_at": byTime(func(p *project) stamp { return p.CreatedAt }),
+		"name":       byText(func(p *project) string { return p.Name }),
+	})
+	return c.list("projects", views(rows, (*project).view), productPaging)
+}
+
+func createProject(c *call) (any, error) {
+	var in struct {
+		Name           string `json:"name"`
+		OrganizationID string `json:"organization_id"`
+		Description    string `json:"description"`
+	}
+	if err := c.begin(&in, &in.OrganizationID); err != nil {
+		return nil, err
+	}
+	if err := checkTexts(&in.Name, &in.Description, nil); err != nil {
+		return nil, err
+	}
+	p := &project{
+		ID: c.mint.uuid(), Name: in.Name, Description: in.Description, OrganizationID: c.iam.organization,
+		CreatedAt: at(c.now), UpdatedAt: at(c.now),
+	}
+	c.iam.projects.put(p.ID, p)
+	return p, nil
+}
+
+// project finds the one that the path names.
+func (c *call) project() (*project, error) {
+	c.settleProjects()
+	id := c.r.PathValue("id")
+	p := c.iam.projects.get(id)
+	if p == nil {
+		return nil, errNotFound("project_id", id)
+	}
+	return p, c.authorizeOn(p.ID, p.ID, p.Name)
+}
+
+func getProject(c *call) (any, error) {
+	p, err := c.project()
+	if err != nil {
+		return nil, err
+	}
+	return p.view(), nil
+}
+
+func updateProject(c *call) (any, error) {
+	p, err := c.project()
+	if err != nil {
+		return nil, err
+	}
+	var in struct {
+		Name        *string `json:"name"`
+		Description *string `json:"description"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	if err := checkTexts(in.Name, in.Description, nil); err != nil {
+		return nil, err
+	}
+	set(&p.Name, in.Name)
+	set(&p.Description, in.Description)
+	p.UpdatedAt = at(c.now)
+	return p.view(), nil
+}
+
+// deleteProject refuses a project that still holds secrets with a 412
+// (inferred, FACTS section 7); what it holds of other products goes unseen.
+func deleteProject(c *call) (any, error) {
+	p, err := c.project()
+	if err != nil {
+		return nil, err
+	}
+	for _, state := range c.secrets {
+		state.settle(c)
+		if len(state.rows.all(func(s *secret) bool { return s.ProjectID == p.ID && s.DeletionRequestedAt.isNull() })) > 0 {
+			return nil, errPrecondition("resource_still_in_use", "the project still has resources")
+		}
+	}
+	p.removed = c.now.Add(c.options.Delays.ProjectRemoval)
+	c.settleProjects()
+	return nil, nil
+}

@@ -1,0 +1,250 @@
+package emulator_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	containerv1 "github.com/scaleway/scaleway-sdk-go/api/container/v1"
+	container "github.com/scaleway/scaleway-sdk-go/api/container/v1beta1"
+	"github.com/scaleway/scaleway-sdk-go/scw"
+
+	"github.com/scw-key-rotator/rotator/local/emulator"
+)
+
+const (
+	containersBase   = "/containers/v1/regions/fr-par"
+	containersOldest = "/containers/v1beta1/regions/fr-par"
+)
+
+// box makes a container by containers v1 and returns its path there.
+func (l *land) box(body string) (path string, made map[string]any) {
+	l.t.Helper()
+	_, n := l.raw("POST", containersBase+"/namespaces", `{"name":"test-container-token-ns"}`)
+	status, made := l.raw("POST", containersBase+"/containers", `{"name":"c","namespace_id":"`+n["id"].(string)+`",`+body+`}`)
+	if status != 200 {
+		l.t.Fatal(status, made)
+	}
+	return containersBase + "/containers/" + made["id"].(string), made
+}
+
+func TestContainerV1TakesDefaults(t *testing.T) {
+	t.Parallel()
+	l := newLand(t, emulator.Options{})
+	path, got := l.box(`"image":"nginx:1.29.4-alpine","port":80,"privacy":"unknown_privacy","protocol":"unknown_protocol","sandbox":"unknown_sandbox",
+		"environment_variables":null,"secret_environment_variables":null,"tags":null,"command":null,"args":null`)
+	n := got["namespace_id"].(string)
+	if want := "https://testcontainertokenns" + n[:8] + "-c.functions.fnc.fr-par.scw.cloud"; got["public_endpoint"] != want {
+		t.Errorf("public endpoint %v, want %s", got["public_endpoint"], want)
+	}
+	for _, made := range []string{"id", "namespace_id", "public_endpoint", "created_at", "updated_at"} {
+		delete(got, made)
+	}
+	want := map[string]any{
+		"name": "c", "description": "", "status": "creating", "min_scale": 0.0, "max_scale": 5.0, "memory_limit_bytes": 2048000000.0,
+		"mvcpu_limit": 1000.0, "timeout": "300s", "privacy": "public", "image": "nginx:1.29.4-alpine", "protocol": "http1", "port": 80.0,
+		"https_connections_only": false, "sandbox": "v2", "local_storage_limit_bytes": 1000000000.0,
+		"scaling_option": map[string]any{"concurrent_requests_threshold": 50.0}, "tags": []any{}, "command": []any{}, "args": []any{},
+		"environment_variables": map[string]any{}, "startup_probe": nil, "secret_environment_variables": map[string]any{}, "region": "fr-par",
+		"liveness_probe": map[string]any{"failure_threshold": 30.0, "interval": "10s", "timeout": "1s", "tcp": map[string]any{}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	l.pass(11 * time.Second)
+	_, got = l.raw("GET", path, "")
+	if got["status"] != "ready" || got["error_message"] != "" || got["updated_at"] != "2026-09-01T12:00:11Z" {
+		t.Errorf("reconciled: %v %v %v", got["status"], got["error_message"], got["updated_at"])
+	}
+	_, got = l.raw("PATCH", path, `{"https_connection_only":true}`)
+	if _, there := got["error_message"]; there || got["status"] != "updating" || got["https_connections_only"] != true {
+		t.Errorf("changed: %v", got)
+	}
+}
+
+func TestContainersEndInErrorAsTheirImagesDo(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, body, problem string
+		wait                time.Duration
+	}{
+		{"it ends", `"image":"hello-world:latest"`, "Container is unable to start OR is not listening on port 8080", 300 * time.Second},
+		{"another port", `"image":"nginx:latest","port":5000`, "Container is unable to start OR is not listening on port 5000", 300 * time.Second},
+		{
+			"no such path", `"image":"nginx:latest","port":80,"liveness_probe":{"failure_threshold":40,"interval":"12s","timeout":"1s","http":{"path":"/test"}}`,
+			"Container is unable to start OR does not respond to HTTP requests on port 80 and path /test", 480 * time.Second,
+		},
+	} {
+		l := newLand(t, emulator.Options{})
+		path, _ := l.box(row.body)
+		l.pass(row.wait - time.Second)
+		if _, got := l.raw("GET", path, ""); got["status"] != "creating" {
+			t.Errorf("%s: %v too early", row.name, got["status"])
+		}
+		l.pass(time.Second)
+		if _, got := l.raw("GET", path, ""); got["status"] != "error" || got["error_message"] != row.problem {
+			t.Errorf("%s: %v %v", row.name, got["status"], got["error_message"])
+		}
+	}
+}
+
+func TestSecretVariablesOfV1AreReplaced(t *testing.T) {
+	t.Parallel()
+	l := newLand(t, emulator.Options{})
+	path, made := l.box(`"image":"x","secret_environment_variables":{"A":"one","B":"two"}`)
+	first := made["secret_environment_variables"].(map[string]any)
+	checkHash(t, first["A"].(string), "one", 3, 64)
+	for _, row := range []struct {
+		name, patch string
+		want        map[string]bool // is the hash what it was at first?
+	}{
+		{"absent touches nothing", `{"description":"d"}`, map[string]bool{"A": true, "B": true}},
+		{"empty keeps, a value is set anew", `{"secret_environment_variables":{"A":"","B":"two"}}`, map[string]bool{"A": true, "B": false}},
+		{"left out is deleted", `{"secret_environment_variables":{"A":"","C":"three"}}`, map[string]bool{"A": true, "C": false}},
+		{"nothing to keep", `{"secret_environment_variables":{"A":"","D":""}}`, map[string]bool{"A": true}},
+		{"none", `{"secret_environment_variables":{}}`, map[string]bool{}},
+	} {
+		_, got := l.raw("PATCH", path, row.patch)
+		same := map[string]bool{}
+		for key, hash := range got["secret_environment_variables"].(map[string]any) {
+			same[key] = hash == first[key]
+		}
+		if diff := cmp.Diff(row.want, same); diff != "" {
+			t.Errorf("%s: %s", row.name, diff)
+		}
+	}
+}
+
+func TestBothContainerAPIsShowTheSameContainer(t *testing.T) {
+	t.Parallel()
+	l := newLand(t, emulator.Options{})
+	path, made := l.box(`"image":"x","privacy":"private","memory_limit_bytes":256000000,"secret_environment_variables":{"A":"one"}`)
+	id := made["id"].(string)
+	old := container.NewAPI(l.client)
+	seen := must(old.GetContainer(&container.GetContainerRequest{ContainerID: id}))(t)
+	if seen.Status != container.ContainerStatusPending || seen.MemoryLimit != 256 || "https://"+seen.DomainName != made["public_endpoint"] ||
+		seen.Privacy != container.ContainerPrivacyPrivate {
+		t.Errorf("v1beta1 sees %+v", seen)
+	}
+	checkHash(t, seen.SecretEnvironmentVariables[0].HashedValue, "one", 1, 2)
+	l.pass(time.Minute)
+	must(old.UpdateContainer(&container.UpdateContainerRequest{ContainerID: id, HTTPOption: container.ContainerHTTPOptionRedirected}))(t)
+	if _, now := l.raw("GET", path, ""); now["status"] != "updating" || now["https_connections_only"] != true {
+		t.Errorf("v1 sees %v", now)
+	}
+	if _, err := old.GetContainer(&container.GetContainerRequest{ContainerID: "none"}); statusOf(err) != 404 || !strings.Contains(err.Error(), "Container was not found") {
+		t.Errorf("v1beta1: %v", err)
+	}
+	var missing *scw.ResourceNotFoundError
+	_, err := containerv1.NewAPI(l.client).GetContainer(&containerv1.GetContainerRequest{ContainerID: "none"})
+	if !errors.As(err, &missing) || missing.Resource != "container" || missing.ResourceID != "none" {
+		t.Errorf("v1: %v", err)
+	}
+
+}
+
+func TestContainersOfAProjectAreListedByV1(t *testing.T) {
+	t.Parallel()
+	l := newLand(t, emulator.Options{}, place())
+	if err := l.Load(emulator.Seed{Projects: []emulator.SeedProject{{Name: "other"}}}); err != nil {
+		t.Fatal(err)
+	}
+	api := containerv1.NewAPI(l.client)
+	for name, want := range map[string]int{"default": 1, "other": 0} {
+		project := l.Project(name)
+		got := must(api.ListContainers(&containerv1.ListContainersRequest{ProjectID: &project}, scw.WithAllPages()))(t)
+		if len(got.Containers) != want || int(got.TotalCount) != want {
+			t.Errorf("%s: %d containers, total %d, want %d", name, len(got.Containers), got.TotalCount, want)
+		}
+	}
+}
+
+func TestDomainsOfContainersV1(t *testing.T) {
+	t.Parallel()
+	l := newLand(t, emulator.Options{}, place())
+	api := containerv1.NewAPI(l.client)
+	end := l.endpoint("shop")
+	d := must(api.CreateDomain(&containerv1.CreateDomainRequest{ContainerID: end.ID, Hostname: "shop.example.com"}))(t)
+	if d.Status != containerv1.DomainStatusCreating || d.ErrorMessage != nil {
+		t.Errorf("at once: %+v", d)
+	}
+	l.pass(12 * time.Second)
+	project := l.Project("default")
+	for name, req := range map[string]*containerv1.ListDomainsRequest{
+		"by container": {ContainerID: &end.ID}, "by project": {ProjectID: &project}, "all": {},
+	} {
+		got := must(api.ListDomains(req))(t).Domains
+		if len(got) != 1 || got[0].Status != containerv1.DomainStatusReady || got[0].ErrorMessage == nil {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if got, _, _ := l.visit("https://shop.example.com/health", l.jwt("shop", "shop")); got != 200 {
+		t.Errorf("by its custom domain: %d", got)
+	}
+}
+
+func TestTokensOfTheTwoProductsAreApart(t *testing.T) {
+	t.Parallel()
+	l := newLand(t, emulator.Options{}, place())
+	of := map[string]string{}
+	for _, token := range l.Tokens() {
+		of[token.Product] = token.ID
+	}
+	for _, row := range []struct{ path, message string }{
+		{containersOldest + "/tokens/" + of["functions"], "Container was not found"},
+		{functionsBase + "/tokens/" + of["containers"], "Function was not found"},
+		{containersOldest + "/tokens/none", "Token was not found"},
+	} {
+		if status, got := l.raw("DELETE", row.path, ""); status != 404 || got["message"] != row.message {
+			t.Errorf("%s: %d %v, want %s", row.path, status, got, row.message)
+		}
+	}
+}
+
+func TestDeletingANamespaceTakesAllThatIsInIt(t *testing.T) {
+	t.Parallel()
+	l := newLand(t, emulator.Options{}, place())
+	_, list := l.raw("GET", containersBase+"/namespaces?name=box-ns", "")
+	id := list["namespaces"].([]any)[0].(map[string]any)["id"].(string)
+	if status, got := l.raw("DELETE", containersBase+"/namespaces/"+id, ""); status != 200 || got["status"] != "deleting" {
+		t.Errorf("%d %v", status, got)
+	}
+	if _, got := l.raw("GET", containersBase+"/containers/"+l.endpoint("shop").ID, ""); got["status"] != "deleting" {
+		t.Errorf("its container: %v", got)
+	}
+	if status, got := l.raw("PATCH", containersBase+"/containers/"+l.endpoint("shop").ID, `{}`); status != 409 || got["type"] != "transient_state" {
+		t.Errorf("a change meanwhile: %d %v", status, got)
+	}
+	l.pass(5 * time.Second)
+	if status, got := l.raw("GET", containersBase+"/namespaces/"+id, ""); status != 404 || got["type"] != "not_found" {
+		t.Errorf("%d %v", status, got)
+	}
+	for _, token := range l.Tokens() {
+		if token.Product == "containers" {
+			t.Errorf("left: %+v", token)
+		}
+	}
+	if _, there := l.Endpoint("shop"); there {
+		t.Error("the container is still there")
+	}
+}
+
+func TestPublicEndpointCanBeSwitchedOff(t *testing.T) {
+	t.Parallel()
+	l := newLand(t, emulator.Options{})
+	path, made := l.box(`"image":"x"`)
+	if _, there := made["default_public_endpoint_enabled"]; there {
+		t.Error("shown though nobody set it")
+	}
+	l.pass(time.Minute)
+	_, got := l.raw("PATCH", path, `{"enable_default_public_endpoint":false}`)
+	if got["default_public_endpoint_enabled"] != false {
+		t.Errorf("%v", got["default_public_endpoint_enabled"])
+	}
+	l.pass(time.Minute)
+	if status, _, _ := l.visit(made["public_endpoint"].(string), ""); status != 404 {
+		t.Errorf("switched off: %d", status)
+	}
+}

@@ -1,0 +1,238 @@
+package emulator
+
+import (
+	"net/http"
+	"slices"
+)
+
+// Containers v1 is a second view of the same containers: standard errors,
+// other words for what is under way, bytes, secrets by key (FACTS section 5).
+
+// v1Status is the word of containers v1: creating until it has been ready
+// once, then updating. It knows neither created nor pending; what was never
+// deployed through v1beta1 shows as creating (A28).
+func v1Status(l *life) string {
+	switch {
+	case l.status != statusPending && l.status != statusCreated:
+		return l.status
+	case l.served || l.rewritten:
+		return "updating"
+	default:
+		return "creating"
+	}
+}
+
+// v1ErrorMessage is missing while something is under way, and "" if all went
+// well.
+func v1ErrorMessage(l *life) *string {
+	if l.status != statusReady && l.status != statusError {
+		return nil
+	}
+	return &l.problem
+}
+
+// containerV1 is a container as containers v1 shows it.
+type containerV1 struct {
+	ID                   string            `json:"id"`
+	Name                 string            `json:"name"`
+	NamespaceID          string            `json:"namespace_id"`
+	Description          string            `json:"description"`
+	Status               string            `json:"status"`
+	ErrorMessage         *string           `json:"error_message,omitempty"`
+	CreatedAt            stamp             `json:"created_at"`
+	UpdatedAt            stamp             `json:"updated_at"`
+	MinScale             uint32            `json:"min_scale"`
+	MaxScale             uint32            `json:"max_scale"`
+	MemoryLimitBytes     uint64            `json:"memory_limit_bytes"`
+	MVCPULimit           uint32            `json:"mvcpu_limit"`
+	Timeout              seconds           `json:"timeout"`
+	Privacy              string            `json:"privacy"`
+	Image                string            `json:"image"`
+	Protocol             string            `json:"protocol"`
+	Port                 uint32            `json:"port"`
+	HTTPSConnectionsOnly bool              `json:"https_connections_only"`
+	Sandbox              string            `json:"sandbox"`
+	LocalStorageLimit    uint64            `json:"local_storage_limit_bytes"`
+	ScalingOption        scaling           `json:"scaling_option"`
+	Tags                 []string          `json:"tags"`
+	PrivateNetworkID     *string           `json:"private_network_id,omitempty"`
+	Command              []string          `json:"command"`
+	Args                 []string          `json:"args"`
+	Environment          map[string]string `json:"environment_variables"`
+	PublicEndpoint       string            `json:"public_endpoint"`
+	PrivateEndpoint      *string           `json:"private_endpoint,omitempty"`
+	PublicEnabled        *bool             `json:"default_public_endpoint_enabled,omitempty"`
+	LivenessProbe        probe             `json:"liveness_probe"`
+	StartupProbe         *probe            `json:"startup_probe"`
+	SecretEnvironment    map[string]string `json:"secret_environment_variables"`
+	Region               string            `json:"region"`
+}
+
+// containerV1 shows default_public_endpoint_enabled and private_endpoint only
+// where a request or a seed has set them: no recording has either, and a
+// client must not take an absent boolean for "disabled" (FACTS section 5).
+func (c *call) containerV1(w *workload) containerV1 {
+	s := w.container
+	view := containerV1{
+		ID: w.id, Name: w.name, NamespaceID: w.namespace.id, Description: w.description, Status: v1Status(&w.life),
+		ErrorMessage: v1ErrorMessage(&w.life), CreatedAt: w.created, UpdatedAt: w.updated,
+		MinScale: w.minScale, MaxScale: w.maxScale, MemoryLimitBytes: s.memory, MVCPULimit: s.cpu, Timeout: w.timeout,
+		Privacy: w.privacy, Image: s.image, Protocol: s.protocol, Port: s.port, HTTPSConnectionsOnly: w.httpsOnly,
+		Sandbox: w.sandbox, LocalStorageLimit: s.disk, ScalingOption: s.scaling, Tags: w.tags,
+		PrivateNetworkID: w.privateNetwork, Command: s.command, Args: s.args, Environment: w.env,
+		PublicEndpoint: "https://" + w.host, LivenessProbe: s.liveness, StartupProbe: s.startup,
+		SecretEnvironment: w.secrets.hashedMap(), Region: c.region,
+	}
+	if s.publicSet {
+		enabled := !s.publicOff
+		view.PublicEnabled = &enabled
+	}
+	if s.private {
+		url := "https://" + w.id + ".containers.internal"
+		view.PrivateEndpoint = &url
+	}
+	return view
+}
+
+// containersV1Regions are those of v1beta1 and one more.
+func containersV1Regions() []string { return append(slices.Clone(serverlessRegions), "it-mil") }
+
+func (e *Emulator) routeContainersV1(mux *http.ServeMux) {
+	handle := func(method, path string, needs need, serve regional) {
+		e.handleIn(mux, "containers", containersV1Regions(), method+" /containers/v1/regions/{region}"+path, needs, serve)
+	}
+	handle("GET", "/namespaces", needReadContainers, listNamespacesV1)
+	handle("POST", "/namespaces", needWriteContainers, createNamespaceV1)
+	handle("GET", "/namespaces/{namespace_id}", needReadContainers, getNamespaceV1)
+	handle("PATCH", "/namespaces/{namespace_id}", needWriteContainers, updateNamespaceV1)
+	handle("DELETE", "/namespaces/{namespace_id}", needDeleteContainers, deleteNamespaceV1)
+	handle("GET", "/containers", needReadContainers, listContainersV1)
+	handle("POST", "/containers", needWriteContainers, createContainerV1)
+	handle("GET", "/containers/{container_id}", needReadContainers, getContainerV1)
+	handle("PATCH", "/containers/{container_id}", needWriteContainers, updateContainerV1)
+	handle("POST", "/containers/{container_id}/redeploy", needWriteContainers, redeployContainerV1)
+	handle("DELETE", "/containers/{container_id}", needDeleteContainers, deleteContainerV1)
+	handle("GET", "/domains", needReadContainers, listDomainsV1)
+	handle("POST", "/domains", needWriteContainers, createDomainV1)
+	handle("GET", "/domains/{domain_id}", needReadContainers, getDomainV1)
+	handle("PATCH", "/domains/{domain_id}", needWriteContainers, updateDomainV1)
+	handle("DELETE", "/domains/{domain_id}", needDeleteContainers, deleteDomainV1)
+}
+
+func (c *call) workloadV1(p *product, id string) (*workload, error) {
+	w := p.workloads.get(id)
+	if w == nil {
+		return nil, errNotFound("container", id)
+	}
+	return w, c.authorizeOn(w.namespace.project, w.id, w.name)
+}
+
+// standingV1 refuses to write to what is being deleted (A24).
+func standingV1(l *life, resource, id string) error {
+	if l.status != statusDeleting {
+		return nil
+	}
+	return &apiError{status: http.StatusConflict, body: object{
+		"current_state": "deleting", "message": "resource is in a transient state",
+		"resource": resource, "resource_id": id, "type": "transient_state",
+	}}
+}
+
+func listContainersV1(c *call, p *product) (any, error) {
+	rows, err := c.searchWorkloads(p)
+	if err != nil {
+		return nil, err
+	}
+	return rendered(c, "containers", rows, func(w *workload) any { return c.containerV1(w) })
+}
+
+func getContainerV1(c *call, p *product) (any, error) {
+	w, err := c.workloadV1(p, c.r.PathValue("container_id"))
+	if err != nil {
+		return nil, err
+	}
+	return c.containerV1(w), nil
+}
+
+func createContainerV1(c *call, p *product) (any, error) {
+	var in containerWriteV1
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	n, err := c.namespaceV1(p, in.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	if err := standingV1(&n.life, "namespace", n.id); err != nil {
+		return nil, err
+	}
+	if err := nameV1("Container", in.Name); err != nil {
+		return nil, err
+	}
+	if in.Image == nil || *in.Image == "" {
+		return nil, errInvalid("image", "required", "image is required")
+	}
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	if p.holds(n, in.Name) {
+		return nil, errExists("container", "", "a container with this name exists in the namespace")
+	}
+	w := c.newWorkload(p, n, in.Name)
+	w.maxScale = 5
+	w.container = newContainerSpec()
+	in.apply(c, w)
+	set(&w.httpsOnly, in.HTTPSOnly)
+	w.created, w.updated = at(c.now), at(c.now)
+	c.deployContainer(w, atSecond)
+	p.workloads.put(w.id, w)
+	return c.containerV1(w), nil
+}
+
+func updateContainerV1(c *call, p *product) (any, error) {
+	var in containerWriteV1
+	w, err := c.workloadV1(p, c.r.PathValue("container_id"))
+	if err != nil {
+		return nil, err
+	}
+	if err := standingV1(&w.life, "container", w.id); err != nil {
+		return nil, err
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	in.apply(c, w)
+	set(&w.httpsOnly, in.HTTPSOnlyPatch)
+	return c.redeployedV1(w), nil
+}
+
+func redeployContainerV1(c *call, p *product) (any, error) {
+	w, err := c.workloadV1(p, c.r.PathValue("container_id"))
+	if err != nil {
+		return nil, err
+	}
+	if err := standingV1(&w.life, "container", w.id); err != nil {
+		return nil, err
+	}
+	return c.redeployedV1(w), nil
+}
+
+// redeployedV1 starts a deployment and is the answer to the call that did.
+func (c *call) redeployedV1(w *workload) any {
+	w.rewritten = true
+	w.updated = at(c.now)
+	c.deployContainer(w, atSecond)
+	return c.containerV1(w)
+}
+
+func deleteContainerV1(c *call, p *product) (any, error) {
+	w, err := c.workloadV1(p, c.r.PathValue("container_id"))
+	if err != nil {
+		return nil, err
+	}
+	c.deleteWorkload(p, w, at)
+	return c.containerV1(w), nil
+}

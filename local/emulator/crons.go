@@ -1,0 +1,131 @@
+package emulator
+
+import "net/http"
+
+// cron is a trigger of functions or containers v1beta1. Nothing here calls the
+// workload when its time comes.
+type cron struct {
+	life
+	id, name, schedule string
+	args               any
+	workload           *workload
+}
+
+func (a *v1beta1) routeCrons(e *Emulator, mux *http.ServeMux) {
+	a.handle(e, mux, "GET", "/crons", a.listCrons)
+	a.handle(e, mux, "POST", "/crons", a.createCron)
+	a.handle(e, mux, "GET", "/crons/{cron_id}", a.getCron)
+	a.handle(e, mux, "PATCH", "/crons/{cron_id}", a.updateCron)
+	a.handle(e, mux, "DELETE", "/crons/{cron_id}", a.deleteCron)
+}
+
+// cronView has neither region nor dates (FACTS section 4).
+func (a *v1beta1) cronView(k *cron) object {
+	return object{
+		"id": k.id, a.owner: k.workload.id, "schedule": k.schedule, "args": k.args, "name": k.name, "status": k.status,
+	}
+}
+
+func (a *v1beta1) listCrons(c *call, p *product) (any, error) {
+	rows, err := search(c, p.crons.all(nil), func(k *cron) string { return k.workload.namespace.project }, c.scope(p),
+		func(k *cron) bool { return c.passes(a.owner, k.workload.id) })
+	if err != nil {
+		return nil, err
+	}
+	return rendered(c, "crons", ordered(c, rows, "created_at_asc", nil), func(k *cron) any { return a.cronView(k) })
+}
+
+// cronWrite is the body of POST and PATCH.
+type cronWrite struct {
+	Function  *string `json:"function_id"`
+	Container *string `json:"container_id"`
+	Schedule  *string `json:"schedule"`
+	Args      any     `json:"args"`
+	Name      *string `json:"name"`
+}
+
+func (a *v1beta1) apply(c *call, p *product, in *cronWrite, k *cron) error {
+	owner := in.Function
+	if a.owner == "container_id" {
+		owner = in.Container
+	}
+	if owner != nil {
+		w, err := a.workload(c, p, *owner)
+		if err != nil {
+			return err
+		}
+		if err := a.standing(&w.life, a.kind); err != nil {
+			return err
+		}
+		k.workload = w
+	}
+	set(&k.schedule, in.Schedule)
+	set(&k.name, in.Name)
+	if in.Args != nil {
+		k.args = in.Args
+	}
+	k.begin(statusPending, move{due: c.now.Add(c.options.Delays.TokenReady), status: statusReady})
+	return nil
+}
+
+func (a *v1beta1) createCron(c *call, p *product) (any, error) {
+	var in cronWrite
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	k := &cron{id: c.mint.uuid(), args: object{}}
+	if err := a.apply(c, p, &in, k); err != nil {
+		return nil, err
+	}
+	switch {
+	case k.workload == nil:
+		return nil, errNoSuch(a.kind)
+	case k.schedule == "":
+		return nil, errMessage(http.StatusBadRequest, "Key: 'Cron.Schedule' Error:Field validation for 'Schedule' failed on the 'required' tag")
+	}
+	p.crons.put(k.id, k)
+	return a.cronView(k), nil
+}
+
+func (a *v1beta1) cron(c *call, p *product) (*cron, error) {
+	k := p.crons.get(c.r.PathValue("cron_id"))
+	if k == nil {
+		return nil, errNoSuch("Cron")
+	}
+	return k, c.authorize(k.workload.namespace.project)
+}
+
+func (a *v1beta1) getCron(c *call, p *product) (any, error) {
+	k, err := a.cron(c, p)
+	if err != nil {
+		return nil, err
+	}
+	return a.cronView(k), nil
+}
+
+func (a *v1beta1) updateCron(c *call, p *product) (any, error) {
+	var in cronWrite
+	k, err := a.cron(c, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.standing(&k.life, "Cron"); err != nil {
+		return nil, err
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	if err := a.apply(c, p, &in, k); err != nil {
+		return nil, err
+	}
+	return a.cronView(k), nil
+}
+
+func (a *v1beta1) deleteCron(c *call, p *product) (any, error) {
+	k, err := a.cron(c, p)
+	if err != nil {
+		return nil, err
+	}
+	k.vanish(c.now.Add(c.options.Delays.Gone))
+	return a.cronView(k), nil
+}

@@ -1,0 +1,187 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// call is one authenticated request to the API while it is being served; the
+// emulator's lock is held.
+type call struct {
+	*Emulator
+	r      *http.Request
+	body   []byte
+	now    time.Time
+	region string // of a regional product, else ""
+	who    *caller
+	needs  need
+}
+
+// endpoint serves one route. It returns the object to send with 200, or nil
+// for 204 without a body.
+type endpoint func(c *call) (any, error)
+
+// need says what a caller must hold to use a route: one of the permission
+// sets, in the scope that the endpoint passes to authorize.
+type need struct {
+	action   string // as the 403 names it: read, write, delete, …
+	resource string // as the 403 names it: api_key, function, …
+	sets     []string
+}
+
+// routes registers every route that exists. What is not here answers as an API
+// gateway does, and shows in the history without a route.
+func (e *Emulator) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	e.routeMetadata(mux)
+	e.routeAccount(mux)
+	e.routeIAM(mux)
+	e.routeSecrets(mux)
+	e.routeFunctions(mux)
+	e.routeContainers(mux)
+	e.routeContainersV1(mux)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		writeError(w, &apiError{status: http.StatusNotFound, body: object{"message": "route not found", "type": "not_found"}})
+	})
+	return mux
+}
+
+// handle registers one route. pattern is that of http.ServeMux; {region} in it
+// makes the route regional.
+func (e *Emulator) handle(mux *http.ServeMux, pattern string, needs need, serve endpoint) {
+	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			writeError(w, errMessage(http.StatusBadRequest, "cannot read the request"))
+			return
+		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		c := &call{Emulator: e, r: r, body: body, now: e.clock.Now(), region: r.PathValue("region"), needs: needs}
+		answer, err := c.serve(serve)
+		if err != nil {
+			writeError(w, err)
+			return
+		}
+		writeAnswer(w, answer)
+	})
+}
+
+func (c *call) serve(serve endpoint) (any, error) {
+	who, err := c.authenticate(c.r.Header.Get("X-Auth-Token"))
+	if err != nil {
+		return nil, err
+	}
+	c.who = who
+	if noted, ok := c.r.Context().Value(requestKey{}).(*Request); ok {
+		noted.AccessKey = who.accessKey
+	}
+	return serve(c)
+}
+
+// decode reads the request's JSON body into v; unknown fields are ignored, as
+// the real API does.
+func (c *call) decode(v any) error {
+	if len(bytes.TrimSpace(c.body)) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(c.body, v); err != nil {
+		return errMessage(http.StatusBadRequest, "invalid JSON in the request's body: %v", err)
+	}
+	return nil
+}
+
+// given returns the fields that the request's body names, so that an absent
+// one can be told from a zero one.
+func (c *call) given() map[string]json.RawMessage {
+	fields := map[string]json.RawMessage{}
+	_ = json.Unmarshal(c.body, &fields) // decode has reported what is not an object
+	return fields
+}
+
+func writeAnswer(w http.ResponseWriter, answer any) {
+	w.Header().Set("Content-Type", "application/json")
+	if answer == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+func writeError(w http.ResponseWriter, err error) {
+	var failure *apiError
+	if !errors.As(err, &failure) {
+		failure = errMessage(http.StatusInternalServerError, "Internal error")
+	}
+	for name, values := range failure.header {
+		w.Header()[name] = values
+	}
+	if failure.body == nil {
+		w.WriteHeader(failure.status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(failure.status)
+	_ = json.NewEncoder(w).Encode(failure.body)
+}
+
+// API returns the emulated api.scaleway.com.
+func (e *Emulator) API() http.Handler {
+	return e.observe("Scaleway API Gateway (fr-par-1;edge01)", e.mux)
+}
+
+// requestKey is the context key under which the history's line travels.
+type requestKey struct{}
+
+// observe wraps what the emulator serves: headers, latency, faults, history.
+func (e *Emulator) observe(server string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		noted := &Request{
+			Seq: e.history.next(), Method: r.Method, Host: r.Host,
+			Path: r.URL.Path, Query: r.URL.RawQuery, UserAgent: r.UserAgent(),
+		}
+		answer := &recorder{header: http.Header{}}
+		fault := e.faults.strike(r)
+		defer func() {
+			noted.Time = e.clock.Now()
+			noted.Status = answer.status
+			e.history.add(*noted)
+			if answer.status == 0 {
+				panic(http.ErrAbortHandler) // the server cuts the connection
+			}
+		}()
+		wait := e.options.Latency
+		if fault != nil {
+			noted.Fault = fault.name()
+			wait += fault.Delay
+		}
+		if wait > 0 && e.clock.Sleep(r.Context(), wait) != nil {
+			return // the client has gone
+		}
+		if fault != nil && fault.DropFirst {
+			return
+		}
+		answer.Header().Set("Server", server)
+		e.mu.Lock()
+		answer.Header().Set("X-Request-Id", e.mint.uuid())
+		e.mu.Unlock()
+		answer.Header().Set("Date", e.clock.Now().Format(http.TimeFormat))
+		if fault != nil && fault.Status != 0 {
+			fault.answer(answer)
+		} else {
+			r = r.WithContext(contextWith(r.Context(), noted))
+			next.ServeHTTP(answer, r)
+			noted.Route = strings.TrimSuffix(r.Pattern, "/")
+		}
+		if fault != nil && fault.spoil(answer) {
+			return
+		}
+		answer.copyTo(w)
+	})
+}

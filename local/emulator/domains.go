@@ -1,0 +1,125 @@
+package emulator
+
+import "net/http"
+
+// domain is a custom domain of a workload.
+type domain struct {
+	life
+	id, hostname string
+	workload     *workload
+	tags         []string
+}
+
+func (a *v1beta1) routeDomains(e *Emulator, mux *http.ServeMux) {
+	a.handle(e, mux, "GET", "/domains", a.listDomains)
+	a.handle(e, mux, "POST", "/domains", a.createDomain)
+	a.handle(e, mux, "GET", "/domains/{domain_id}", a.getDomain)
+	a.handle(e, mux, "DELETE", "/domains/{domain_id}", a.deleteDomain)
+}
+
+// domainView is a domain in functions and containers v1beta1; its URL is known
+// once it has been ready (FACTS section 4).
+func (a *v1beta1) domainView(d *domain) object {
+	url := ""
+	if d.served {
+		url = "https://" + d.hostname
+	}
+	return object{
+		"id": d.id, "hostname": d.hostname, a.owner: d.workload.id, "url": url,
+		"status": d.status, "error_message": d.errorMessage(),
+	}
+}
+
+// searchDomains is the list of all three APIs.
+func (c *call) searchDomains(p *product) ([]*domain, error) {
+	rows, err := search(c, p.domains.all(nil), func(d *domain) string { return d.workload.namespace.project }, c.scope(p),
+		func(d *domain) bool {
+			return c.passes("function_id", d.workload.id) && c.passes("container_id", d.workload.id) &&
+				c.passes("namespace_id", d.workload.namespace.id) && c.passes("project_id", d.workload.namespace.project) &&
+				c.passes("organization_id", c.iam.organization)
+		})
+	return ordered(c, rows, "created_at_asc", map[string]func(a, b *domain) int{
+		"hostname": byText(func(d *domain) string { return d.hostname }),
+	}), err
+}
+
+func (a *v1beta1) listDomains(c *call, p *product) (any, error) {
+	rows, err := c.searchDomains(p)
+	if err != nil {
+		return nil, err
+	}
+	return rendered(c, "domains", rows, func(d *domain) any { return a.domainView(d) })
+}
+
+func (a *v1beta1) createDomain(c *call, p *product) (any, error) {
+	var in struct {
+		Hostname  string `json:"hostname"`
+		Function  string `json:"function_id"`
+		Container string `json:"container_id"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	owner := in.Function
+	if a.owner == "container_id" {
+		owner = in.Container
+	}
+	w, err := a.workload(c, p, owner)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.standing(&w.life, a.kind); err != nil {
+		return nil, err
+	}
+	// Whether the name points here is not checked: nothing resolves it.
+	if !hostname(in.Hostname) || c.hostTaken(in.Hostname) {
+		return nil, errMessage(http.StatusBadRequest, "could not validate domain %s", in.Hostname)
+	}
+	d := c.newDomain(w, in.Hostname)
+	d.created, d.updated = at(c.now), at(c.now)
+	d.begin(statusPending, move{due: c.now.Add(c.options.Delays.Domain), status: statusReady, stamp: atSecond})
+	p.domains.put(d.id, d)
+	return a.domainView(d), nil
+}
+
+func (e *Emulator) newDomain(w *workload, name string) *domain {
+	return &domain{id: e.mint.uuid(), hostname: name, workload: w, tags: []string{}}
+}
+
+// hostTaken tells whether some workload answers on a host already.
+func (c *call) hostTaken(host string) bool {
+	for _, p := range c.products(c.now) {
+		for _, d := range p.domains.all(nil) {
+			if d.hostname == host && d.status != statusDeleting {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (a *v1beta1) domain(c *call, p *product) (*domain, error) {
+	d := p.domains.get(c.r.PathValue("domain_id"))
+	if d == nil {
+		return nil, errNoSuch("Domain")
+	}
+	return d, c.authorize(d.workload.namespace.project)
+}
+
+func (a *v1beta1) getDomain(c *call, p *product) (any, error) {
+	d, err := a.domain(c, p)
+	if err != nil {
+		return nil, err
+	}
+	return a.domainView(d), nil
+}
+
+func (a *v1beta1) deleteDomain(c *call, p *product) (any, error) {
+	d, err := a.domain(c, p)
+	if err != nil {
+		return nil, err
+	}
+	d.vanish(c.now.Add(c.options.Delays.Gone))
+	d.updated = at(c.now)
+	return a.domainView(d), nil
+}

@@ -1,0 +1,104 @@
+package emulator
+
+// domainV1 is a custom domain of containers v1: no url, but tags and dates.
+type domainV1 struct {
+	ID           string   `json:"id"`
+	Hostname     string   `json:"hostname"`
+	ContainerID  string   `json:"container_id"`
+	Status       string   `json:"status"`
+	ErrorMessage *string  `json:"error_message,omitempty"`
+	CreatedAt    stamp    `json:"created_at"`
+	UpdatedAt    stamp    `json:"updated_at"`
+	Tags         []string `json:"tags"`
+}
+
+func viewDomainV1(d *domain) domainV1 {
+	return domainV1{
+		ID: d.id, Hostname: d.hostname, ContainerID: d.workload.id, Status: v1Status(&d.life),
+		ErrorMessage: v1ErrorMessage(&d.life), CreatedAt: d.created, UpdatedAt: d.updated, Tags: d.tags,
+	}
+}
+
+func listDomainsV1(c *call, p *product) (any, error) {
+	rows, err := c.searchDomains(p)
+	if err != nil {
+		return nil, err
+	}
+	return rendered(c, "domains", rows, func(d *domain) any { return viewDomainV1(d) })
+}
+
+func (c *call) domainV1(p *product) (*domain, error) {
+	id := c.r.PathValue("domain_id")
+	d := p.domains.get(id)
+	if d == nil {
+		return nil, errNotFound("domain", id)
+	}
+	return d, c.authorize(d.workload.namespace.project)
+}
+
+func getDomainV1(c *call, p *product) (any, error) {
+	d, err := c.domainV1(p)
+	if err != nil {
+		return nil, err
+	}
+	return viewDomainV1(d), nil
+}
+
+func createDomainV1(c *call, p *product) (any, error) {
+	var in struct {
+		Container string   `json:"container_id"`
+		Hostname  string   `json:"hostname"`
+		Tags      []string `json:"tags"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	w, err := c.workloadV1(p, in.Container)
+	if err != nil {
+		return nil, err
+	}
+	if err := standingV1(&w.life, "container", w.id); err != nil {
+		return nil, err
+	}
+	if !hostname(in.Hostname) || c.hostTaken(in.Hostname) {
+		return nil, errInvalid("hostname", "constraint", "could not validate domain "+in.Hostname)
+	}
+	d := c.newDomain(w, in.Hostname)
+	d.tags = orEmpty(in.Tags)
+	d.created, d.updated = at(c.now), at(c.now)
+	d.begin(statusPending, move{due: c.now.Add(c.options.Delays.Domain), status: statusReady, stamp: atSecond})
+	p.domains.put(d.id, d)
+	return viewDomainV1(d), nil
+}
+
+// updateDomainV1 changes tags only, and so moves nothing.
+func updateDomainV1(c *call, p *product) (any, error) {
+	var in struct {
+		Tags *[]string `json:"tags"`
+	}
+	d, err := c.domainV1(p)
+	if err != nil {
+		return nil, err
+	}
+	if err := standingV1(&d.life, "domain", d.id); err != nil {
+		return nil, err
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	set(&d.tags, in.Tags)
+	d.tags, d.updated = orEmpty(d.tags), at(c.now)
+	return viewDomainV1(d), nil
+}
+
+func deleteDomainV1(c *call, p *product) (any, error) {
+	d, err := c.domainV1(p)
+	if err != nil {
+		return nil, err
+	}
+	if d.status != statusDeleting {
+		d.vanish(c.now.Add(c.options.Delays.Gone))
+		d.updated = at(c.now)
+	}
+	return viewDomainV1(d), nil
+}

@@ -1,0 +1,137 @@
+package emulator
+
+import (
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Options set up an emulator. The zero value is a truthful, quick Scaleway.
+type Options struct {
+	Clock    *Clock        // nil: NewClock()
+	Seed     uint64        // of all identifiers; two emulators with one seed mint the same
+	Latency  time.Duration // of every API call and endpoint, on the clock's Sleep
+	KeyLag   time.Duration // for so long after its creation a key is refused now and then (IAM's caches)
+	GrantLag time.Duration // for so long a right just granted is refused now and then
+	Delays   Delays        // of asynchronous moves; zero fields take DefaultDelays
+	Quotas   Quotas        // zero fields take DefaultQuotas
+	Answers  Answers       // which answer the emulator gives where nobody knows Scaleway's
+}
+
+// Delays say how long asynchronous moves take.
+type Delays struct {
+	Namespace      time.Duration // pending or creating to ready
+	Deploy         time.Duration // a function or container: pending, creating or updating to ready
+	StartFailure   time.Duration // a container that never listens: creating to error
+	TokenReady     time.Duration // creating to ready
+	TokenGone      time.Duration // deleting to 404
+	Domain         time.Duration // pending to ready
+	Gone           time.Duration // a deleted namespace, function, container, domain or cron to 404
+	SecretErasure  time.Duration // a version scheduled for deletion to erased
+	ProjectRemoval time.Duration
+}
+
+// DefaultDelays are the medians of FACTS section 8.
+func DefaultDelays() Delays {
+	return Delays{
+		Namespace: 5 * time.Second, Deploy: 11 * time.Second, StartFailure: 300 * time.Second,
+		TokenReady: time.Second, TokenGone: 6 * time.Second, Domain: 10 * time.Second,
+		Gone: 5 * time.Second, SecretErasure: 7 * 24 * time.Hour,
+	}
+}
+
+// Quotas are limits whose real values nobody recorded (ASSUMPTIONS.md).
+type Quotas struct {
+	KeysPerApplication int
+	VersionsPerSecret  int // DESIGN: 20
+}
+
+// DefaultQuotas allow what the recordings show, and no more than DESIGN says.
+func DefaultQuotas() Quotas { return Quotas{KeysPerApplication: 20, VersionsPerSecret: 20} }
+
+// Answers chooses among the answers that Scaleway might give; the numbers are
+// those of ASSUMPTIONS.md. The zero value is what we assume.
+type Answers struct {
+	IgnoreFilters      bool // A01: a list ignores every filter it is given
+	NamespaceTokensAll bool // A02: tokens listed by namespace include those of its functions or containers
+	SecondDeleteOK     bool // A03: DELETE of what is already gone answers as the first did
+	NameTakenByDeleted bool // A04: a secret scheduled for deletion still holds its name
+	RedeployAlways     bool // A05: redeploy: false is ignored
+	TokenRoutes        int  // A06: status of every token route once JWTs are removed; 0: they still work
+	RefusalStatus      int  // A07: the gateway's status for a refused call; 0: 403
+	RefusalBody        string
+}
+
+// Emulator is one organization of Scaleway. Its methods may be called from
+// many goroutines.
+type Emulator struct {
+	clock   *Clock
+	options Options
+	history history
+	faults  faults
+	mux     *http.ServeMux
+
+	mu   sync.Mutex // guards everything below; held for the whole of a request
+	mint *mint
+	iam  iamState
+	// regional products, by region
+	secrets    map[string]*secretState
+	functions  map[string]*product
+	containers map[string]*product
+}
+
+// New returns an emulator that holds an organization without any resource.
+func New(o Options) *Emulator {
+	if o.Clock == nil {
+		o.Clock = NewClock()
+	}
+	o.Delays = o.Delays.orDefault()
+	if o.Quotas.KeysPerApplication == 0 {
+		o.Quotas.KeysPerApplication = DefaultQuotas().KeysPerApplication
+	}
+	if o.Quotas.VersionsPerSecret == 0 {
+		o.Quotas.VersionsPerSecret = DefaultQuotas().VersionsPerSecret
+	}
+	e := &Emulator{
+		clock: o.Clock, options: o, mint: newMint(o.Seed),
+		secrets: map[string]*secretState{}, functions: map[string]*product{}, containers: map[string]*product{},
+	}
+	e.iam.init(e)
+	e.mux = e.routes()
+	return e
+}
+
+// Clock returns the emulator's clock.
+func (e *Emulator) Clock() *Clock { return e.clock }
+
+// History returns the requests so far, API and gateway, in order of arrival.
+func (e *Emulator) History() []Request { return e.history.all() }
+
+// ForgetHistory empties the history; sequence numbers go on.
+func (e *Emulator) ForgetHistory() { e.history.clear() }
+
+// Arm lets a fault strike from now on.
+func (e *Emulator) Arm(f Fault) { e.faults.arm(f) }
+
+// Disarm removes all faults.
+func (e *Emulator) Disarm() { e.faults.clear() }
+
+func (d Delays) orDefault() Delays {
+	def := DefaultDelays()
+	for _, f := range []struct{ have, want *time.Duration }{
+		{&d.Namespace, &def.Namespace},
+		{&d.Deploy, &def.Deploy},
+		{&d.StartFailure, &def.StartFailure},
+		{&d.TokenReady, &def.TokenReady},
+		{&d.TokenGone, &def.TokenGone},
+		{&d.Domain, &def.Domain},
+		{&d.Gone, &def.Gone},
+		{&d.SecretErasure, &def.SecretErasure},
+		{&d.ProjectRemoval, &def.ProjectRemoval},
+	} {
+		if *f.have == 0 {
+			*f.have = *f.want
+		}
+	}
+	return d
+}

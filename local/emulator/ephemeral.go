@@ -1,0 +1,84 @@
+package emulator
+
+import "time"
+
+// ephemeralPolicy is what a secret gives to its new versions.
+type ephemeralPolicy struct {
+	TimeToLive          *seconds `json:"time_to_live"`
+	ExpiresOnceAccessed bool     `json:"expires_once_accessed"`
+	Action              string   `json:"action"` // delete or disable
+}
+
+// ephemeralProperties are what a version has of it.
+type ephemeralProperties struct {
+	ExpiresAt           stamp  `json:"expires_at"`
+	ExpiresOnceAccessed bool   `json:"expires_once_accessed"`
+	Action              string `json:"action"`
+}
+
+const year = 365 * 24 * time.Hour
+
+// check holds "from one second and up to one year" (the SDK).
+func (p *ephemeralPolicy) check() error {
+	switch {
+	case p == nil:
+		return nil
+	case p.Action != "delete" && p.Action != "disable":
+		return errInvalid("ephemeral_policy.action", "unknown", "must be delete or disable")
+	case p.TimeToLive == nil && !p.ExpiresOnceAccessed:
+		return errInvalid("ephemeral_policy", "required", "time_to_live or expires_once_accessed must be set")
+	case p.TimeToLive != nil && (time.Duration(*p.TimeToLive) < time.Second || time.Duration(*p.TimeToLive) > year):
+		return errInvalid("ephemeral_policy.time_to_live", "constraint", "must be between one second and one year")
+	}
+	return nil
+}
+
+// properties are those of a version made now.
+func (p *ephemeralPolicy) properties(now time.Time) *ephemeralProperties {
+	if p == nil {
+		return nil
+	}
+	props := &ephemeralProperties{ExpiresOnceAccessed: p.ExpiresOnceAccessed, Action: p.Action}
+	if p.TimeToLive != nil {
+		props.ExpiresAt = at(now.Add(time.Duration(*p.TimeToLive)))
+	}
+	return props
+}
+
+// settle does what time has brought about: ephemeral versions expire, and
+// what was scheduled for deletion is erased. An erased version stays listed as
+// deleted, an erased secret is gone (A62).
+func (state *secretState) settle(c *call) {
+	erasure := c.options.Delays.SecretErasure
+	for _, s := range state.rows.all(nil) {
+		if s.DeletionRequestedAt.due(c.now.Add(-erasure)) {
+			state.erase(s)
+			continue
+		}
+		for _, v := range s.versions {
+			if p := v.EphemeralProperties; p != nil && p.ExpiresAt.due(c.now) {
+				v.expire(p.ExpiresAt)
+			}
+			if v.Status == versionScheduled && v.DeletionRequestedAt.due(c.now.Add(-erasure)) {
+				v.erase(at(v.DeletionRequestedAt.t.Add(erasure)))
+			}
+		}
+	}
+}
+
+// expire does what an ephemeral version's action says. What delete does to it
+// was never recorded: erased, with no days of grace (A62).
+func (v *version) expire(when stamp) {
+	if v.Status != versionEnabled {
+		return
+	}
+	if v.EphemeralProperties.Action == "delete" {
+		v.erase(when)
+		return
+	}
+	v.Status, v.UpdatedAt = versionDisabled, when
+}
+
+func (v *version) erase(when stamp) {
+	v.Status, v.DeletedAt, v.data, v.crc = versionDeleted, when, nil, nil
+}

@@ -1,0 +1,202 @@
+package emulator
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// schemeKey is the context key for a request's scheme, where the connection
+// cannot tell it.
+type schemeKey struct{}
+
+func withScheme(ctx context.Context, scheme string) context.Context {
+	return context.WithValue(ctx, schemeKey{}, scheme)
+}
+
+// secure tells whether a request came by HTTPS.
+func secure(r *http.Request) bool {
+	if scheme, ok := r.Context().Value(schemeKey{}).(string); ok {
+		return scheme == "https"
+	}
+	return r.TLS != nil
+}
+
+// gatewayServer is the Server header of endpoints; never recorded (A29).
+const gatewayServer = "envoy"
+
+// Gateway returns what stands in front of all functions and containers: it
+// serves a request by its Host, the default domain of one or a custom domain
+// that is ready.
+//
+// It is an assumption in most it does (A29 to A33): no call to an endpoint was
+// ever recorded (FACTS section 10).
+func (e *Emulator) Gateway() http.Handler {
+	return e.observe(gatewayServer, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e.enter(w, r, e.endpointOf(hostOnly(r.Host)))
+	}))
+}
+
+// Door returns the gateway in front of one function or container, whatever the
+// Host of a request and whether it is HTTPS: a front door for curl.
+func (e *Emulator) Door(id string) http.Handler {
+	return e.observe(gatewayServer, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e.mu.Lock()
+		at := entrance{}
+		for _, p := range e.products(e.clock.Now()) {
+			if found := p.workloads.get(id); found != nil {
+				at = entrance{product: p, workload: found}
+			}
+		}
+		e.mu.Unlock()
+		e.enter(w, r.WithContext(withScheme(r.Context(), "https")), at)
+	}))
+}
+
+// Serves tells whether the emulator answers for a host: the API's, and any
+// that is or was an endpoint's (the gateway's domain, or a custom one).
+func (e *Emulator) Serves(host string) bool {
+	if host == apiHost || strings.Contains(host, ".functions.fnc.") && strings.HasSuffix(host, ".scw.cloud") {
+		return true
+	}
+	return e.endpointOf(host).workload != nil
+}
+
+func hostOnly(host string) string {
+	if bare, _, err := net.SplitHostPort(host); err == nil {
+		host = bare
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// entrance is where a host leads: to nothing if workload is nil.
+type entrance struct {
+	product  *product
+	workload *workload
+}
+
+func (e *Emulator) endpointOf(host string) entrance {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, p := range e.products(e.clock.Now()) {
+		for _, w := range p.workloads.all(nil) {
+			if w.host == host && (w.container == nil || !w.container.publicOff) {
+				return entrance{product: p, workload: w}
+			}
+		}
+		for _, d := range p.domains.all(nil) {
+			if d.hostname == host && d.status == statusReady {
+				return entrance{product: p, workload: d.workload}
+			}
+		}
+	}
+	return entrance{}
+}
+
+// enter lets a request through the gateway, or turns it away. What is behind
+// runs without the lock: it may take its time, and call the API.
+func (e *Emulator) enter(w http.ResponseWriter, r *http.Request, at entrance) {
+	e.mu.Lock()
+	verdict := e.admit(r, at)
+	var behind http.Handler
+	if verdict == nil {
+		behind = e.behind(r, at)
+	}
+	e.mu.Unlock()
+	if verdict != nil {
+		verdict.write(w)
+		return
+	}
+	behind.ServeHTTP(w, r)
+}
+
+// refusal is an answer of the gateway itself.
+type refusal struct {
+	status   int
+	body     string
+	location string
+}
+
+func (f *refusal) write(w http.ResponseWriter) {
+	if f.location != "" {
+		w.Header().Set("Location", f.location)
+	}
+	kind := "text/plain"
+	if strings.HasPrefix(f.body, "{") {
+		kind = "application/json"
+	}
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(f.status)
+	_, _ = w.Write([]byte(f.body))
+}
+
+// admit returns why a request is turned away, or nil. The order is an
+// assumption (A30): HTTPS first, then who may enter, then whether somebody is
+// at home. e.mu is held.
+func (e *Emulator) admit(r *http.Request, at entrance) *refusal {
+	w := at.workload
+	if w == nil || w.status == statusDeleting {
+		return &refusal{status: http.StatusNotFound, body: "404 page not found\n"}
+	}
+	if w.httpsOnly && !secure(r) {
+		return &refusal{status: http.StatusMovedPermanently, location: "https://" + hostOnly(r.Host) + r.URL.RequestURI()}
+	}
+	if w.privacy == "private" && !e.mayEnter(r, at) {
+		return e.refuse()
+	}
+	// A redeployment keeps the instances that are there.
+	if w.status == statusReady || w.status == statusPending && w.served {
+		return nil
+	}
+	return &refusal{status: http.StatusServiceUnavailable, body: "no healthy upstream"}
+}
+
+// refuse is how the gateway turns away who has no valid token (A07).
+func (e *Emulator) refuse() *refusal {
+	f := &refusal{status: e.options.Answers.RefusalStatus, body: e.options.Answers.RefusalBody}
+	if f.status == 0 {
+		f.status = http.StatusForbidden
+	}
+	if f.body == "" {
+		f.body = `{"error":"request is forbidden"}`
+	}
+	return f
+}
+
+// mayEnter tells whether the X-Auth-Token opens a private workload: the secret
+// of an IAM key whose bearer may call private ones in this project, or a
+// legacy token of the workload or its namespace.
+func (e *Emulator) mayEnter(r *http.Request, at entrance) bool {
+	presented := r.Header.Get("X-Auth-Token")
+	if presented == "" {
+		return false
+	}
+	now := e.clock.Now()
+	for _, t := range at.product.tokens.all(nil) {
+		if t.jwt == presented {
+			return t.opens(at.workload, now)
+		}
+	}
+	who, err := e.privateCaller(presented, at.product.name, at.workload.namespace.project, now)
+	if err != nil {
+		return false
+	}
+	if noted, ok := r.Context().Value(requestKey{}).(*Request); ok {
+		noted.AccessKey = who.accessKey
+	}
+	return true
+}
+
+// opens tells whether a token opens w now. One that is being deleted does not
+// any more (A31), nor does one that has expired.
+func (t *token) opens(w *workload, now time.Time) bool {
+	if t.status == statusDeleting || t.expires.due(now) {
+		return false
+	}
+	if t.workload != nil {
+		return t.workload == w
+	}
+	return t.namespace == w.namespace
+}

@@ -1,0 +1,125 @@
+package emulator
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"slices"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// argon are the parameters with which an API shows secret environment
+// variables (FACTS sections 4 and 5).
+type argon struct {
+	passes  uint32
+	threads uint8
+}
+
+const (
+	argonMemory = 65536 // KiB: showing one secret takes 64 MiB for a moment
+	argonSize   = 32
+	saltSize    = 16
+)
+
+var (
+	hashV1beta1 = argon{passes: 1, threads: 2}
+	hashV1      = argon{passes: 3, threads: 64}
+)
+
+// secretVar is one secret environment variable. Its salt is made when the
+// value is set, even to what it was; its hash when an answer first shows it.
+type secretVar struct {
+	key, value string
+	salt       []byte
+	hashes     map[argon]string
+}
+
+func (s *secretVar) hash(a argon) string {
+	if text, ok := s.hashes[a]; ok {
+		return text
+	}
+	sum := argon2.IDKey([]byte(s.value), s.salt, a.passes, argonMemory, a.threads, argonSize)
+	enc := base64.RawStdEncoding
+	text := fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, a.passes, a.threads,
+		enc.EncodeToString(s.salt), enc.EncodeToString(sum))
+	if s.hashes == nil {
+		s.hashes = map[argon]string{}
+	}
+	s.hashes[a] = text
+	return text
+}
+
+// secretInput is what functions and containers v1beta1 are sent.
+type secretInput struct {
+	Key   string  `json:"key"`
+	Value *string `json:"value"`
+}
+
+// secretOutput is what they answer.
+type secretOutput struct {
+	Key         string `json:"key"`
+	HashedValue string `json:"hashed_value"`
+}
+
+// secretEnv holds secret environment variables in the order in which v1beta1
+// lists them: that of their first appearance.
+type secretEnv []*secretVar
+
+// merge applies a v1beta1 write: a key with a value is set, one without is
+// removed, all others stay as they are.
+func (env secretEnv) merge(in []secretInput, m *mint) secretEnv {
+	out := slices.Clone(env)
+	for _, change := range in {
+		at := slices.IndexFunc(out, func(s *secretVar) bool { return s.key == change.Key })
+		switch {
+		case change.Value == nil && at >= 0:
+			out = slices.Delete(out, at, at+1)
+		case change.Value == nil:
+		case at >= 0:
+			out[at] = newSecretVar(change.Key, *change.Value, m)
+		default:
+			out = append(out, newSecretVar(change.Key, *change.Value, m))
+		}
+	}
+	return out
+}
+
+// replace applies a containers v1 write: in is the whole new set, and ""
+// keeps the value that is stored. A "" with nothing to keep is passed over
+// (A27).
+func (env secretEnv) replace(in map[string]string, m *mint) secretEnv {
+	out := secretEnv{}
+	for _, key := range slices.Sorted(maps.Keys(in)) {
+		if in[key] != "" {
+			out = append(out, newSecretVar(key, in[key], m))
+			continue
+		}
+		if at := slices.IndexFunc(env, func(s *secretVar) bool { return s.key == key }); at >= 0 {
+			out = append(out, env[at])
+		}
+	}
+	return out
+}
+
+func newSecretVar(key, value string, m *mint) *secretVar {
+	return &secretVar{key: key, value: value, salt: m.bytes(saltSize)}
+}
+
+// hashedList is the v1beta1 view.
+func (env secretEnv) hashedList() []secretOutput {
+	out := make([]secretOutput, 0, len(env))
+	for _, s := range env {
+		out = append(out, secretOutput{Key: s.key, HashedValue: s.hash(hashV1beta1)})
+	}
+	return out
+}
+
+// hashedMap is the v1 view.
+func (env secretEnv) hashedMap() map[string]string {
+	out := make(map[string]string, len(env))
+	for _, s := range env {
+		out[s.key] = s.hash(hashV1)
+	}
+	return out
+}

@@ -1,0 +1,77 @@
+package emulator_test
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/crypto/argon2"
+
+	"github.com/scw-key-rotator/rotator/local/emulator"
+)
+
+func TestSecretVariablesMergeAndAreHashed(t *testing.T) {
+	t.Parallel()
+	l := newLand(t, emulator.Options{})
+	_, n := l.raw("POST", functionsBase+"/namespaces", `{"name":"n"}`)
+	path := functionsBase + "/functions"
+	_, f := l.raw("POST", path, `{"name":"f","runtime":"go126","namespace_id":"`+n["id"].(string)+`",
+		"secret_environment_variables":[{"key":"A","value":"one"},{"key":"B","value":"two"}]}`)
+	path += "/" + f["id"].(string)
+	first := hashes(f)
+	checkHash(t, first["A"], "one", 1, 2)
+	for _, row := range []struct {
+		name, patch string
+		keys        []string
+		same        []string
+	}{
+		{"null changes nothing", `{"secret_environment_variables":null}`, []string{"A", "B"}, []string{"A", "B"}},
+		{"an empty list changes nothing", `{"secret_environment_variables":[]}`, []string{"A", "B"}, []string{"A", "B"}},
+		{"the same value gets a new salt", `{"secret_environment_variables":[{"key":"A","value":"one"}]}`, []string{"A", "B"}, []string{"B"}},
+		{"a key without value goes", `{"secret_environment_variables":[{"key":"A"},{"key":"C","value":"three"}]}`, []string{"B", "C"}, []string{"B"}},
+		{"null as a value, too", `{"secret_environment_variables":[{"key":"C","value":null}]}`, []string{"B"}, []string{"B"}},
+	} {
+		_, f = l.raw("PATCH", path, row.patch)
+		if diff := cmp.Diff(row.keys, keysOf(f)); diff != "" {
+			t.Errorf("%s: %s", row.name, diff)
+		}
+		now := hashes(f)
+		for _, key := range row.keys {
+			kept := now[key] == first[key]
+			if want := strings.Contains(strings.Join(row.same, " "), key); first[key] != "" && kept != want {
+				t.Errorf("%s: hash of %s kept: %t, want %t", row.name, key, kept, want)
+			}
+		}
+	}
+}
+
+func keysOf(f map[string]any) []string {
+	out := []string{}
+	for _, item := range f["secret_environment_variables"].([]any) {
+		out = append(out, item.(map[string]any)["key"].(string))
+	}
+	return out
+}
+
+func hashes(f map[string]any) map[string]string {
+	out := map[string]string{}
+	for _, item := range f["secret_environment_variables"].([]any) {
+		pair := item.(map[string]any)
+		out[pair["key"].(string)] = pair["hashed_value"].(string)
+	}
+	return out
+}
+
+func checkHash(t *testing.T, hash, plain string, passes uint32, threads uint8) {
+	t.Helper()
+	parts := strings.Split(hash, "$")
+	if len(parts) != 6 || parts[1] != "argon2id" || parts[2] != "v=19" {
+		t.Fatalf("hash %q", hash)
+	}
+	salt := must(base64.RawStdEncoding.DecodeString(parts[4]))(t)
+	sum := base64.RawStdEncoding.EncodeToString(argon2.IDKey([]byte(plain), salt, passes, 65536, threads, 32))
+	if len(salt) != 16 || sum != parts[5] {
+		t.Errorf("hash %q is not that of %q", hash, plain)
+	}
+}

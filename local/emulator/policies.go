@@ -1,0 +1,234 @@
+package emulator
+
+import (
+	"net/http"
+	"slices"
+	"time"
+)
+
+// policy gives its principal the rights of its rules.
+type policy struct {
+	ID               string   `json:"id"`
+	Name             string   `json:"name"`
+	Description      string   `json:"description"`
+	OrganizationID   string   `json:"organization_id"`
+	CreatedAt        stamp    `json:"created_at"`
+	UpdatedAt        stamp    `json:"updated_at"`
+	Editable         bool     `json:"editable"`
+	Deletable        bool     `json:"deletable"`
+	Managed          bool     `json:"managed"`
+	NbRules          int      `json:"nb_rules"`
+	NbScopes         int      `json:"nb_scopes"`
+	NbPermissionSets int      `json:"nb_permission_sets"`
+	Tags             []string `json:"tags"`
+	principal
+
+	rules    []*rule
+	attached time.Time // since when it has this principal
+}
+
+// principal is exactly one of these (FACTS section 1, one-of members).
+type principal struct {
+	ApplicationID string `json:"application_id,omitempty"`
+	UserID        string `json:"user_id,omitempty"`
+	GroupID       string `json:"group_id,omitempty"`
+	NoPrincipal   bool   `json:"no_principal,omitempty"`
+}
+
+// principalFields are a request's, where false and absent differ.
+type principalFields struct {
+	ApplicationID *string `json:"application_id"`
+	UserID        *string `json:"user_id"`
+	GroupID       *string `json:"group_id"`
+	NoPrincipal   *bool   `json:"no_principal"`
+}
+
+func (e *Emulator) routePolicies(mux *http.ServeMux) {
+	const base = iamBase + "/policies"
+	e.handle(mux, "GET "+base, needReadPolicy, listPolicies)
+	e.handle(mux, "POST "+base, needCreatePolicy, createPolicy)
+	e.handle(mux, "GET "+base+"/{id}", needReadPolicy, getPolicy)
+	e.handle(mux, "PATCH "+base+"/{id}", needWritePolicy, updatePolicy)
+	e.handle(mux, "DELETE "+base+"/{id}", needDeletePolicy, deletePolicy)
+	e.handle(mux, "GET "+iamBase+"/rules", needReadPolicy, listRules)
+	e.handle(mux, "PUT "+iamBase+"/rules", needWritePolicy, setRules)
+}
+
+// view is the policy with its rules counted. Distinct scopes and permission
+// sets are counted: two rules on one organization made nb_scopes 1 (recorded).
+func (p *policy) view() any {
+	shown := *p
+	var scopes, sets []string
+	for _, r := range p.rules {
+		scopes = append(scopes, r.ProjectIDs...)
+		if r.OrganizationID != "" {
+			scopes = append(scopes, r.OrganizationID)
+		}
+		sets = append(sets, r.PermissionSetNames...)
+	}
+	shown.NbRules, shown.NbScopes, shown.NbPermissionSets = len(p.rules), distinct(scopes), distinct(sets)
+	return &shown
+}
+
+func distinct(names []string) int {
+	slices.Sort(names)
+	return len(slices.Compact(names))
+}
+
+func listPolicies(c *call) (any, error) {
+	if err := c.listing(); err != nil {
+		return nil, err
+	}
+	rows := c.iam.policies.all(func(p *policy) bool {
+		return c.passes("policy_name", p.Name) && c.passes("policy_ids", p.ID) &&
+			c.passes("application_ids", p.ApplicationID) && c.passes("user_ids", p.UserID) &&
+			c.passes("group_ids", p.GroupID) && c.passesBool("no_principal", p.NoPrincipal) &&
+			c.passesBool("editable", p.Editable) && c.passesTag(p.Tags)
+	})
+	rows = ordered(c, rows, "policy_name_asc", map[string]func(a, b *policy) int{
+		"policy_name": byText(func(p *policy) string { return p.Name }),
+		"created_at":  byTime(func(p *policy) stamp { return p.CreatedAt }),
+	})
+	return c.list("policies", views(rows, (*policy).view), iamPaging)
+}
+
+// createPolicy answers with counters of 0, though the rules are there at once
+// (FACTS section 3).
+func createPolicy(c *call) (any, error) {
+	var in struct {
+		Name           string     `json:"name"`
+		Description    string     `json:"description"`
+		OrganizationID string     `json:"organization_id"`
+		Rules          []ruleSpec `json:"rules"`
+		Tags           []string   `json:"tags"`
+		principalFields
+	}
+	if err := c.begin(&in, &in.OrganizationID); err != nil {
+		return nil, err
+	}
+	if err := checkTexts(&in.Name, &in.Description, &in.Tags); err != nil {
+		return nil, err
+	}
+	who, named, err := c.iam.principal(in.principalFields)
+	if err != nil {
+		return nil, err
+	}
+	if !named {
+		return nil, errInvalid("principal", "required", "exactly one of user_id, group_id, application_id and no_principal must be set")
+	}
+	rules, err := c.makeRules(in.Rules, nil)
+	if err != nil {
+		return nil, err
+	}
+	p := &policy{
+		ID: c.mint.uuid(), Name: in.Name, Description: in.Description, OrganizationID: c.iam.organization,
+		CreatedAt: at(c.now), UpdatedAt: at(c.now), Editable: true, Deletable: true, Tags: orEmpty(in.Tags),
+		principal: who, rules: rules, attached: c.now,
+	}
+	c.iam.policies.put(p.ID, p)
+	return p, nil
+}
+
+// principal reads the one-of of a request; named tells whether there is one.
+func (s *iamState) principal(f principalFields) (who principal, named bool, err error) {
+	n := 0
+	for _, given := range []bool{f.ApplicationID != nil, f.UserID != nil, f.GroupID != nil, f.NoPrincipal != nil} {
+		if given {
+			n++
+		}
+	}
+	switch {
+	case n == 0:
+		return principal{}, false, nil
+	case n > 1:
+		return principal{}, false, errInvalid("principal", "constraint", "exactly one of user_id, group_id, application_id and no_principal must be set")
+	case f.NoPrincipal != nil && !*f.NoPrincipal:
+		return principal{}, false, errInvalid("no_principal", "constraint", "must be set to true when used")
+	case f.NoPrincipal != nil:
+		return principal{NoPrincipal: true}, true, nil
+	case f.ApplicationID != nil && s.applications.get(*f.ApplicationID) == nil:
+		return principal{}, false, errNotFound("application", *f.ApplicationID)
+	case f.UserID != nil && s.users.get(*f.UserID) == nil:
+		return principal{}, false, errNotFound("user", *f.UserID)
+	case f.GroupID != nil && s.groups.get(*f.GroupID) == nil:
+		return principal{}, false, errNotFound("group", *f.GroupID)
+	}
+	set(&who.ApplicationID, f.ApplicationID)
+	set(&who.UserID, f.UserID)
+	set(&who.GroupID, f.GroupID)
+	return who, true, nil
+}
+
+// policy finds one by id.
+func (c *call) policy(id string) (*policy, error) {
+	if err := c.authorize(""); err != nil {
+		return nil, err
+	}
+	if p := c.iam.policies.get(id); p != nil {
+		return p, nil
+	}
+	return nil, errNotFound("policy", id)
+}
+
+func getPolicy(c *call) (any, error) {
+	p, err := c.policy(c.r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	return p.view(), nil
+}
+
+// updatePolicy leaves updated_at alone when only tags or the principal change
+// (FACTS section 3); that a new name or text moves it is assumed (A17).
+func updatePolicy(c *call) (any, error) {
+	p, err := c.policy(c.r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	var in struct {
+		Name        *string   `json:"name"`
+		Description *string   `json:"description"`
+		Tags        *[]string `json:"tags"`
+		principalFields
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	if !p.Editable {
+		return nil, c.forbidden()
+	}
+	if err := checkTexts(in.Name, in.Description, in.Tags); err != nil {
+		return nil, err
+	}
+	who, named, err := c.iam.principal(in.principalFields)
+	if err != nil {
+		return nil, err
+	}
+	if named && who != p.principal {
+		p.principal, p.attached = who, c.now
+	}
+	if in.Name != nil || in.Description != nil {
+		p.UpdatedAt = at(c.now)
+	}
+	set(&p.Name, in.Name)
+	set(&p.Description, in.Description)
+	set(&p.Tags, in.Tags)
+	return p.view(), nil
+}
+
+func deletePolicy(c *call) (any, error) {
+	id := c.r.PathValue("id")
+	p, err := c.policy(id)
+	if err != nil {
+		if c.allowed("") {
+			return c.goneAgain("policy", id)
+		}
+		return nil, err
+	}
+	if !p.Deletable {
+		return nil, c.forbidden()
+	}
+	c.iam.policies.remove(id)
+	c.iam.gone[id] = true
+	return nil, nil
+}

@@ -1,0 +1,76 @@
+package emulator
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+func TestPrivateCaller(t *testing.T) {
+	t.Parallel()
+	access := func(name string, key SeedKey, rules ...SeedRule) SeedApplication {
+		return SeedApplication{Name: name, Keys: []SeedKey{key}, Policies: []SeedPolicy{{Name: name, Rules: rules}}}
+	}
+	set := func(condition string, sets ...string) SeedRule {
+		return SeedRule{PermissionSets: sets, Projects: []string{"demo"}, Condition: condition}
+	}
+	old := SeedKey{Age: SeedAge(time.Hour)}
+	e := New(Options{Clock: NewManualClock(time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)), KeyLag: time.Minute})
+	err := e.Load(Seed{
+		Projects: []SeedProject{{Name: "demo"}, {Name: "other"}},
+		Applications: []SeedApplication{
+			access("functions", old, set("", "FunctionsPrivateAccess")),
+			access("containers", old, set("", "ContainersPrivateAccess")),
+			access("both", old, CallerRules("demo")...),
+			access("full", old, set("", "FunctionsFullAccess")),
+			access("master", old, SeedRule{PermissionSets: []string{"AllProductsFullAccess"}, Organization: true}),
+			access("reader", old, set("", "FunctionsReadOnly", "AllProductsReadOnly")),
+			access("none", old),
+			access("true condition", old, set("1 == 1", "FunctionsPrivateAccess")),
+			access("named only", old, set("resource.name == 'f'", "FunctionsPrivateAccess")),
+			access("expired", SeedKey{Age: old.Age, ExpiresIn: SeedAge(-time.Minute)}, CallerRules("demo")...),
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, owner := e.Owner()
+	for _, row := range []struct {
+		name, secret, product, project string
+		status                         int // 0: let in
+	}{
+		{"functions", "", "functions", "demo", 0},
+		{"functions", "", "containers", "demo", 403},
+		{"functions", "", "functions", "other", 403},
+		{"containers", "", "containers", "demo", 0},
+		{"containers", "", "functions", "demo", 403},
+		{"both", "", "functions", "demo", 0},
+		{"both", "", "containers", "demo", 0},
+		{"full", "", "functions", "demo", 0},
+		{"full", "", "containers", "demo", 403},
+		{"master", "", "containers", "other", 0},
+		{"reader", "", "functions", "demo", 403},
+		{"none", "", "functions", "demo", 403},
+		{"true condition", "", "functions", "demo", 0},
+		{"named only", "", "functions", "demo", 403},
+		{"expired", "", "functions", "demo", 401},
+		{"owner", owner, "functions", "other", 0},
+		{"unknown", "00000000-0000-4000-8000-000000000000", "functions", "demo", 401},
+	} {
+		secret := row.secret
+		if secret == "" {
+			secret = e.Keys(row.name)[0].SecretKey
+		}
+		e.mu.Lock()
+		who, err := e.privateCaller(secret, row.product, e.iam.projectID(row.project), e.clock.Now())
+		e.mu.Unlock()
+		var refusal *apiError
+		status := 0
+		if errors.As(err, &refusal) {
+			status = refusal.status
+		}
+		if status != row.status || (who == nil) != (row.status != 0) {
+			t.Errorf("%s on %s of %s: %d %v, want %d", row.name, row.product, row.project, status, who, row.status)
+		}
+	}
+}

@@ -1,0 +1,246 @@
+package emulator_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator"
+	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
+)
+
+// holding is a seed whose application worker holds rules, and whose project
+// demo has a secret of one version.
+func holding(rules ...emulator.SeedRule) emulator.Seed {
+	seed := staff(emulator.SeedApplication{
+		Name: "worker", Keys: []emulator.SeedKey{{Age: emulator.SeedAge(time.Hour)}},
+		Policies: []emulator.SeedPolicy{{Name: "worker", Rules: rules}},
+	})
+	seed.Secrets = []emulator.SeedSecret{{Name: "db", Project: "demo", Versions: []emulator.SeedVersion{{Data: "x"}}}}
+	return seed
+}
+
+func onProject(project string, sets ...string) emulator.SeedRule {
+	return emulator.SeedRule{PermissionSets: sets, Projects: []string{project}}
+}
+
+func onOrganization(sets ...string) emulator.SeedRule {
+	return emulator.SeedRule{PermissionSets: sets, Organization: true}
+}
+
+// The calls whose rights are told apart, by what they do.
+func calls(env *emulatortest.Env) map[string]func(secret string) int {
+	secrets := env.MustCall("GET", secretsPath, nil)
+	id := column(secrets, "secrets", "id")[0]
+	call := func(method, path string, body any) func(string) int {
+		return func(secret string) int { return env.Call(secret, method, path, body).Status }
+	}
+	billing := env.Application("billing")
+	return map[string]func(string) int{
+		"list keys":      call("GET", keysPath, nil),
+		"create key":     call("POST", keysPath, object{"application_id": billing}),
+		"list apps":      call("GET", appsPath, nil),
+		"list policies":  call("GET", policiesPath, nil),
+		"write policy":   call("POST", policiesPath, object{"name": "p", "no_principal": true}),
+		"list groups":    call("GET", groupsPath, nil),
+		"write group":    call("POST", groupsPath, object{"name": fmt.Sprint(env.Clock().Now().UnixNano())}),
+		"read settings":  call("GET", "/iam/v1alpha1/organizations/"+env.Organization()+"/security-settings", nil),
+		"list users":     call("GET", "/iam/v1alpha1/users", nil),
+		"list projects":  call("GET", "/account/v3/projects", nil),
+		"list secrets":   call("GET", secretsPath, nil),
+		"read secret":    call("GET", secretsPath+"/"+id, nil),
+		"access version": call("GET", secretsPath+"/"+id+"/versions/1/access", nil),
+		"create version": call("POST", secretsPath+"/"+id+"/versions", object{"data": "eA=="}),
+		"write secret":   call("PATCH", secretsPath+"/"+id, object{"description": "d"}),
+		"write version":  call("PATCH", secretsPath+"/"+id+"/versions/1", object{"description": "d"}),
+		"delete version": call("DELETE", secretsPath+"/"+id+"/versions/1", nil),
+	}
+}
+
+func TestPermissionSetsOpenWhatTheyName(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name string
+		rule emulator.SeedRule
+		want []string
+	}{
+		{"IAMReadOnly", onOrganization("IAMReadOnly"), []string{"list keys", "list apps", "list policies", "list groups", "read settings", "list users"}},
+		{"IAMApplicationManager", onOrganization("IAMApplicationManager"), []string{"list keys", "create key", "list apps"}},
+		{"IAMApplicationReadOnly", onOrganization("IAMApplicationReadOnly"), []string{"list keys", "list apps"}},
+		{"IAMPolicyManager", onOrganization("IAMPolicyManager"), []string{"list policies", "write policy"}},
+		{"IAMGroupManager", onOrganization("IAMGroupManager"), []string{"list groups", "write group"}},
+		{"IAMManager", onOrganization("IAMManager"), []string{
+			"list keys", "create key", "list apps", "list policies", "write policy", "list groups", "write group", "read settings", "list users",
+		}},
+		{"OrganizationReadOnly", onOrganization("OrganizationReadOnly"), []string{"list projects", "read settings"}},
+		{"IAM on a project is nothing", onProject("demo", "IAMManager"), nil},
+		{"all products are not IAM", onOrganization("AllProductsFullAccess"), []string{
+			"list secrets", "read secret", "access version", "create version", "write secret", "write version", "delete version",
+		}},
+		{"reading all products is not reading secrets", onProject("demo", "AllProductsReadOnly"), []string{"list secrets", "read secret"}},
+		{"SecretManagerReadOnly", onProject("demo", "SecretManagerReadOnly"), []string{"list secrets", "read secret"}},
+		{"SecretManagerSecretAccess", onProject("demo", "SecretManagerSecretAccess"), []string{"access version"}},
+		{"SecretManagerSecretCreate", onProject("demo", "SecretManagerSecretCreate"), []string{"create version"}},
+		{"SecretManagerSecretWrite", onProject("demo", "SecretManagerSecretWrite"), []string{"write secret", "write version"}},
+		{"SecretManagerSecretDelete", onProject("demo", "SecretManagerSecretDelete"), []string{"delete version"}},
+		{"SecretManagerFullAccess", onProject("demo", "SecretManagerFullAccess"), []string{
+			"list secrets", "read secret", "access version", "create version", "write secret", "write version", "delete version",
+		}},
+		{"private access is no access to the API", onProject("demo", "FunctionsPrivateAccess", "ContainersPrivateAccess"), nil},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			env := emulatortest.Start(t, emulator.Options{}, holding(row.rule))
+			worker := env.Keys("worker")[0].SecretKey
+			all := calls(env)
+			open := map[string]bool{}
+			for _, name := range row.want {
+				open[name] = true
+			}
+			for name, call := range all {
+				got := call(worker)
+				if want := open[name]; want != (got == 200 || got == 204) || !want && got != 403 {
+					t.Errorf("%s: %d, allowed: %t", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestRulesReachOnlyTheirProjects(t *testing.T) {
+	t.Parallel()
+	env := emulatortest.Start(t, emulator.Options{}, holding(onProject("other", "SecretManagerFullAccess")))
+	worker := env.Keys("worker")[0].SecretKey
+	all := calls(env)
+	if got := all["read secret"](worker); got != 403 {
+		t.Errorf("read a secret of another project: %d", got)
+	}
+	listed := env.Call(worker, "GET", secretsPath, nil)
+	wantStatus(t, listed, 200)
+	if n := len(column(listed.Body, "secrets", "id")); n != 0 {
+		t.Errorf("listed %d secrets of another project", n)
+	}
+	wantStatus(t, env.Call(worker, "GET", secretsPath+"?project_id="+env.Project("demo"), nil), 403)
+	wantStatus(t, env.Call(worker, "POST", secretsPath, object{"name": "n", "project_id": env.Project("demo")}), 403)
+	wantStatus(t, env.Call(worker, "POST", secretsPath, object{"name": "n", "project_id": env.Project("other")}), 200)
+}
+
+func TestRulesReachThroughGroups(t *testing.T) {
+	t.Parallel()
+	reading := []emulator.SeedPolicy{{Name: "g", Rules: []emulator.SeedRule{onOrganization("IAMReadOnly")}}}
+	for _, row := range []struct {
+		name  string
+		group emulator.SeedGroup
+		want  map[string]int
+	}{
+		{"named", emulator.SeedGroup{Applications: []string{"worker"}}, map[string]int{"worker": 200, "billing": 403, "theirs": 403, "dana": 403}},
+		{"all applications but managed ones", emulator.SeedGroup{AllApplications: true}, map[string]int{"worker": 200, "billing": 200, "theirs": 403, "dana": 403}},
+		{"all users", emulator.SeedGroup{AllUsers: true}, map[string]int{"worker": 403, "billing": 403, "theirs": 403, "dana": 200}},
+		{"a user", emulator.SeedGroup{Users: []string{"dana"}}, map[string]int{"worker": 403, "dana": 200}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			seed := holding()
+			seed.Applications = append(seed.Applications, emulator.SeedApplication{Name: "theirs", Managed: true, Keys: []emulator.SeedKey{{}}})
+			seed.Users = []emulator.SeedUser{{Username: "dana", Keys: []emulator.SeedKey{{}}}}
+			row.group.Name, row.group.Policies = "g", reading
+			seed.Groups = []emulator.SeedGroup{row.group}
+			env := emulatortest.Start(t, emulator.Options{}, seed)
+			for bearer, want := range row.want {
+				if got := env.Call(env.Keys(bearer)[0].SecretKey, "GET", keysPath, nil); got.Status != want {
+					t.Errorf("%s: %d, want %d", bearer, got.Status, want)
+				}
+			}
+		})
+	}
+}
+
+func TestConditionsAreHeld(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		condition  string
+		get, list  int
+		userAgents string
+	}{
+		{condition: "1 == 1", get: 200, list: 200},
+		{condition: "1 == 2", get: 403, list: 403},
+		{condition: "resource.name == 'db'", get: 200, list: 200},
+		{condition: "resource.name == 'web'", get: 403, list: 403},
+		{condition: "has(resource.name) && resource.name.startsWith('d')", get: 200, list: 200},
+		{condition: "!has(resource.name)", get: 403, list: 200}, // a list is asked about without a name, and shows nothing
+		{condition: "request.user_agent == 'a test'", get: 200, list: 200},
+		{condition: "request.user_agent == 'terraform-test'", get: 403, list: 403},
+		{condition: "request.time < timestamp('2027-01-01T00:00:00Z')", get: 200, list: 200},
+		{condition: "request.time > timestamp('2027-01-01T00:00:00Z')", get: 403, list: 403},
+		{condition: "resource.colour == 'red'", get: 403, list: 403},
+		{condition: "nonsense(", get: 403, list: 403},
+		{condition: "'true'", get: 403, list: 403},
+	} {
+		t.Run(row.condition, func(t *testing.T) {
+			t.Parallel()
+			rule := onProject("demo", "SecretManagerReadOnly")
+			rule.Condition = row.condition
+			env := emulatortest.Start(t, emulator.Options{}, holding(rule))
+			id := column(env.MustCall("GET", secretsPath, nil), "secrets", "id")[0]
+			for path, want := range map[string]int{secretsPath + "/" + id: row.get, secretsPath: row.list} {
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, emulatortest.API+path, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Header.Set("X-Auth-Token", env.Keys("worker")[0].SecretKey)
+				r.Header.Set("User-Agent", "a test")
+				res, err := env.HTTP.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = res.Body.Close()
+				if res.StatusCode != want {
+					t.Errorf("%s: %d, want %d", path, res.StatusCode, want)
+				}
+			}
+		})
+	}
+}
+
+// A fresh key, and a fresh right, are refused now and then until the lag is
+// over; never after.
+func TestFreshKeysAndRightsFlicker(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]emulator.Options{
+		"key":   {KeyLag: time.Minute},
+		"right": {GrantLag: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			seed := holding(onOrganization("IAMReadOnly"))
+			env := emulatortest.Start(t, o, seed)
+			id := env.Application("worker")
+			secret := env.Keys("worker")[0].SecretKey
+			if name == "key" {
+				secret = env.MustCall("POST", keysPath, object{"application_id": id})["secret_key"].(string)
+			} else {
+				p := column(env.MustCall("GET", policiesPath+"?application_ids="+id, nil), "policies", "id")[0]
+				env.MustCall("PUT", rulesPath, object{"policy_id": p, "rules": []object{
+					{"permission_set_names": []string{"IAMManager"}, "organization_id": env.Organization()},
+				}})
+			}
+			seen, returned := map[int]int{}, false
+			accepted := false
+			for range 60 {
+				got := env.Call(secret, "GET", keysPath, nil).Status
+				seen[got]++
+				returned = returned || accepted && got == 403
+				accepted = accepted || got == 200
+				env.Clock().Advance(time.Second)
+			}
+			if seen[200] == 0 || seen[403] == 0 || !returned || len(seen) != 2 {
+				t.Errorf("answers %v; refused again after an acceptance: %t", seen, returned)
+			}
+			for range 60 {
+				wantStatus(t, env.Call(secret, "GET", keysPath, nil), 200)
+				env.Clock().Advance(time.Second)
+			}
+		})
+	}
+}

@@ -1,0 +1,312 @@
+package emulator
+
+import (
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+)
+
+// secretState is the Secret Manager of one region (FACTS section 6).
+type secretState struct {
+	rows table[secret]
+	gone map[string]bool // ids of erased secrets, for A03
+}
+
+// secret is a named series of versions.
+type secret struct {
+	ID                  string           `json:"id"`
+	ProjectID           string           `json:"project_id"`
+	Name                string           `json:"name"`
+	Status              string           `json:"status"`
+	CreatedAt           stamp            `json:"created_at"`
+	UpdatedAt           stamp            `json:"updated_at"`
+	Tags                []string         `json:"tags"`
+	VersionCount        int              `json:"version_count"` // of all that ever were
+	Description         string           `json:"description"`
+	Managed             bool             `json:"managed"`
+	Type                string           `json:"type"`
+	Protected           bool             `json:"protected"`
+	Path                string           `json:"path"`
+	EphemeralPolicy     *ephemeralPolicy `json:"ephemeral_policy"`
+	UsedBy              []string         `json:"used_by"`
+	DeletionRequestedAt stamp            `json:"deletion_requested_at"`
+	KeyID               *string          `json:"key_id"`
+	Region              string           `json:"region"`
+
+	versions []*version // versions[n] is revision n+1
+}
+
+const secretBase = "/secret-manager/v1beta1/regions/{region}"
+
+// secretRegions are those of the SDK.
+var secretRegions = []string{"fr-par", "nl-ams", "pl-waw"}
+
+var secretTypes = []string{"opaque", "certificate", "key_value", "basic_credentials", "database_credentials", "ssh_key"}
+
+func (e *Emulator) routeSecrets(mux *http.ServeMux) {
+	const base = secretBase + "/secrets"
+	e.handle(mux, "GET "+base, needReadSecret, listSecrets)
+	e.handle(mux, "POST "+base, needCreateSecret, createSecret)
+	e.handle(mux, "GET "+base+"/{id}", needReadSecret, withSecret(getSecret))
+	e.handle(mux, "PATCH "+base+"/{id}", needWriteSecret, withSecret(updateSecret))
+	e.handle(mux, "DELETE "+base+"/{id}", needDeleteSecret, deleteSecret)
+	e.handle(mux, "POST "+base+"/{id}/protect", needWriteSecret, withSecret(protectSecret(true)))
+	e.handle(mux, "POST "+base+"/{id}/unprotect", needWriteSecret, withSecret(protectSecret(false)))
+	e.handle(mux, "POST "+base+"/{id}/restore", needWriteSecret, withSecret(restoreSecret))
+	e.routeVersions(mux)
+}
+
+// secretsOf is the region's state with everything done that time has brought
+// about.
+func (c *call) secretsOf() (*secretState, error) {
+	if !slices.Contains(secretRegions, c.region) {
+		return nil, errInvalid("region", "unknown", "no such region")
+	}
+	state := c.secretsIn(c.region)
+	state.settle(c)
+	return state, nil
+}
+
+func (e *Emulator) secretsIn(region string) *secretState {
+	if e.secrets[region] == nil {
+		e.secrets[region] = &secretState{gone: map[string]bool{}}
+	}
+	return e.secrets[region]
+}
+
+// secret finds the one that the path names and checks the caller's rights.
+func (c *call) secret() (*secretState, *secret, error) {
+	state, err := c.secretsOf()
+	if err != nil {
+		return nil, nil, err
+	}
+	id := c.r.PathValue("id")
+	s := state.rows.get(id)
+	if s == nil {
+		return state, nil, errNotFound("secret", id)
+	}
+	return state, s, c.authorizeOn(s.ProjectID, s.ID, s.Name)
+}
+
+// withSecret makes an endpoint of what serves the secret that the path names.
+func withSecret(serve func(c *call, s *secret) (any, error)) endpoint {
+	return func(c *call) (any, error) {
+		_, s, err := c.secret()
+		if err != nil {
+			return nil, err
+		}
+		return serve(c, s)
+	}
+}
+
+// listSecrets shows either the secrets that live or, asked for, those being
+// deleted. All the tags given must be there: any of them is as likely (A60).
+func listSecrets(c *call) (any, error) {
+	state, err := c.secretsOf()
+	if err != nil {
+		return nil, err
+	}
+	q := c.r.URL.Query()
+	deleted := q.Get("scheduled_for_deletion") == "true"
+	rows := state.rows.all(func(s *secret) bool {
+		for _, tag := range c.filter("tags") {
+			if !slices.Contains(s.Tags, tag) {
+				return false
+			}
+		}
+		return s.DeletionRequestedAt.isNull() != deleted &&
+			c.passes("project_id", s.ProjectID) && c.passes("organization_id", c.iam.organization) &&
+			c.passes("name", s.Name) && c.passes("type", s.Type) &&
+			(len(c.filter("path")) == 0 || cleanPath(q.Get("path")) == s.Path) &&
+			c.passesBool("ephemeral", s.EphemeralPolicy != nil) && c.allowedOn(s.ProjectID, s.ID, s.Name)
+	})
+	if len(rows) == 0 && !c.allowed(q.Get("project_id")) && !(q.Get("project_id") == "" && c.allowedSomewhere()) {
+		return nil, c.forbidden()
+	}
+	rows = ordered(c, rows, "name_asc", map[string]func(a, b *secret) int{
+		"name":       byText(func(s *secret) string { return s.Name }),
+		"created_at": byTime(func(s *secret) stamp { return s.CreatedAt }),
+		"updated_at": byTime(func(s *secret) stamp { return s.UpdatedAt }),
+	})
+	return c.list("secrets", views(rows, func(s *secret) any { return s }), productPaging)
+}
+
+// cleanPath is a path as it is kept: without a slash at its end.
+func cleanPath(p string) string { return path.Clean("/" + p) }
+
+func createSecret(c *call) (any, error) {
+	state, err := c.secretsOf()
+	if err != nil {
+		return nil, err
+	}
+	var in struct {
+		ProjectID       string           `json:"project_id"`
+		Name            string           `json:"name"`
+		Tags            []string         `json:"tags"`
+		Description     string           `json:"description"`
+		Type            string           `json:"type"`
+		Path            string           `json:"path"`
+		EphemeralPolicy *ephemeralPolicy `json:"ephemeral_policy"`
+		Protected       bool             `json:"protected"`
+		KeyID           *string          `json:"key_id"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	if err := c.authorizeOn(in.ProjectID, "", in.Name); err != nil {
+		return nil, err
+	}
+	if c.iam.projects.get(in.ProjectID) == nil {
+		return nil, errNotFound("project_id", in.ProjectID)
+	}
+	if in.Type == "" || in.Type == "unknown_type" {
+		in.Type = "opaque"
+	}
+	if !slices.Contains(secretTypes, in.Type) {
+		return nil, errInvalid("type", "unknown", "no such type of secret")
+	}
+	s := &secret{
+		ID: c.mint.uuid(), ProjectID: in.ProjectID, Name: in.Name, Status: "ready", CreatedAt: at(c.now), UpdatedAt: at(c.now),
+		Tags: orEmpty(in.Tags), Description: in.Description, Type: in.Type, Protected: in.Protected, Path: cleanPath(in.Path),
+		EphemeralPolicy: in.EphemeralPolicy, UsedBy: []string{}, KeyID: in.KeyID, Region: c.region,
+	}
+	if err := c.checkSecret(state, s, in.Path); err != nil {
+		return nil, err
+	}
+	state.rows.put(s.ID, s)
+	return s, nil
+}
+
+// checkSecret checks what is common to creation and change. asked is the path as the
+// caller gave it.
+func (c *call) checkSecret(state *secretState, s *secret, asked string) error {
+	switch {
+	case s.Name == "":
+		return errInvalid("name", "required", "name is required")
+	case strings.Contains(s.Name, "/"):
+		return errInvalid("name", "format", "must not contain a slash")
+	case asked != "" && !strings.HasPrefix(asked, "/"):
+		return errInvalid("path", "format", "must start with a slash")
+	}
+	if err := s.EphemeralPolicy.check(); err != nil {
+		return err
+	}
+	return c.secretNameFree(state, s)
+}
+
+// secretNameFree holds that a name is unique in its project and path. The 409
+// is inferred (FACTS section 6); whether a secret that is being deleted still
+// holds its name is A04.
+func (c *call) secretNameFree(state *secretState, s *secret) error {
+	for _, other := range state.rows.all(nil) {
+		holds := other.DeletionRequestedAt.isNull() || c.options.Answers.NameTakenByDeleted
+		if holds && other.ID != s.ID && other.ProjectID == s.ProjectID && other.Path == s.Path && other.Name == s.Name {
+			return errExists("secret", other.ID, "a secret of this name exists in this path")
+		}
+	}
+	return nil
+}
+
+func getSecret(_ *call, s *secret) (any, error) { return s, nil }
+
+func updateSecret(c *call, s *secret) (any, error) {
+	var in struct {
+		Name            *string          `json:"name"`
+		Tags            *[]string        `json:"tags"`
+		Description     *string          `json:"description"`
+		Path            *string          `json:"path"`
+		EphemeralPolicy *ephemeralPolicy `json:"ephemeral_policy"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
+	changed := *s
+	set(&changed.Name, in.Name)
+	set(&changed.Tags, in.Tags)
+	set(&changed.Description, in.Description)
+	path := ""
+	if in.Path != nil {
+		path = *in.Path
+		changed.Path = cleanPath(path)
+	}
+	if in.EphemeralPolicy != nil {
+		changed.EphemeralPolicy = in.EphemeralPolicy
+	}
+	if err := c.checkSecret(c.secretsIn(c.region), &changed, path); err != nil {
+		return nil, err
+	}
+	changed.UpdatedAt = at(c.now)
+	*s = changed
+	return s, nil
+}
+
+// usable refuses to change a secret that is being deleted (A61).
+func (s *secret) usable() error {
+	if !s.DeletionRequestedAt.isNull() {
+		return errPrecondition("resource_not_usable", "the secret is scheduled for deletion")
+	}
+	return nil
+}
+
+// protectSecret leaves updated_at alone (recorded for unprotect).
+func protectSecret(protected bool) func(c *call, s *secret) (any, error) {
+	return func(_ *call, s *secret) (any, error) {
+		if err := s.usable(); err != nil {
+			return nil, err
+		}
+		s.Protected = protected
+		return s, nil
+	}
+}
+
+// deleteSecret only schedules the erasure: GET still answers 200, and the list
+// hides it. A secret with an ephemeral policy and no version is gone at once
+// (FACTS section 6, 3 of 3).
+func deleteSecret(c *call) (any, error) {
+	state, s, err := c.secret()
+	if s == nil {
+		if state != nil && c.options.Answers.SecondDeleteOK && state.gone[c.r.PathValue("id")] {
+			return nil, nil
+		}
+		return nil, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case s.Protected:
+		return nil, errPrecondition("protected_resource", "cannot delete a protected secret")
+	case !s.DeletionRequestedAt.isNull():
+		if c.options.Answers.SecondDeleteOK {
+			return nil, nil
+		}
+		return nil, s.usable()
+	case s.EphemeralPolicy != nil && len(s.versions) == 0:
+		state.erase(s)
+		return nil, nil
+	}
+	s.DeletionRequestedAt = at(c.now)
+	s.UpdatedAt = s.DeletionRequestedAt
+	return nil, nil
+}
+
+func restoreSecret(c *call, s *secret) (any, error) {
+	if s.DeletionRequestedAt.isNull() {
+		return nil, errPrecondition("resource_not_usable", "the secret is not scheduled for deletion")
+	}
+	if err := c.secretNameFree(c.secretsIn(c.region), s); err != nil {
+		return nil, err
+	}
+	s.DeletionRequestedAt = stamp{}
+	s.UpdatedAt = at(c.now)
+	return s, nil
+}
+
+func (state *secretState) erase(s *secret) {
+	state.rows.remove(s.ID)
+	state.gone[s.ID] = true
+}

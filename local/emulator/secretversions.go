@@ -1,0 +1,281 @@
+package emulator
+
+import (
+	"encoding/base64"
+	"hash/crc32"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// version is one revision of a secret.
+type version struct {
+	Revision            int                  `json:"revision"`
+	SecretID            string               `json:"secret_id"`
+	Status              string               `json:"status"`
+	CreatedAt           stamp                `json:"created_at"`
+	UpdatedAt           stamp                `json:"updated_at"`
+	DeletedAt           stamp                `json:"deleted_at"`
+	Description         string               `json:"description"`
+	Latest              bool                 `json:"latest"` // the highest number, whatever its status
+	EphemeralProperties *ephemeralProperties `json:"ephemeral_properties"`
+	DeletionRequestedAt stamp                `json:"deletion_requested_at"`
+	Region              string               `json:"region"`
+
+	data []byte
+	crc  *uint32 // as given at creation
+}
+
+const (
+	versionEnabled   = "enabled"
+	versionDisabled  = "disabled"
+	versionScheduled = "scheduled_for_deletion"
+	versionDeleted   = "deleted"
+)
+
+func (e *Emulator) routeVersions(mux *http.ServeMux) {
+	const base = secretBase + "/secrets/{id}/versions"
+	e.handle(mux, "GET "+base, needReadSecret, withSecret(listVersions))
+	e.handle(mux, "POST "+base, needCreateVersion, withSecret(createVersion))
+	e.handle(mux, "GET "+base+"/{revision}", needReadSecret, withVersion(getVersion))
+	e.handle(mux, "PATCH "+base+"/{revision}", needWriteVersion, withVersion(updateVersion))
+	e.handle(mux, "DELETE "+base+"/{revision}", needDeleteVersion, withVersion(deleteVersion))
+	e.handle(mux, "GET "+base+"/{revision}/access", needAccessVersion, withVersion(accessVersion))
+	e.handle(mux, "POST "+base+"/{revision}/enable", needWriteVersion, withVersion(switchVersion(versionDisabled, versionEnabled)))
+	e.handle(mux, "POST "+base+"/{revision}/disable", needWriteVersion, withVersion(switchVersion(versionEnabled, versionDisabled)))
+	e.handle(mux, "POST "+base+"/{revision}/restore", needWriteVersion, withVersion(restoreVersion))
+	e.handle(mux, "GET "+secretBase+"/secrets-by-path/versions/{revision}/access", needAccessVersion, accessByPath)
+}
+
+// withVersion makes an endpoint of what serves the version that the path
+// names.
+func withVersion(serve func(c *call, s *secret, v *version) (any, error)) endpoint {
+	return withSecret(func(c *call, s *secret) (any, error) {
+		v, err := s.version(c.r.PathValue("revision"))
+		if err != nil {
+			return nil, err
+		}
+		return serve(c, s, v)
+	})
+}
+
+// version finds one by number, latest or latest_enabled. The latest is the
+// newest, even if it is being deleted (FACTS section 6). How the 404 of an
+// unknown revision names it was never recorded (A63).
+func (s *secret) version(revision string) (*version, error) {
+	switch revision {
+	case "latest":
+		if n := len(s.versions); n > 0 {
+			return s.versions[n-1], nil
+		}
+	case "latest_enabled":
+		for _, v := range slices.Backward(s.versions) {
+			if v.Status == versionEnabled {
+				return v, nil
+			}
+		}
+	default:
+		n, err := strconv.Atoi(revision)
+		if err != nil {
+			return nil, errInvalid("revision", "format", "must be a number, latest or latest_enabled")
+		}
+		if n >= 1 && n <= len(s.versions) {
+			return s.versions[n-1], nil
+		}
+	}
+	return nil, errNotFound("secret_version", s.ID+"/"+revision)
+}
+
+// listVersions has no order_by: the newest comes first.
+func listVersions(c *call, s *secret) (any, error) {
+	rows := []any{}
+	for _, v := range slices.Backward(s.versions) {
+		if c.passes("status", v.Status) {
+			rows = append(rows, v)
+		}
+	}
+	return c.list("versions", rows, productPaging)
+}
+
+// createVersion leaves the previous version enabled, unless told otherwise,
+// and the secret's updated_at alone (FACTS section 6).
+func createVersion(c *call, s *secret) (any, error) {
+	var in struct {
+		Data            *string `json:"data"`
+		Description     string  `json:"description"`
+		DisablePrevious bool    `json:"disable_previous"`
+		DataCRC32       *uint32 `json:"data_crc32"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
+	if in.Data == nil {
+		return nil, errInvalid("data", "required", "data is required")
+	}
+	data, err := base64.StdEncoding.DecodeString(*in.Data)
+	if err != nil {
+		return nil, errInvalid("data", "format", "must be base64")
+	}
+	if err := s.checkPayload(data); err != nil {
+		return nil, err
+	}
+	if in.DataCRC32 != nil && *in.DataCRC32 != crc32.ChecksumIEEE(data) {
+		return nil, errInvalid("data_crc32", "constraint", "does not match the data")
+	}
+	if have, most := s.kept(), c.options.Quotas.VersionsPerSecret; have >= most {
+		return nil, errQuota("secret_versions", most, have)
+	}
+	if n := len(s.versions); n > 0 {
+		previous := s.versions[n-1]
+		previous.Latest = false
+		if in.DisablePrevious && previous.Status == versionEnabled {
+			previous.Status, previous.UpdatedAt = versionDisabled, at(c.now)
+		}
+	}
+	v := &version{
+		Revision: len(s.versions) + 1, SecretID: s.ID, Status: versionEnabled, CreatedAt: at(c.now), UpdatedAt: at(c.now),
+		Description: in.Description, Latest: true, EphemeralProperties: s.EphemeralPolicy.properties(c.now),
+		Region: s.Region, data: data, crc: in.DataCRC32,
+	}
+	s.versions = append(s.versions, v)
+	s.VersionCount = len(s.versions)
+	return v, nil
+}
+
+// kept counts the versions that weigh on the quota: neither deleted nor on
+// their way to be (A64).
+func (s *secret) kept() int {
+	n := 0
+	for _, v := range s.versions {
+		if v.Status == versionEnabled || v.Status == versionDisabled {
+			n++
+		}
+	}
+	return n
+}
+
+func getVersion(_ *call, _ *secret, v *version) (any, error) { return v, nil }
+
+func updateVersion(c *call, s *secret, v *version) (any, error) {
+	var in struct {
+		Description         *string `json:"description"`
+		EphemeralProperties *struct {
+			ExpiresAt           *time.Time `json:"expires_at"`
+			ExpiresOnceAccessed bool       `json:"expires_once_accessed"`
+			Action              string     `json:"action"`
+		} `json:"ephemeral_properties"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
+	set(&v.Description, in.Description)
+	if p := in.EphemeralProperties; p != nil {
+		v.EphemeralProperties = &ephemeralProperties{
+			ExpiresAt: given(p.ExpiresAt), ExpiresOnceAccessed: p.ExpiresOnceAccessed, Action: p.Action,
+		}
+	}
+	v.UpdatedAt = at(c.now)
+	return v, nil
+}
+
+// deleteVersion is soft: the version stays listed, still the latest if it was,
+// and its updated_at does not move (recorded). A second DELETE is a 412 unless
+// A03 says otherwise.
+func deleteVersion(c *call, _ *secret, v *version) (any, error) {
+	if v.Status == versionScheduled || v.Status == versionDeleted {
+		if c.options.Answers.SecondDeleteOK {
+			return nil, nil
+		}
+		return nil, v.unusable()
+	}
+	v.Status, v.DeletionRequestedAt = versionScheduled, at(c.now)
+	return nil, nil
+}
+
+func (v *version) unusable() error {
+	return errPrecondition("resource_not_usable", "the version is "+v.Status)
+}
+
+// accessVersion refuses what is not enabled with a 412; which error it is was
+// never recorded (A65).
+func accessVersion(c *call, s *secret, v *version) (any, error) {
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
+	if v.Status != versionEnabled {
+		return nil, v.unusable()
+	}
+	answer := object{
+		"secret_id": s.ID, "revision": v.Revision, "data": base64.StdEncoding.EncodeToString(v.data),
+		"data_crc32": v.crc, "type": s.Type,
+	}
+	if p := v.EphemeralProperties; p != nil && p.ExpiresOnceAccessed {
+		v.expire(at(c.now))
+	}
+	return answer, nil
+}
+
+func accessByPath(c *call) (any, error) {
+	state, err := c.secretsOf()
+	if err != nil {
+		return nil, err
+	}
+	q := c.r.URL.Query()
+	project := q.Get("project_id")
+	found := state.rows.all(func(s *secret) bool {
+		return s.ProjectID == project && s.Path == cleanPath(q.Get("secret_path")) && s.Name == q.Get("secret_name") &&
+			s.DeletionRequestedAt.isNull()
+	})
+	if len(found) == 0 {
+		if err := c.authorizeOn(project, "", q.Get("secret_name")); err != nil {
+			return nil, err
+		}
+		return nil, errNotFound("secret", q.Get("secret_name"))
+	}
+	s := found[0]
+	if err := c.authorizeOn(s.ProjectID, s.ID, s.Name); err != nil {
+		return nil, err
+	}
+	v, err := s.version(c.r.PathValue("revision"))
+	if err != nil {
+		return nil, err
+	}
+	return accessVersion(c, s, v)
+}
+
+// switchVersion makes enable and disable: what is there already stays as it
+// is, what is being deleted is refused (A66).
+func switchVersion(from, to string) func(c *call, s *secret, v *version) (any, error) {
+	return func(c *call, s *secret, v *version) (any, error) {
+		if err := s.usable(); err != nil {
+			return nil, err
+		}
+		switch v.Status {
+		case from:
+			v.Status, v.UpdatedAt = to, at(c.now)
+		case to:
+		default:
+			return nil, v.unusable()
+		}
+		return v, nil
+	}
+}
+
+// restoreVersion brings a version back enabled, as it most likely was (A66).
+func restoreVersion(c *call, s *secret, v *version) (any, error) {
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
+	if v.Status != versionScheduled {
+		return nil, v.unusable()
+	}
+	v.Status, v.DeletionRequestedAt, v.UpdatedAt = versionEnabled, stamp{}, at(c.now)
+	return v, nil
+}

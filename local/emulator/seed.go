@@ -1,0 +1,215 @@
+package emulator
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Seed is what an organization holds at the start. It names things by their
+// names; identifiers that it leaves out, and every secret, are minted when it
+// is loaded. Ages and lifetimes are relative to the emulator's clock.
+//
+// Every organization has a default project and an owner with one API key,
+// whatever the seed says.
+type Seed struct {
+	// OrganizationID "" keeps the one that New made. It is the default
+	// project's id too, unless Projects has a project named default.
+	OrganizationID   string            `json:"organization_id,omitempty"`
+	SecuritySettings *SeedSettings     `json:"security_settings,omitempty"`
+	Projects         []SeedProject     `json:"projects,omitempty"`
+	Users            []SeedUser        `json:"users,omitempty"` // besides the owner
+	Applications     []SeedApplication `json:"applications,omitempty"`
+	Groups           []SeedGroup       `json:"groups,omitempty"`
+	Secrets          []SeedSecret      `json:"secrets,omitempty"`
+	Serverless       []SeedPlace       `json:"serverless,omitempty"`
+}
+
+// SeedSettings are the organization's security settings.
+type SeedSettings struct {
+	MaxAPIKeyExpiration SeedAge `json:"max_api_key_expiration,omitempty"` // 0: keys may live for ever
+}
+
+// SeedProject is a project; others refer to it by Name.
+type SeedProject struct {
+	Name        string  `json:"name"`
+	ID          string  `json:"id,omitempty"`
+	Description string  `json:"description,omitempty"`
+	Age         SeedAge `json:"age,omitempty"` // 0: as old as the organization
+}
+
+// SeedUser is a member of the organization.
+type SeedUser struct {
+	Username string       `json:"username"`
+	Email    string       `json:"email,omitempty"` // "": the username at example.com
+	Keys     []SeedKey    `json:"keys,omitempty"`
+	Policies []SeedPolicy `json:"policies,omitempty"`
+}
+
+// SeedApplication is an IAM application with its keys and the policies that
+// name it.
+type SeedApplication struct {
+	Name        string       `json:"name"`
+	ID          string       `json:"id,omitempty"`
+	Description string       `json:"description,omitempty"`
+	Tags        []string     `json:"tags,omitempty"`
+	Age         SeedAge      `json:"age,omitempty"`     // 0: older than its oldest key
+	Managed     bool         `json:"managed,omitempty"` // by Scaleway: neither it nor its keys can be changed
+	Keys        []SeedKey    `json:"keys,omitempty"`
+	Policies    []SeedPolicy `json:"policies,omitempty"`
+}
+
+// SeedKey is an API key.
+type SeedKey struct {
+	AccessKey   string  `json:"access_key,omitempty"`
+	Description string  `json:"description,omitempty"`
+	Age         SeedAge `json:"age,omitempty"`
+	ExpiresIn   SeedAge `json:"expires_in,omitempty"` // 0: never; negative: it has expired
+	Project     string  `json:"project,omitempty"`    // its default project; "": the organization's
+	Managed     bool    `json:"managed,omitempty"`
+	Deletable   *bool   `json:"deletable,omitempty"` // nil: yes, unless managed
+}
+
+// SeedGroup is a group; Applications and Users are names.
+type SeedGroup struct {
+	Name            string       `json:"name"`
+	Applications    []string     `json:"applications,omitempty"`
+	Users           []string     `json:"users,omitempty"`
+	AllApplications bool         `json:"all_applications,omitempty"`
+	AllUsers        bool         `json:"all_users,omitempty"`
+	Policies        []SeedPolicy `json:"policies,omitempty"`
+}
+
+// SeedPolicy is a policy of whatever it stands in.
+type SeedPolicy struct {
+	Name  string     `json:"name"`
+	Rules []SeedRule `json:"rules"`
+}
+
+// SeedRule grants permission sets on projects, or on the organization.
+type SeedRule struct {
+	PermissionSets []string `json:"permission_sets"`
+	Projects       []string `json:"projects,omitempty"`
+	Organization   bool     `json:"organization,omitempty"`
+	Condition      string   `json:"condition,omitempty"`
+}
+
+// SeedSecret is a secret of the Secret Manager.
+type SeedSecret struct {
+	Name        string        `json:"name"`
+	Project     string        `json:"project"`
+	Region      string        `json:"region,omitempty"` // "": fr-par
+	Path        string        `json:"path,omitempty"`   // "": /
+	Type        string        `json:"type,omitempty"`   // "": opaque
+	Description string        `json:"description,omitempty"`
+	Tags        []string      `json:"tags,omitempty"`
+	Protected   bool          `json:"protected,omitempty"`
+	Age         SeedAge       `json:"age,omitempty"` // 0: as old as its oldest version
+	Versions    []SeedVersion `json:"versions,omitempty"`
+}
+
+// SeedVersion is one version, the oldest first.
+type SeedVersion struct {
+	// Data may hold ${access_key:NAME} and ${secret_key:NAME}, the newest key
+	// of an application, so that no seed needs a secret in it. Environments
+	// of functions and containers may, too.
+	Data        string  `json:"data,omitempty"`
+	Random      int     `json:"random,omitempty"` // so many random characters instead
+	Description string  `json:"description,omitempty"`
+	Age         SeedAge `json:"age,omitempty"`
+	Disabled    bool    `json:"disabled,omitempty"`
+}
+
+// SeedPlace is what one project holds in one region.
+type SeedPlace struct {
+	Project string `json:"project"`
+	Region  string `json:"region,omitempty"` // "": fr-par
+	SeedServerless
+}
+
+// SeedAge is a duration with days: "400d", "1d12h", "-20d", "90s".
+type SeedAge time.Duration
+
+// UnmarshalText reads days and what time.ParseDuration does.
+func (a *SeedAge) UnmarshalText(text []byte) error {
+	rest, sign := string(text), time.Duration(1)
+	if after, negative := strings.CutPrefix(rest, "-"); negative {
+		rest, sign = after, -1
+	}
+	total := time.Duration(0)
+	if days, after, found := strings.Cut(rest, "d"); found {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil {
+			return fmt.Errorf("%q is not a duration such as 400d or 36h", text)
+		}
+		total, rest = time.Duration(n)*24*time.Hour, after
+	}
+	if rest != "" {
+		d, err := time.ParseDuration(rest)
+		if err != nil || d < 0 {
+			return fmt.Errorf("%q is not a duration such as 400d or 36h", text)
+		}
+		total += d
+	}
+	*a = SeedAge(sign * total)
+	return nil
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (a SeedAge) MarshalText() ([]byte, error) { return []byte(time.Duration(a).String()), nil }
+
+// ParseSeed reads a seed from JSON. A field that it does not know is an error.
+func ParseSeed(text []byte) (Seed, error) {
+	var s Seed
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&s); err != nil {
+		return Seed{}, fmt.Errorf("seed: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return Seed{}, errors.New("seed: something follows the JSON object")
+	}
+	return s, nil
+}
+
+//go:embed seeds/demo.json
+var demoJSON []byte
+
+//go:embed seeds/empty.json
+var emptyJSON []byte
+
+// Demo returns the seed of the demonstration: a project with everything that
+// the rotator can meet, and a second one that it must leave alone.
+func Demo() Seed { return mustParse(demoJSON) }
+
+// Empty returns the seed of an organization that nobody has used yet.
+func Empty() Seed { return mustParse(emptyJSON) }
+
+func mustParse(text []byte) Seed {
+	s, err := ParseSeed(text)
+	if err != nil {
+		panic(err) // both are compiled in, and tests parse them
+	}
+	return s
+}
+
+// RotatorRules is what the rotator's own application needs, on one project and
+// on the organization.
+func RotatorRules(project string) []SeedRule {
+	return []SeedRule{
+		{PermissionSets: []string{"IAMReadOnly", "IAMApplicationManager"}, Organization: true},
+		{PermissionSets: []string{"FunctionsFullAccess", "ContainersFullAccess", "SecretManagerFullAccess"}, Projects: []string{project}},
+	}
+}
+
+// CallerRules is what an application needs to call private functions and
+// containers of projects.
+func CallerRules(projects ...string) []SeedRule {
+	return []SeedRule{{PermissionSets: []string{"FunctionsPrivateAccess", "ContainersPrivateAccess"}, Projects: projects}}
+}

@@ -1,0 +1,128 @@
+package emulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// stamp is a time as the API writes it: UTC, Z, and 0, 3, 6 or 9 digits of a
+// second's fraction (FACTS section 1, Times). The zero stamp is null.
+type stamp struct {
+	t      time.Time
+	digits int // of the fraction; asNeeded: the smallest of 0, 3, 6 and 9 that holds it
+}
+
+// asNeeded is what protobuf JSON does with any time. The API's own times are
+// microseconds that seldom end in 000, so theirs is a fixed number: a test's
+// clock that stands at a whole second shall not look unlike the real thing.
+const asNeeded = -1
+
+// at is a time that the API took and stored: six digits, rounded.
+func at(t time.Time) stamp { return stamp{t: t.UTC().Round(time.Microsecond), digits: 6} }
+
+// atNanos is a time as functions and containers v1beta1 answer it to the very
+// call that sets it; later they read it from their store, see stored.
+func atNanos(t time.Time) stamp { return stamp{t: t.UTC(), digits: 9} }
+
+// atSecond is how containers v1 writes updated_at when it has reconciled.
+func atSecond(t time.Time) stamp { return stamp{t: t.UTC().Truncate(time.Second), digits: 0} }
+
+// given is a time that a caller sent; nil is null.
+func given(t *time.Time) stamp {
+	if t == nil {
+		return stamp{}
+	}
+	return stamp{t: t.UTC().Round(time.Microsecond), digits: asNeeded}
+}
+
+// stored is s as it is read back: never more than six digits.
+func (s stamp) stored() stamp {
+	if s.digits > 6 {
+		return at(s.t)
+	}
+	return s
+}
+
+// isNull tells whether s is written as null.
+func (s stamp) isNull() bool { return s.t.IsZero() }
+
+// due tells whether s is set and not after now.
+func (s stamp) due(now time.Time) bool { return !s.isNull() && !s.t.After(now) }
+
+func (s stamp) String() string {
+	digits := s.digits
+	if digits == asNeeded {
+		digits = fractionDigits(s.t.Nanosecond())
+	}
+	layout := "2006-01-02T15:04:05"
+	if digits > 0 {
+		layout += "." + strings.Repeat("0", digits)
+	}
+	return s.t.UTC().Format(layout) + "Z"
+}
+
+// MarshalJSON writes null or a JSON string.
+func (s stamp) MarshalJSON() ([]byte, error) {
+	if s.isNull() {
+		return []byte("null"), nil
+	}
+	return []byte(strconv.Quote(s.String())), nil
+}
+
+// fractionDigits is protobuf JSON's rule: 0, 3, 6 or 9 digits.
+func fractionDigits(nanos int) int {
+	switch {
+	case nanos == 0:
+		return 0
+	case nanos%1e6 == 0:
+		return 3
+	case nanos%1e3 == 0:
+		return 6
+	default:
+		return 9
+	}
+}
+
+// seconds is a duration as the API writes it: "1800s". It reads what the SDK
+// sends: "1800.000000000s" (FACTS section 1, Durations).
+type seconds time.Duration
+
+func (d seconds) String() string {
+	whole, nanos := int64(d)/1e9, int64(d)%1e9
+	sign := ""
+	if d < 0 {
+		sign, whole, nanos = "-", -whole, -nanos
+	}
+	text := sign + strconv.FormatInt(whole, 10)
+	if digits := fractionDigits(int(nanos)); digits > 0 {
+		text += "." + fmt.Sprintf("%09d", nanos)[:digits]
+	}
+	return text + "s"
+}
+
+// MarshalJSON writes a JSON string.
+func (d seconds) MarshalJSON() ([]byte, error) { return []byte(strconv.Quote(d.String())), nil }
+
+// UnmarshalJSON reads a JSON string of seconds; null leaves d as it is.
+func (d *seconds) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
+	var s string
+	if err := json.Unmarshal(text, &s); err != nil {
+		return err
+	}
+	number, ok := strings.CutSuffix(s, "s")
+	if !ok || strings.Trim(number, "-.0123456789") != "" {
+		return fmt.Errorf("duration %q is not a number of seconds such as 1800s", s)
+	}
+	parsed, err := time.ParseDuration(s)
+	if err != nil {
+		return fmt.Errorf("duration %q: %w", s, err)
+	}
+	*d = seconds(parsed)
+	return nil
+}

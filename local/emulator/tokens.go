@@ -1,0 +1,206 @@
+package emulator
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"math/big"
+	"net/http"
+	"time"
+)
+
+// token is a legacy token: a JWT that opens one workload or, without one, a
+// whole namespace. It has neither a creation date nor a region (FACTS
+// section 4).
+type token struct {
+	life
+	id, description string
+	namespace       *namespace
+	workload        *workload // nil: the namespace's
+	expires         stamp
+	jwt             string
+}
+
+func (a *v1beta1) routeTokens(e *Emulator, mux *http.ServeMux) {
+	a.handle(e, mux, "GET", "/tokens", unlessRemoved(a.listTokens))
+	a.handle(e, mux, "POST", "/tokens", unlessRemoved(a.createToken))
+	a.handle(e, mux, "GET", "/tokens/{token_id}", unlessRemoved(a.getToken))
+	a.handle(e, mux, "DELETE", "/tokens/{token_id}", unlessRemoved(a.deleteToken))
+}
+
+// unlessRemoved answers what A06 says, once the platform has removed JWTs.
+func unlessRemoved(serve regional) regional {
+	return func(c *call, p *product) (any, error) {
+		if status := c.options.Answers.TokenRoutes; status != 0 {
+			return nil, errMessage(status, "tokens have been removed, use IAM authentication")
+		}
+		return serve(c, p)
+	}
+}
+
+// shown is the token's status in the API's words.
+func (t *token) shown() string {
+	if t.status == statusPending {
+		return "creating"
+	}
+	return t.status
+}
+
+// tokenView is a token without its secret parts: later reads hide the JWT
+// behind a literal, a DELETE leaves it empty.
+func (a *v1beta1) tokenView(t *token, jwt, publicKey string) object {
+	view := object{
+		"id": t.id, "token": jwt, "public_key": publicKey, "status": t.shown(),
+		"description": t.description, "expires_at": t.expires,
+	}
+	if t.workload != nil {
+		view[a.owner] = t.workload.id
+	} else {
+		view["namespace_id"] = t.namespace.id
+	}
+	return view
+}
+
+const hiddenToken = "<hidden>" //nolint:gosec // what the API shows instead of a token
+
+func (a *v1beta1) listTokens(c *call, p *product) (any, error) {
+	rows, err := search(c, p.tokens.all(nil), func(t *token) string { return t.namespace.project }, c.scope(p),
+		func(t *token) bool { return c.passesOwner(a.owner, t.workload) && c.passesTokenNamespace(t) })
+	if err != nil {
+		return nil, err
+	}
+	return rendered(c, "tokens", ordered(c, rows, "created_at_asc", nil), func(t *token) any {
+		return a.tokenView(t, hiddenToken, "")
+	})
+}
+
+// passesOwner tells whether w passes the filter by function or container.
+func (c *call) passesOwner(filter string, w *workload) bool {
+	if w == nil {
+		return len(c.filter(filter)) == 0
+	}
+	return c.passes(filter, w.id)
+}
+
+// passesTokenNamespace is the filter by namespace: only the namespace's own
+// tokens, unless A02 says otherwise.
+func (c *call) passesTokenNamespace(t *token) bool {
+	if len(c.filter("namespace_id")) == 0 {
+		return true
+	}
+	own := t.workload == nil || c.options.Answers.NamespaceTokensAll
+	return own && c.passes("namespace_id", t.namespace.id)
+}
+
+func (a *v1beta1) createToken(c *call, p *product) (any, error) {
+	var in struct {
+		Namespace   string     `json:"namespace_id"`
+		Function    string     `json:"function_id"`
+		Container   string     `json:"container_id"`
+		Description string     `json:"description"`
+		Expires     *time.Time `json:"expires_at"`
+	}
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	owner := in.Function
+	if a.owner == "container_id" {
+		owner = in.Container
+	}
+	if (owner == "") == (in.Namespace == "") {
+		return nil, errMessage(http.StatusBadRequest, "exactly one of %s and namespace_id must be set", a.owner)
+	}
+	t := &token{description: in.Description, expires: given(in.Expires)}
+	var err error
+	if owner != "" {
+		if t.workload, err = a.workload(c, p, owner); err == nil {
+			t.namespace, err = t.workload.namespace, a.standing(&t.workload.life, a.kind)
+		}
+	} else if t.namespace, err = a.namespace(c, p, in.Namespace); err == nil {
+		err = a.standing(&t.namespace.life, "Namespace")
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.id = c.mint.uuid()
+	t.jwt = c.sign(t, c.now)
+	t.begin(statusPending, move{due: c.now.Add(c.options.Delays.TokenReady), status: statusReady})
+	p.tokens.put(t.id, t)
+	return a.tokenView(t, t.jwt, c.publicKey(t.namespace)), nil
+}
+
+// token finds one. That of the other product is not found either, but the
+// error names what this one lacks: recorded in 2025 on containers, and taken
+// to be the same on functions (A22).
+func (a *v1beta1) token(c *call, p *product) (*token, error) {
+	id := c.r.PathValue("token_id")
+	if t := p.tokens.get(id); t != nil {
+		return t, c.authorize(t.namespace.project)
+	}
+	for _, other := range c.products(c.now) {
+		if other.region == p.region && other.tokens.get(id) != nil {
+			return nil, errNoSuch(a.kind)
+		}
+	}
+	return nil, errNoSuch("Token")
+}
+
+func (a *v1beta1) getToken(c *call, p *product) (any, error) {
+	t, err := a.token(c, p)
+	if err != nil {
+		return nil, err
+	}
+	return a.tokenView(t, hiddenToken, ""), nil
+}
+
+func (a *v1beta1) deleteToken(c *call, p *product) (any, error) {
+	t, err := a.token(c, p)
+	if err != nil {
+		return nil, err
+	}
+	t.vanish(c.now.Add(c.options.Delays.TokenGone))
+	return a.tokenView(t, "", ""), nil
+}
+
+// sign makes a token's JWT. Only its shape is real: the signature is random
+// bytes of the right length, and nobody could check it. The gateway knows
+// tokens by heart instead, and reads their expiry off the row.
+func (e *Emulator) sign(t *token, now time.Time) string {
+	claim := map[string]string{"namespace_id": "", "application_id": ""}
+	if t.workload != nil {
+		claim["application_id"] = t.workload.id
+	} else {
+		claim["namespace_id"] = t.namespace.id
+	}
+	claims := object{
+		"application_claim": []any{claim}, "version": 2, "aud": "functions", "iss": "SCALEWAY", "sub": "token",
+		"jti": t.id, "iat": now.Unix(), "nbf": now.Unix(),
+	}
+	if !t.expires.isNull() {
+		claims["exp"] = t.expires.t.Unix()
+	}
+	part := func(v any) string {
+		text, _ := json.Marshal(v) //nolint:errchkjson // maps of strings and numbers
+		return base64.RawURLEncoding.EncodeToString(text)
+	}
+	return part(object{"alg": "RS256", "typ": "JWT"}) + "." + part(claims) + "." +
+		base64.RawURLEncoding.EncodeToString(e.mint.bytes(modulusSize))
+}
+
+// modulusSize is that of RSA with 4096 bits.
+const modulusSize = 512
+
+// publicKey is the one that all tokens of a namespace share: well formed, with
+// a random number for a modulus.
+func (e *Emulator) publicKey(n *namespace) string {
+	if n.publicKey == "" {
+		modulus := e.mint.bytes(modulusSize)
+		modulus[0] |= 0x80
+		modulus[modulusSize-1] |= 1
+		der := x509.MarshalPKCS1PublicKey(&rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: 65537})
+		n.publicKey = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: der}))
+	}
+	return n.publicKey
+}

@@ -1,0 +1,163 @@
+package emulator
+
+import (
+	"net/http"
+	"strings"
+)
+
+// v1beta1 is how the APIs of functions and containers v1beta1 differ; the rest
+// they share (FACTS section 5).
+type v1beta1 struct {
+	product string // functions or containers
+	kind    string // of its workloads, as errors say it
+	owner   string // the member that names a workload
+	read    need
+	write   need
+	remove  need
+}
+
+func functionsV1beta1() *v1beta1 {
+	return &v1beta1{
+		product: "functions", kind: "Function", owner: "function_id",
+		read: needReadFunctions, write: needWriteFunctions, remove: needDeleteFunctions,
+	}
+}
+
+func containersV1beta1() *v1beta1 {
+	return &v1beta1{
+		product: "containers", kind: "Container", owner: "container_id",
+		read: needReadContainers, write: needWriteContainers, remove: needDeleteContainers,
+	}
+}
+
+// handle registers one route, path being what follows the region.
+func (a *v1beta1) handle(e *Emulator, mux *http.ServeMux, method, path string, serve regional) {
+	needs := a.read
+	switch method {
+	case http.MethodPost, http.MethodPatch:
+		needs = a.write
+	case http.MethodDelete:
+		needs = a.remove
+	}
+	pattern := method + " /" + a.product + "/v1beta1/regions/{region}" + path
+	e.handleIn(mux, a.product, serverlessRegions, pattern, needs, serve)
+}
+
+// namespace finds a namespace that the caller may use.
+func (a *v1beta1) namespace(c *call, p *product, id string) (*namespace, error) {
+	n := p.namespaces.get(id)
+	if n == nil {
+		return nil, errNoSuch("Namespace")
+	}
+	return n, c.authorizeOn(n.project, n.id, n.name)
+}
+
+// workload finds a function or container that the caller may use.
+func (a *v1beta1) workload(c *call, p *product, id string) (*workload, error) {
+	w := p.workloads.get(id)
+	if w == nil {
+		return nil, errNoSuch(a.kind)
+	}
+	return w, c.authorizeOn(w.namespace.project, w.id, w.name)
+}
+
+// standing refuses to write to what is being deleted (A24).
+func (a *v1beta1) standing(l *life, kind string) error {
+	if l.status == statusDeleting {
+		return errMessage(http.StatusConflict, "%s is being deleted", kind)
+	}
+	return nil
+}
+
+// nameOf checks a name as the API's validator does. kind is Namespace,
+// Function or Container.
+func nameOf(kind, name string) error {
+	rule := ""
+	switch {
+	case name == "":
+		rule = "required"
+	case len(name) > longestName(kind):
+		rule = "max"
+	default:
+		return nil
+	}
+	return errMessage(http.StatusBadRequest, "Key: '%s.Name' Error:Field validation for 'Name' failed on the '%s' tag", kind, rule)
+}
+
+// longestName is an assumption (A25): with 34 characters, the longest recorded,
+// the first label of a host is exactly the 63 that DNS allows.
+func longestName(kind string) int {
+	if kind == "Namespace" {
+		return 64
+	}
+	return 34
+}
+
+// hostname tells whether text can be a custom domain.
+func hostname(text string) bool {
+	labels := strings.Split(text, ".")
+	if len(labels) < 2 || len(text) > 253 {
+		return false
+	}
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// search returns the rows of a list that the caller may see, and that pass.
+// Whose right is asked for depends on the filter: one that names a project, or
+// something in a project, needs the right there; without one the list holds
+// what the caller's rules reach, and refuses who has none (A23).
+func search[T any](c *call, rows []*T, project func(*T) string, scope string, passes func(*T) bool) ([]*T, error) {
+	if scope != "" {
+		if err := c.authorize(scope); err != nil {
+			return nil, err
+		}
+	} else if !c.allowedSomewhere() {
+		return nil, errForbidden(c.needs.action, c.needs.resource)
+	}
+	out := []*T{}
+	for _, row := range rows {
+		if c.allowed(project(row)) && passes(row) {
+			out = append(out, row)
+		}
+	}
+	return out, nil
+}
+
+// scope is the project that the query's filters name, directly or by a
+// namespace or workload; "" if they name none.
+func (c *call) scope(p *product) string {
+	q := c.r.URL.Query()
+	if id := q.Get("project_id"); id != "" {
+		return id
+	}
+	if n := p.namespaces.get(q.Get("namespace_id")); n != nil {
+		return n.project
+	}
+	for _, name := range []string{"function_id", "container_id"} {
+		if w := p.workloads.get(q.Get(name)); w != nil {
+			return w.namespace.project
+		}
+	}
+	return ""
+}
+
+// rendered answers a page of rows.
+func rendered[T any](c *call, plural string, rows []*T, view func(*T) any) (any, error) {
+	return c.list(plural, views(rows, view), productPaging)
+}
+
+// projectOr is the project that a creation names, or the default one.
+func (c *call) projectOr(id string) (string, error) {
+	if id == "" {
+		id = c.iam.defaultProject
+	}
+	if c.iam.projects.get(id) == nil {
+		return "", errMessage(http.StatusNotFound, "Project was not found")
+	}
+	return id, c.authorize(id)
+}
