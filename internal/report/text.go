@@ -179,6 +179,7 @@ func (p *printer) endpoints(r *Report) {
 			}
 		}
 	}
+	p.line("  A key is let in where the gateway's refusal does not come back; on functions, their runtime then says 404.")
 	rows := [][]string{append([]string{"", "", "NO TOKEN", "MALFORMED", "UNKNOWN"}, callers...)}
 	for _, e := range r.Endpoints {
 		row := []string{mark(e), name(e), cell(e.NoToken), cell(e.Malformed), cell(e.Unknown)}
@@ -263,17 +264,19 @@ func (p *printer) findings(r *Report) {
 	}
 }
 
+// changes shows those that were not made, or may have been; the others stand
+// with what they were done to.
 func (p *printer) changes(r *Report) {
-	p.section("Changes")
-	if len(r.Changes) == 0 {
-		p.line("  none")
-		return
-	}
-	rows := make([][]string, 0, len(r.Changes))
+	var rows [][]string
 	for _, c := range r.Changes {
-		rows = append(rows, []string{string(c.Result), c.Kind, c.Object})
+		if c.Result == Refused || c.Result == Unknown {
+			rows = append(rows, []string{"✗", string(c.Result), c.Kind, c.Object, c.Reason})
+		}
 	}
-	p.table("  ", rows)
+	if len(rows) > 0 {
+		p.section("Changes that went wrong")
+		p.table("  ", rows)
+	}
 }
 
 func (p *printer) foot(r *Report) {

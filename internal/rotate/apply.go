@@ -57,26 +57,18 @@ func (a *Applier) Rotate(ctx context.Context, plans []*Plan) []*Rotation {
 	for i, plan := range plans {
 		rotations[i] = &Rotation{Plan: plan, Secret: plan.State.Secret}
 	}
-	a.each(rotations, func(r *Rotation) { r.Err = a.create(ctx, r) })
+	for _, r := range rotations {
+		r.Err = a.create(ctx, r)
+	}
 	if !a.Journal.Dry() {
 		a.verify(ctx, rotations)
 	}
-	a.each(rotations, func(r *Rotation) {
+	for _, r := range rotations {
 		if r.Err == nil {
 			r.Err = a.publish(ctx, r)
 		}
-	})
-	return rotations
-}
-
-// each runs act for all rotations at once; how many calls go out at a time is
-// the client's business.
-func (a *Applier) each(rotations []*Rotation, act func(*Rotation)) {
-	var all sync.WaitGroup
-	for _, r := range rotations {
-		all.Go(func() { act(r) })
 	}
-	all.Wait()
+	return rotations
 }
 
 // create makes the secret, if there is none, and then the key: a secret that
@@ -328,12 +320,11 @@ func (a *Applier) verify(ctx context.Context, rotations []*Rotation) {
 			_ = a.Clock.Sleep(ctx, interval) // the next round sees that ctx is done
 		}
 	}
-	a.each(rotations, func(r *Rotation) {
-		if r.Err == nil || r.New.AccessKey == "" || !errors.Is(r.Err, errUnverified) {
-			return
+	for _, r := range rotations {
+		if errors.Is(r.Err, errUnverified) {
+			r.Err = errors.Join(r.Err, a.undo(ctx, r, "never verified"))
 		}
-		r.Err = errors.Join(r.Err, a.undo(ctx, r, "never verified"))
-	})
+	}
 }
 
 var errUnverified = errors.New("the new key was not verified")

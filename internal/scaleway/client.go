@@ -63,7 +63,7 @@ func New(o Options) (*Client, error) {
 	if o.Transport == nil {
 		o.Transport = http.DefaultTransport
 	}
-	t := newTransport(metadata{o.Transport}, o.Clock, o.Concurrency, o.RequestsPerSecond)
+	t := newTransport(o.Transport, o.Clock, o.Concurrency, o.RequestsPerSecond)
 	sdk, err := newSDK(o, o.AccessKey, o.SecretKey, t)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func newSDK(o Options, accessKey string, secretKey redact.Secret, t *transport) 
 		scw.WithDefaultOrganizationID(o.OrganizationID),
 		scw.WithDefaultProjectID(o.ProjectID),
 		scw.WithUserAgent("scaleway-key-rotator"),
-		scw.WithHTTPClient(&http.Client{Transport: t, CheckRedirect: stay}),
+		scw.WithHTTPClient(&http.Client{Transport: metadata{t}, CheckRedirect: stay}),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("set up the Scaleway client: %w", err)

@@ -27,7 +27,7 @@ func (e *Emulator) identify(secret string, needs need, now time.Time) (*caller, 
 		return nil, errDenied("not_found")
 	case key.expired(now):
 		return nil, errDenied("expired")
-	case flickers(key.AccessKey, now.Sub(key.CreatedAt.t), e.options.KeyLag):
+	case flickers(key.AccessKey, key.CreatedAt.age(now), e.options.KeyLag):
 		return nil, errForbidden(needs.action, needs.resource)
 	}
 	return &caller{accessKey: key.AccessKey, application: key.ApplicationID, user: key.UserID}, nil
@@ -59,7 +59,7 @@ func (e *Emulator) privateCaller(secret, product, project string, now time.Time)
 // ago. It is not monotonic: a fresh key is refused, accepted and refused again
 // until the lag is over (FACTS section 2, eventual consistency).
 func flickers(id string, age, lag time.Duration) bool {
-	if lag <= 0 || age >= lag {
+	if age >= lag {
 		return false
 	}
 	h := fnv.New32a()

@@ -49,8 +49,12 @@ func (s stamp) stored() stamp {
 // isNull tells whether s is written as null.
 func (s stamp) isNull() bool { return s.t.IsZero() }
 
-// due tells whether s is set and not after now.
-func (s stamp) due(now time.Time) bool { return !s.isNull() && !s.t.After(now) }
+// due tells whether s is set and not after now, to the microsecond: what was
+// rounded up may lie ahead of the moment at which it was taken.
+func (s stamp) due(now time.Time) bool { return !s.isNull() && !s.t.After(at(now).t) }
+
+// age is how long ago s was at now, never less than nothing.
+func (s stamp) age(now time.Time) time.Duration { return max(0, now.Sub(s.t)) }
 
 func (s stamp) String() string {
 	digits := s.digits
