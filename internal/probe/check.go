@@ -125,7 +125,7 @@ func (r *Row) judge() {
 	case r.Refusals.any(NotTried):
 		r.Result, r.Detail = Unclear, "not asked: the run's time was over"
 	case r.Endpoint.Own:
-		r.Result, r.Detail = Own, "not asked with a key: the function cannot call itself during its own run"
+		r.Result, r.Detail = Own, "the function cannot call itself during its own run"
 	case len(r.Keys) == 0:
 		r.Result, r.Detail = Unproven, "there is no credential to try"
 	case r.has(Refused):

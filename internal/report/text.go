@@ -145,7 +145,7 @@ func (p *printer) applications(r *Report) {
 	for _, a := range r.Applications {
 		p.line("  %s: %s (%s)", a.Name, a.Action, a.Why)
 		if a.Secret != nil {
-			p.line("    read it from %s/%s in %s, latest_enabled%s", strings.TrimRight(a.Secret.Path, "/"), a.Secret.Name, a.Secret.Region, revision(a.Secret.Revision))
+			p.line("    %s %s/%s in %s", a.Secret.published(), strings.TrimRight(a.Secret.Path, "/"), a.Secret.Name, a.Secret.Region)
 		}
 		rows := make([][]string, 0, len(a.Keys))
 		for _, k := range a.Keys {
@@ -158,11 +158,11 @@ func (p *printer) applications(r *Report) {
 	}
 }
 
-func revision(n uint32) string {
-	if n == 0 {
-		return ""
+func (s *Secret) published() string {
+	if s.Revision == 0 {
+		return "to be published in"
 	}
-	return fmt.Sprintf(" (version %d)", n)
+	return fmt.Sprintf("published as version %d of", s.Revision)
 }
 
 // endpoints is the access matrix: a row an endpoint, a column a caller.

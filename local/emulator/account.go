@@ -125,7 +125,7 @@ func updateProject(c *call) (any, error) {
 }
 
 // deleteProject refuses a project that still holds secrets with a 412
-// (inferred, FACTS section 7); what it holds of other products goes unseen.
+// (inferred, FACTS section 7); what it holds of other products goes unseen (A68).
 func deleteProject(c *call) (any, error) {
 	p, err := c.project()
 	if err != nil {

@@ -132,6 +132,7 @@ func (c *call) checkKey(k *apiKey) error {
 	if err := c.checkExpiry(k.ExpiresAt); err != nil {
 		return err
 	}
+	// What the quota is, and what it says, is not known (A19).
 	if have, most := len(c.iam.keysOf(k.bearer())), c.options.Quotas.KeysPerApplication; have >= most {
 		return errQuota("iam_api_keys", most, have)
 	}

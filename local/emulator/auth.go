@@ -57,7 +57,7 @@ func (e *Emulator) privateCaller(secret, product, project string, now time.Time)
 
 // flickers tells whether some cache does not know yet what came to be so long
 // ago. It is not monotonic: a fresh key is refused, accepted and refused again
-// until the lag is over (FACTS section 2, eventual consistency).
+// until the lag is over (FACTS section 2, eventual consistency; A67).
 func flickers(id string, age, lag time.Duration) bool {
 	if age >= lag {
 		return false

@@ -146,6 +146,7 @@ func (c *call) passesBool(name string, value bool) bool {
 }
 
 // passesTag is the filter that the SDK calls "tags containing a given string".
+// Filters on names compare the whole name (A19).
 func (c *call) passesTag(tags []string) bool {
 	want := c.filter("tag")
 	return len(want) == 0 || slices.ContainsFunc(tags, func(tag string) bool { return strings.Contains(tag, want[0]) })

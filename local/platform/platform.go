@@ -25,6 +25,7 @@ import (
 // Archive packs the project at root as its serverless.yml says, checks the archive, builds it, and writes to stdout
 // what is in it. Nothing is left behind.
 func Archive(ctx context.Context, root string, stdout io.Writer) error {
+	root = filepath.Clean(root) // "" is this folder
 	service, err := os.ReadFile(filepath.Join(root, "serverless.yml")) //nolint:gosec // the caller's own project
 	if err != nil {
 		return err

@@ -1,0 +1,176 @@
+package run_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/run"
+	"github.com/scw-key-rotator/rotator/local/emulator"
+)
+
+// consumer is a workload that reads its key from Secret Manager every six hours
+// and calls a private endpoint every hour.
+type consumer struct {
+	application string
+	endpoint    string
+	secret      string // of the key that it holds; "" before there was one
+}
+
+// read takes the key that latest_enabled gives, by path, as the README says.
+func (c *consumer) read(t *testing.T, r *rig) {
+	t.Helper()
+	answer := r.Call(r.Secret, http.MethodGet, fmt.Sprintf(
+		"/secret-manager/v1beta1/regions/fr-par/secrets-by-path/versions/latest_enabled/access?secret_path=/rotator&secret_name=%s&project_id=%s",
+		r.Application(c.application), r.Project("demo")), nil)
+	if answer.Status != http.StatusOK {
+		t.Fatalf("%s cannot read its key: %d %s", c.application, answer.Status, answer.Text)
+	}
+	data, err := base64.StdEncoding.DecodeString(answer.Body["data"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pair struct {
+		SecretKey string `json:"secret_key"`
+	}
+	if err := json.Unmarshal(data, &pair); err != nil || pair.SecretKey == "" {
+		t.Fatalf("%s reads a version that holds no secret_key: %v", c.application, err)
+	}
+	c.secret = pair.SecretKey
+}
+
+// call fails the test if the endpoint refuses the key.
+func (c *consumer) call(t *testing.T, r *rig) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.endpoint, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Auth-Token", c.secret)
+	resp, err := r.HTTP.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s was refused with %d", r.Clock().Now(), c.application, resp.StatusCode)
+	}
+}
+
+func (r *rig) url(t *testing.T, name string) string {
+	t.Helper()
+	e, known := r.Endpoint(name)
+	if !known {
+		t.Fatalf("the demo has no endpoint %s", name)
+	}
+	return "https://" + e.Host + "/"
+}
+
+// prophecy is what reports said of when keys die.
+type prophecy map[string]time.Time
+
+func (p prophecy) listen(rep *report.Report) {
+	for _, a := range rep.Applications {
+		for _, e := range a.Next {
+			if key, ok := strings.CutSuffix(strings.TrimPrefix(e.What, "the superseded key "), " is deleted"); ok {
+				p[key] = e.At
+			}
+		}
+	}
+}
+
+// check compares with the keys that live after a run at now.
+func (p prophecy) check(t *testing.T, living map[string]bool, now time.Time) {
+	t.Helper()
+	for key, dies := range p {
+		if due := !now.Before(dies); due == living[key] {
+			t.Errorf("%s: key %s was to die on %s, and is alive: %t", now, key, dies, living[key])
+		}
+	}
+}
+
+func TestFourMonthsOfDailyRuns(t *testing.T) {
+	t.Parallel()
+	r := start(t, emulator.Options{KeyLag: 45 * time.Second})
+	consumers := []*consumer{
+		{application: "checkout", endpoint: r.url(t, "checkout-api"), secret: r.Keys("checkout")[0].SecretKey},
+		{application: "storefront", endpoint: r.url(t, "image-resizer"), secret: r.Keys("storefront")[0].SecretKey},
+		{application: "nightly-batch", endpoint: r.url(t, "search-indexer")},
+	}
+	for _, c := range consumers {
+		if c.secret != "" {
+			c.call(t, r)
+		}
+	}
+	const days = 120
+	dies := prophecy{}
+	rotations := 0
+	for day := range days {
+		began := r.Clock().Now()
+		rep := r.mustRun(t, run.Request{})
+		if day == 0 && (len(rep.LegacyTokens) != 9 || rep.Found.LegacyTokens != 9) {
+			t.Errorf("the first run found %d legacy tokens", rep.Found.LegacyTokens)
+		}
+		for _, token := range r.Tokens() {
+			if token.Project == r.Project("demo") {
+				t.Errorf("day %d: legacy token %s lives", day, token.ID)
+			}
+		}
+		living := map[string]bool{}
+		for _, a := range rep.Applications {
+			if a.InScope {
+				rotations += r.inOrder(t, day, a)
+				for _, k := range r.Keys(a.Name) {
+					living[k.AccessKey] = true
+				}
+			}
+		}
+		dies.check(t, living, rep.FinishedAt)
+		dies.listen(rep)
+		for hour := 0; r.Clock().Now().Before(began.Add(24 * time.Hour)); hour++ {
+			for _, c := range consumers {
+				if hour%6 == 5 || c.secret == "" {
+					c.read(t, r)
+				}
+				c.call(t, r)
+			}
+			r.Clock().Advance(time.Hour)
+		}
+	}
+	if want := 3 * (1 + (days-1)/30); rotations != want {
+		t.Errorf("%d rotations in %d days, want %d", rotations, days, want)
+	}
+}
+
+// inOrder checks an application after a run, and returns 1 if it was rotated.
+func (r *rig) inOrder(t *testing.T, day int, a report.Application) int {
+	t.Helper()
+	current := 0
+	for _, k := range a.Keys {
+		if k.State == "current" {
+			current++
+		}
+	}
+	if current != 1 {
+		t.Errorf("day %d: %s has %d current keys", day, a.Name, current)
+	}
+	versions := r.MustCall(http.MethodGet, "/secret-manager/v1beta1/regions/fr-par/secrets/"+a.Secret.ID+"/versions?page_size=100", nil)["versions"].([]any)
+	standing := 0
+	for _, v := range versions {
+		if v.(map[string]any)["deletion_requested_at"] == nil {
+			standing++
+		}
+	}
+	if standing > 20 || standing == 0 {
+		t.Errorf("day %d: the secret of %s holds %d versions", day, a.Name, standing)
+	}
+	if a.Action == "rotated" {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,137 @@
+package emulator
+
+import (
+	"net/http"
+	"slices"
+	"time"
+)
+
+// routeMembers registers what changes a group's members; group is its path.
+func (e *Emulator) routeMembers(mux *http.ServeMux, group string) {
+	e.handle(mux, "PUT "+group+"/members", needWriteGroup, setMembers)
+	e.handle(mux, "POST "+group+"/add-member", needWriteGroup, addMember)
+	e.handle(mux, "POST "+group+"/add-members", needWriteGroup, addMembers)
+	e.handle(mux, "POST "+group+"/remove-member", needWriteGroup, removeMember)
+}
+
+func (g *group) join(application, user string, now time.Time) {
+	if application != "" && !slices.Contains(g.ApplicationIDs, application) {
+		g.ApplicationIDs = append(g.ApplicationIDs, application)
+		g.joined[application] = now
+	}
+	if user != "" && !slices.Contains(g.UserIDs, user) {
+		g.UserIDs = append(g.UserIDs, user)
+		g.joined[user] = now
+	}
+}
+
+func (g *group) leave(id string) {
+	is := func(member string) bool { return member == id }
+	g.ApplicationIDs = slices.DeleteFunc(g.ApplicationIDs, is)
+	g.UserIDs = slices.DeleteFunc(g.UserIDs, is)
+	delete(g.joined, id)
+}
+
+// members are those that a request names.
+type members struct {
+	UserID         string   `json:"user_id"`
+	ApplicationID  string   `json:"application_id"`
+	UserIDs        []string `json:"user_ids"`
+	ApplicationIDs []string `json:"application_ids"`
+}
+
+func (m members) applications() []string { return compact(append(m.ApplicationIDs, m.ApplicationID)) }
+func (m members) users() []string        { return compact(append(m.UserIDs, m.UserID)) }
+
+// compact drops the empty ones.
+func compact(ids []string) []string {
+	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
+}
+
+func (s *iamState) known(m members) error {
+	for _, id := range m.applications() {
+		if s.applications.get(id) == nil {
+			return errNotFound("application", id)
+		}
+	}
+	for _, id := range m.users() {
+		if s.users.get(id) == nil {
+			return errNotFound("user", id)
+		}
+	}
+	return nil
+}
+
+func setMembers(c *call) (any, error) {
+	var in members
+	g, err := c.editableGroup(&in)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.iam.known(in); err != nil {
+		return nil, err
+	}
+	before := g.joined
+	g.ApplicationIDs, g.UserIDs, g.joined = []string{}, []string{}, map[string]time.Time{}
+	c.join(g, in)
+	for id := range g.joined {
+		if since, stayed := before[id]; stayed {
+			g.joined[id] = since
+		}
+	}
+	g.UpdatedAt = at(c.now)
+	return g, nil
+}
+
+func (c *call) join(g *group, m members) {
+	for _, id := range m.applications() {
+		g.join(id, "", c.now)
+	}
+	for _, id := range m.users() {
+		g.join("", id, c.now)
+	}
+}
+
+func addMember(c *call) (any, error) {
+	var in members
+	g, err := c.editableGroup(&in)
+	if err != nil {
+		return nil, err
+	}
+	if (in.ApplicationID == "") == (in.UserID == "") {
+		return nil, errInvalid("member", "required", "exactly one of user_id and application_id must be set")
+	}
+	return c.joined(g, in)
+}
+
+func addMembers(c *call) (any, error) {
+	var in members
+	g, err := c.editableGroup(&in)
+	if err != nil {
+		return nil, err
+	}
+	return c.joined(g, in)
+}
+
+func (c *call) joined(g *group, m members) (any, error) {
+	if err := c.iam.known(m); err != nil {
+		return nil, err
+	}
+	c.join(g, m)
+	g.UpdatedAt = at(c.now)
+	return g, nil
+}
+
+func removeMember(c *call) (any, error) {
+	var in members
+	g, err := c.editableGroup(&in)
+	if err != nil {
+		return nil, err
+	}
+	if (in.ApplicationID == "") == (in.UserID == "") {
+		return nil, errInvalid("member", "required", "exactly one of user_id and application_id must be set")
+	}
+	g.leave(in.ApplicationID + in.UserID)
+	g.UpdatedAt = at(c.now)
+	return g, nil
+}

@@ -1,0 +1,68 @@
+package emulator
+
+// usable refuses to change a secret that is being deleted (A61).
+func (s *secret) usable() error {
+	if !s.DeletionRequestedAt.isNull() {
+		return errPrecondition("resource_not_usable", "the secret is scheduled for deletion")
+	}
+	return nil
+}
+
+// protectSecret leaves updated_at alone (recorded for unprotect).
+func protectSecret(protected bool) func(c *call, s *secret) (any, error) {
+	return func(_ *call, s *secret) (any, error) {
+		if err := s.usable(); err != nil {
+			return nil, err
+		}
+		s.Protected = protected
+		return s, nil
+	}
+}
+
+// deleteSecret only schedules the erasure: GET still answers 200, and the list
+// hides it. A secret with an ephemeral policy and no version is gone at once
+// (FACTS section 6, 3 of 3).
+func deleteSecret(c *call) (any, error) {
+	state, s, err := c.secret()
+	if s == nil {
+		if state != nil && c.options.Answers.SecondDeleteOK && state.gone[c.r.PathValue("id")] {
+			return nil, nil
+		}
+		return nil, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case s.Protected:
+		return nil, errPrecondition("protected_resource", "cannot delete a protected secret")
+	case !s.DeletionRequestedAt.isNull():
+		if c.options.Answers.SecondDeleteOK {
+			return nil, nil
+		}
+		return nil, s.usable()
+	case s.EphemeralPolicy != nil && len(s.versions) == 0:
+		state.erase(s)
+		return nil, nil
+	}
+	s.DeletionRequestedAt = at(c.now)
+	s.UpdatedAt = s.DeletionRequestedAt
+	return nil, nil
+}
+
+func restoreSecret(c *call, s *secret) (any, error) {
+	if s.DeletionRequestedAt.isNull() {
+		return nil, errPrecondition("resource_not_usable", "the secret is not scheduled for deletion")
+	}
+	if err := c.secretNameFree(c.secretsIn(c.region), s); err != nil {
+		return nil, err
+	}
+	s.DeletionRequestedAt = stamp{}
+	s.UpdatedAt = at(c.now)
+	return s, nil
+}
+
+func (state *secretState) erase(s *secret) {
+	state.rows.remove(s.ID)
+	state.gone[s.ID] = true
+}
