@@ -240,7 +240,7 @@ func Line(text string) string {
 		}
 		return r
 	}, text)
-	const most = 200
+	const most = 500
 	if runes := []rune(text); len(runes) > most {
 		return string(runes[:most-1]) + "…"
 	}

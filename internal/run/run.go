@@ -286,7 +286,8 @@ func (s *session) rotate(ctx context.Context) []error {
 // only where consumers are without a key.
 func (s *session) blocked(c *credential) {
 	level := report.Warning
-	if current := c.plan.Current(); current == nil || current.Key.Expired(s.world.now) {
+	current := c.plan.Current()
+	if len(c.state.Versions) > 0 && (current == nil || current.Key.Expired(s.world.now)) {
 		level = report.Error
 	}
 	s.find(level, "application "+c.member.app.Name, "is due ("+c.plan.Why+") but not rotated: "+c.plan.Blocked, "")

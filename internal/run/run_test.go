@@ -57,15 +57,19 @@ func startSeed(t *testing.T, o emulator.Options, seed emulator.Seed, extra ...st
 // run does one run.
 func (r *rig) run(t *testing.T, req run.Request) *report.Report {
 	t.Helper()
-	got, err := run.Do(t.Context(), r.cfg, req, run.Options{
-		API: r.RoundTripper(), Endpoints: r.RoundTripper(),
-		Clock: clock.Clock{Now: r.Clock().Now, Sleep: r.Clock().Sleep},
-		Log:   slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})), RunID: "test-run",
-	})
+	got, err := run.Do(t.Context(), r.cfg, req, r.surroundings())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return got
+}
+
+func (r *rig) surroundings() run.Options {
+	return run.Options{
+		API: r.RoundTripper(), Endpoints: r.RoundTripper(),
+		Clock: clock.Clock{Now: r.Clock().Now, Sleep: r.Clock().Sleep},
+		Log:   slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})), RunID: "test-run",
+	}
 }
 
 // mustRun does one run and fails the test unless it was a success.

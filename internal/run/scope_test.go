@@ -1,0 +1,132 @@
+package run
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+const (
+	here  = "project-here"
+	there = "project-there"
+)
+
+// grant is a rule that gives permission sets in projects.
+func grant(projects []string, sets ...string) scaleway.Grant {
+	return scaleway.Grant{PermissionSets: sets, ProjectIDs: projects}
+}
+
+func onCondition(g scaleway.Grant) scaleway.Grant {
+	g.Condition = "request.user_agent == 'x'"
+	return g
+}
+
+func everywhere(g scaleway.Grant) scaleway.Grant {
+	g.Organization, g.ProjectIDs = true, nil
+	return g
+}
+
+func ofOrganization(g scaleway.Grant) scaleway.Grant {
+	g = everywhere(g)
+	g.OrganizationSets = true
+	return g
+}
+
+func TestScope(t *testing.T) {
+	t.Parallel()
+	const functions, containers = "FunctionsPrivateAccess", "ContainersPrivateAccess"
+	for _, tt := range []struct {
+		name   string
+		rules  []scaleway.Grant
+		listed []string
+		group  *scaleway.Group // nil: the policy names the application
+		want   string
+	}{
+		{"private access to this project alone", []scaleway.Grant{grant([]string{here}, functions, containers)}, nil, nil, "in, functions containers, may be probed"},
+		{"to functions only", []scaleway.Grant{grant([]string{here}, functions)}, nil, nil, "in, functions, may be probed"},
+		{"in two rules", []scaleway.Grant{grant([]string{here}, containers), grant([]string{here}, functions)}, nil, nil, "in, functions containers, may be probed"},
+		{"through a group", []scaleway.Grant{grant([]string{here}, functions)}, nil, &scaleway.Group{ApplicationIDs: []string{"app"}}, "in, functions, may be probed"},
+		{"through a group of all applications", []scaleway.Grant{grant([]string{here}, functions)}, nil, &scaleway.Group{AllApplications: true}, "in, functions, may be probed"},
+		{"through a group that it is not in", []scaleway.Grant{grant([]string{here}, functions)}, nil, &scaleway.Group{}, "out: no policy grants it private access to this project, may be probed"},
+		{"to another project too", []scaleway.Grant{grant([]string{here, there}, functions)}, nil, nil, "out, reported: it reaches more than this project, functions, may be probed"},
+		{"to another project by another rule", []scaleway.Grant{grant([]string{here}, functions), grant([]string{there}, "ObjectStorageFullAccess")}, nil, nil, "out, reported: it reaches more than this project, functions"},
+		{"to another project on a condition", []scaleway.Grant{grant([]string{here}, functions), onCondition(grant([]string{there}, functions))}, nil, nil, "out, reported: it reaches more than this project, functions, may be probed"},
+		{"to the whole organization", []scaleway.Grant{everywhere(grant(nil, functions))}, nil, nil, "out, reported: it reaches more than this project, functions, may be probed"},
+		{"here on a condition only", []scaleway.Grant{onCondition(grant([]string{here}, functions))}, nil, nil, "out: no policy grants it private access to this project, may be probed"},
+		{"with a right to read its secret", []scaleway.Grant{grant([]string{here}, functions, "SecretManagerSecretAccess")}, nil, nil, "in, functions"},
+		{"with a right on the organization itself", []scaleway.Grant{grant([]string{here}, functions), ofOrganization(grant(nil, "OrganizationReadOnly"))}, nil, nil, "in, functions"},
+		{"a broader set only", []scaleway.Grant{grant([]string{here}, "AllProductsFullAccess")}, nil, nil, "out: no policy grants it private access to this project"},
+		{"a broader set, listed", []scaleway.Grant{grant([]string{here}, "AllProductsFullAccess")}, []string{"app"}, nil, "in"},
+		{"several projects, listed", []scaleway.Grant{grant([]string{here, there}, functions)}, []string{"app"}, nil, "in, functions, may be probed"},
+		{"another one is listed", []scaleway.Grant{grant([]string{here}, functions)}, []string{"another"}, nil, "out: not listed in ROTATOR_APPLICATIONS"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			policy := scaleway.Principal{PolicyID: "policy", ApplicationID: "app"}
+			s := &scoping{
+				applications: []scaleway.Application{{ID: "app", Name: "orders"}},
+				rules:        map[string][]scaleway.Grant{"policy": tt.rules}, listed: tt.listed, project: here, own: "own",
+			}
+			if tt.group != nil {
+				tt.group.ID = "group"
+				policy.ApplicationID, policy.GroupID = "", "group"
+				s.groups = []scaleway.Group{*tt.group}
+			}
+			s.policies = []scaleway.Principal{policy}
+			if diff := cmp.Diff(tt.want, sayMember(s.members()[0])); diff != "" {
+				t.Errorf("scope (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestScopeLeavesOut(t *testing.T) {
+	t.Parallel()
+	s := &scoping{
+		applications: []scaleway.Application{{ID: "own"}, {ID: "managed", Managed: true}, {ID: "unread"}},
+		policies: []scaleway.Principal{
+			{PolicyID: "a", ApplicationID: "own"}, {PolicyID: "b", ApplicationID: "managed"}, {PolicyID: "c", ApplicationID: "unread"},
+			{PolicyID: "d", ApplicationID: "unread"}, {PolicyID: "e"}, // of a user, or of nobody
+		},
+		rules: map[string][]scaleway.Grant{"c": {grant([]string{here}, "FunctionsPrivateAccess")}}, project: here, own: "own",
+	}
+	var relevant []string
+	for _, p := range s.relevant() {
+		relevant = append(relevant, p.PolicyID)
+	}
+	if diff := cmp.Diff([]string{"c", "d"}, relevant); diff != "" {
+		t.Errorf("policies whose rules are read (-want +got):\n%s", diff)
+	}
+	var got []string
+	for _, m := range s.members() {
+		got = append(got, m.app.ID+" "+sayMember(m))
+	}
+	want := []string{
+		"own out, reported: the function's own application",
+		"managed out: managed by Scaleway",
+		"unread out, reported: its policies could not be read, functions",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("scope (-want +got):\n%s", diff)
+	}
+}
+
+func sayMember(m member) string {
+	text := "in"
+	if !m.in {
+		text = "out"
+		if m.notable {
+			text = "out, reported"
+		}
+		text += ": " + m.reason
+	}
+	for i, p := range m.products {
+		text += map[bool]string{true: ", ", false: " "}[i == 0] + string(p)
+	}
+	if m.only {
+		text += ", may be probed"
+	}
+	return text
+}
