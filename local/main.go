@@ -54,6 +54,7 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 		kong.Name("local"),
 		kong.Description("The key rotator on this machine, with an emulator of the parts of Scaleway that it needs."),
 		kong.Writers(p.stdout, p.stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Exit(func(code int) { panic(exit(code)) }), // --help ends here
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(p),

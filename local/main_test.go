@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"local": main})
+}
+
+// TestScripts plays testdata/script/*.txtar: what a person types and sees.
+// Besides testscript's own commands they have
+//
+//	start ARG...       a command of the runner in the background, until it says ready;
+//	                   its KEY=VALUE lines become variables, its first http:// line URL
+//	stop               end it as Ctrl-C does; it must exit with 0
+//	ask [-H LINE]... [-d BODY] METHOD URL   a request; status, headers and body become stdout
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"start": start, "stop": stop, "ask": ask,
+		},
+		RequireExplicitExec: true,
+	})
+}
+
+// background is a started command.
+type background struct {
+	stop   context.CancelFunc
+	done   chan int
+	stderr *locked
+}
+
+type locked struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func start(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: start ARG...")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	read, write := io.Pipe()
+	b := &background{stop: cancel, done: make(chan int, 1), stderr: &locked{}}
+	go func() {
+		code := program{
+			getenv: ts.Getenv, environ: func() []string { return nil }, stdout: write, stderr: b.stderr,
+		}.run(ctx, args)
+		_ = write.Close()
+		b.done <- code
+	}()
+	ts.Defer(cancel)
+	var said strings.Builder
+	lines := bufio.NewScanner(read)
+	for lines.Scan() && lines.Text() != "ready" {
+		line := strings.TrimSpace(lines.Text())
+		fmt.Fprintln(&said, line)
+		if name, value, ok := strings.Cut(line, "="); ok && strings.ToUpper(name) == name && !strings.Contains(name, " ") {
+			ts.Setenv(name, value)
+		}
+		if i := strings.Index(line, "http://"); i >= 0 && ts.Getenv("URL") == "" && !strings.Contains(line, "=http") {
+			url, _, _ := strings.Cut(line[i:], " ")
+			ts.Setenv("URL", url)
+		}
+	}
+	if lines.Text() != "ready" {
+		ts.Fatalf("it ended before it was ready, with %d:\n%s%s", <-b.done, said.String(), b.stderr)
+	}
+	go func() { _, _ = io.Copy(io.Discard, read) }()
+	ts.Check(os.WriteFile(ts.MkAbs("said"), []byte(said.String()), 0o600))
+	ts.Setenv("STARTED", fmt.Sprintf("%p", b))
+	running.Store(fmt.Sprintf("%p", b), b)
+}
+
+// running are the started commands by the value of STARTED.
+var running sync.Map
+
+func stop(ts *testscript.TestScript, neg bool, args []string) {
+	found, ok := running.LoadAndDelete(ts.Getenv("STARTED"))
+	if neg || len(args) > 0 || !ok {
+		ts.Fatalf("usage: stop, after start")
+	}
+	b, _ := found.(*background)
+	b.stop()
+	if code := <-b.done; code != 0 {
+		ts.Fatalf("it exited with %d:\n%s", code, b.stderr)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("stderr"), []byte(b.stderr.String()), 0o600))
+	ts.Setenv("URL", "")
+}
+
+func ask(ts *testscript.TestScript, neg bool, args []string) {
+	header := http.Header{}
+	body := ""
+	for len(args) >= 2 && strings.HasPrefix(args[0], "-") {
+		if args[0] == "-d" {
+			body = args[1]
+		} else {
+			name, value, _ := strings.Cut(args[1], ": ")
+			header.Add(name, value)
+		}
+		args = args[2:]
+	}
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: ask [-H LINE]... [-d BODY] METHOD URL")
+	}
+	req, err := http.NewRequestWithContext(context.Background(), args[0], args[1], strings.NewReader(body))
+	ts.Check(err)
+	req.Header = header
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	ts.Check(err)
+	defer resp.Body.Close() //nolint:errcheck // only read from
+	var out bytes.Buffer
+	fmt.Fprintln(&out, resp.Status)
+	ts.Check(resp.Header.Write(&out))
+	out.WriteString("\n")
+	_, err = out.ReadFrom(resp.Body)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs("answer"), out.Bytes(), 0o600))
+}
