@@ -1,0 +1,91 @@
+package rotator_test
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/scw-key-rotator/rotator"
+
+// What is deployed must not hold these, each for a reason.
+func TestTheFunctionDoesNotShip(t *testing.T) {
+	t.Parallel()
+	forbidden := map[string]string{
+		"testing":         "test code in what is deployed",
+		module + "/local": "the emulator is for this machine only",
+		"github.com/scaleway/serverless-functions-go": "the platform brings its own runtime; this is the local runner's",
+		"github.com/alecthomas/kong":                  "a command line is the local runner's",
+		"cel.dev/cel-go":                              "only the emulator evaluates conditions",
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dep := range strings.FieldsSeq(string(out)) {
+		for path, reason := range forbidden {
+			if dep == path || strings.HasPrefix(dep, path+"/") {
+				t.Errorf("the function depends on %s: %s", dep, reason)
+			}
+		}
+	}
+}
+
+// Imports point inward, and never sideways.
+func TestImportsPointInward(t *testing.T) {
+	t.Parallel()
+	allowed := map[string]string{
+		"":                            "handler",
+		"handler":                     "internal/clock internal/config internal/report internal/run",
+		"internal/run":                "internal/clock internal/config internal/duration internal/probe internal/purge internal/report internal/rotate internal/scaleway",
+		"internal/rotate":             "internal/clock internal/duration internal/report internal/scaleway",
+		"internal/purge":              "internal/clock internal/report internal/scaleway",
+		"internal/probe":              "internal/clock internal/redact internal/scaleway",
+		"internal/scaleway":           "internal/clock internal/redact",
+		"internal/config":             "internal/duration internal/redact",
+		"internal/report":             "",
+		"internal/redact":             "",
+		"internal/clock":              "",
+		"internal/duration":           "",
+		"local":                       "handler internal/clock internal/config internal/scaleway local/deploy local/emulator local/platform",
+		"local/platform":              "",
+		"local/deploy":                "internal/config internal/redact local/platform",
+		"local/emulator":              "", // it declares its own wire types: sharing ours would hide a misspelt field
+		"local/emulator/emulatortest": "local/emulator",
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := json.NewDecoder(strings.NewReader(string(out)))
+	for packages.More() {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := packages.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		may, known := allowed[name]
+		if !known {
+			t.Errorf("package %s is in no row of this test's table: say what it may import", name)
+		}
+		for _, path := range p.Imports {
+			dep, ours := strings.CutPrefix(path, module+"/")
+			if ours && !contains(may, dep) {
+				t.Errorf("%s imports %s; it may import only: %s", name, dep, may)
+			}
+		}
+	}
+}
+
+func contains(list, item string) bool {
+	for word := range strings.FieldsSeq(list) {
+		if word == item {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,82 @@
+package rotate
+
+import (
+	"slices"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+// allOurs tells whether the rotator wrote every version. Where it did not, or
+// somebody changed a description, a key that no version names may be held by
+// that one: it is not taken for an orphan.
+func allOurs(s State) bool {
+	return !slices.ContainsFunc(s.Versions, func(v scaleway.Version) bool { return VersionKey(v.Description) == "" })
+}
+
+// supersededAt tells when a key stopped being the published one. A key that was
+// never published counts from the secret's first version or its own creation,
+// whichever is later.
+func supersededAt(s State, k scaleway.APIKey) time.Time {
+	for i, v := range s.Versions { // newest first
+		if VersionKey(v.Description) == k.AccessKey {
+			return latest(endOf(s.Versions, i), k.CreatedAt)
+		}
+	}
+	first := s.Versions[len(s.Versions)-1].CreatedAt
+	return latest(first, k.CreatedAt)
+}
+
+// forever is later than any time that is compared with it.
+var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// endOf tells since when the version at index i is not the newest enabled one.
+// It is not as long as it is disabled, or a later version is enabled: a later
+// one that was disabled in between gave the place back for a while.
+func endOf(versions []scaleway.Version, i int) time.Time {
+	end := forever
+	for moved := true; moved; {
+		moved = false
+		for j := i; j >= 0; j-- {
+			from, to := versions[j].CreatedAt, forever // of a later version: while it was enabled
+			switch {
+			case j == i && versions[j].Enabled:
+				continue
+			case j == i:
+				from = versions[j].UpdatedAt // of itself: since it was disabled
+			case !versions[j].Enabled:
+				to = versions[j].UpdatedAt
+			}
+			if from.Before(end) && !to.Before(end) {
+				end, moved = from, true
+			}
+		}
+	}
+	return end
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// stale returns the versions that hold keys which are gone. The newest enabled
+// version is never among them, and none whose grace is not over: a list of keys
+// that came back short must not cost a secret.
+func stale(s State, p Policy, now time.Time) []scaleway.Version {
+	var out []scaleway.Version
+	newest := s.Published()
+	for i, v := range s.Versions {
+		key := VersionKey(v.Description)
+		if key == "" || v.Going || (newest != nil && v.Revision == newest.Revision) {
+			continue
+		}
+		gone := !slices.ContainsFunc(s.Keys, func(k scaleway.APIKey) bool { return k.AccessKey == key })
+		if gone && !now.Before(endOf(s.Versions, i).Add(p.Grace)) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
