@@ -12,7 +12,7 @@ FUZZTIME ?= 20s
 ARGS ?=
 
 .PHONY: ci
-ci: lint vet test archive test-deploy ## what CI runs: lint, vet, test, archive, test-deploy
+ci: tidy vet test lint archive test-deploy ## what CI runs: tidy, vet, test, lint, archive, test-deploy
 
 .PHONY: help
 help: ## this list
@@ -39,7 +39,7 @@ test-deploy: node_modules ## the tests that run the real osls, against a stub of
 	go test -race -count=1 -tags deploy ./local/deploy
 
 .PHONY: check
-check: fmt lint vet test archive vuln ## format, then all checks, known vulnerabilities included
+check: fmt tidy vet test lint archive vuln ## format, then all checks, known vulnerabilities included
 
 .PHONY: lint
 lint: ## golangci-lint, formatting included
@@ -48,6 +48,10 @@ lint: ## golangci-lint, formatting included
 .PHONY: fmt
 fmt: ## format all Go files
 	$(GOLANGCI) fmt
+
+.PHONY: tidy
+tidy: ## go.mod and go.sum are as go mod tidy leaves them; changes nothing
+	go mod tidy -diff
 
 .PHONY: vet
 vet: ## go vet, with and without the tests that need Node
