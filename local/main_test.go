@@ -135,7 +135,7 @@ func ask(ts *testscript.TestScript, neg bool, args []string) {
 	req.Header = header
 	resp, err := http.DefaultTransport.RoundTrip(req)
 	ts.Check(err)
-	defer resp.Body.Close() //nolint:errcheck // only read from
+	defer resp.Body.Close()
 	var out bytes.Buffer
 	fmt.Fprintln(&out, resp.Status)
 	ts.Check(resp.Header.Write(&out))

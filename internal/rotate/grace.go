@@ -27,13 +27,11 @@ func supersededAt(s State, k scaleway.APIKey) time.Time {
 	return latest(first, k.CreatedAt)
 }
 
-// forever is later than any time that is compared with it.
-var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-
 // endOf tells since when the version at index i is not the newest enabled one.
 // It is not as long as it is disabled, or a later version is enabled: a later
 // one that was disabled in between gave the place back for a while.
 func endOf(versions []scaleway.Version, i int) time.Time {
+	forever := time.Date(9999, time.January, 1, 0, 0, 0, 0, time.UTC) // later than any time here
 	end := forever
 	for moved := true; moved; {
 		moved = false

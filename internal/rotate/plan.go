@@ -232,7 +232,7 @@ func (p *Plan) decide(policy Policy, now time.Time) {
 func (p *Plan) due(policy Policy, now time.Time) (due bool, why string) {
 	current := p.Current()
 	if current != nil {
-		p.RotateAt = RotateAt(current.Key, policy)
+		p.RotateAt = Due(current.Key, policy)
 	}
 	newest := p.State.Published()
 	switch {
@@ -257,9 +257,9 @@ func (p *Plan) due(policy Policy, now time.Time) (due bool, why string) {
 	}
 }
 
-// RotateAt tells when a key is due. One that expires too early for the policy
+// Due tells when a key is due. One that expires too early for the policy
 // (made under a cap, or by a person) is due at two thirds of its own life.
-func RotateAt(k scaleway.APIKey, p Policy) time.Time {
+func Due(k scaleway.APIKey, p Policy) time.Time {
 	at := k.CreatedAt.Add(p.RotateAfter)
 	if k.ExpiresAt.IsZero() {
 		return at

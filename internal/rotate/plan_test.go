@@ -269,7 +269,7 @@ func TestPlan(t *testing.T) {
 func twenty(letter string) []scaleway.Version {
 	var out []scaleway.Version
 	for i := range 20 {
-		out = append(out, version(uint32(20-i), letter, 40*day+time.Duration(i)*day)) //nolint:gosec // 20 at most
+		out = append(out, version(uint32(20-i), letter, 40*day+time.Duration(i)*day))
 	}
 	return out
 }

@@ -2,7 +2,6 @@ package run_test
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -41,7 +40,7 @@ func BenchmarkRun(b *testing.B) {
 			do := func() *report.Report {
 				got, err := run.Do(b.Context(), cfg, run.Request{}, run.Options{
 					API: env.RoundTripper(), Endpoints: env.RoundTripper(), Clock: clock.Real(),
-					Log: slog.New(slog.NewJSONHandler(io.Discard, nil)), RunID: "bench",
+					Log: slog.New(slog.DiscardHandler), RunID: "bench",
 				})
 				if err != nil || got.Outcome != report.Success {
 					b.Fatalf("the run failed: %v", err)

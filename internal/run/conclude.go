@@ -154,7 +154,7 @@ func (s *session) application(c *credential) report.Application {
 		line := s.line(k, string(rotate.Current), c.rotation.Version.Revision)
 		line.Note = "created, verified by " + c.rotation.VerifyBy + " and published in this run"
 		a.Keys = append(a.Keys, line)
-		a.Next = append(a.Next, report.Event{At: rotate.RotateAt(k, s.policy), What: "the current key " + k.AccessKey + " is rotated"})
+		a.Next = append(a.Next, report.Event{At: rotate.Due(k, s.policy), What: "the current key " + k.AccessKey + " is rotated"})
 	}
 	slices.SortStableFunc(a.Next, func(x, y report.Event) int { return x.At.Compare(y.At) })
 	return a

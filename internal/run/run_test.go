@@ -100,7 +100,7 @@ func golden(t *testing.T, name string, got []byte) {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(file) //nolint:gosec // a name of this file's
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatalf("%v; write it with: make golden", err)
 	}

@@ -87,8 +87,11 @@ func TestScopeLeavesOut(t *testing.T) {
 	s := &scoping{
 		applications: []scaleway.Application{{ID: "own"}, {ID: "managed", Managed: true}, {ID: "unread"}},
 		policies: []scaleway.Principal{
-			{PolicyID: "a", ApplicationID: "own"}, {PolicyID: "b", ApplicationID: "managed"}, {PolicyID: "c", ApplicationID: "unread"},
-			{PolicyID: "d", ApplicationID: "unread"}, {PolicyID: "e"}, // of a user, or of nobody
+			{PolicyID: "a", ApplicationID: "own"},
+			{PolicyID: "b", ApplicationID: "managed"},
+			{PolicyID: "c", ApplicationID: "unread"},
+			{PolicyID: "d", ApplicationID: "unread"},
+			{PolicyID: "e"}, // of a user, or of nobody
 		},
 		rules: map[string][]scaleway.Grant{"c": {grant([]string{here}, "FunctionsPrivateAccess")}}, project: here, own: "own",
 	}
