@@ -3,6 +3,7 @@ package handler
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,8 +39,12 @@ func request(r *http.Request) (run.Request, error) {
 		return run.Request{}, &failure{http.StatusMethodNotAllowed, "method " + quote(r.Method) + " is not served; want POST, or GET for a dry run", ""}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, bodyMax))
-	if err != nil {
+	var tooBig *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooBig):
 		return run.Request{}, err
+	case err != nil:
+		return run.Request{}, bad("the body could not be read to its end")
 	}
 	return decode(body)
 }
@@ -53,17 +58,16 @@ func decode(body []byte) (run.Request, error) {
 	if !utf8.Valid(body) {
 		return run.Request{}, bad("the body is not UTF-8")
 	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(body, &object); err != nil || object == nil {
+	given, object, ok := members(body)
+	if !ok {
 		return run.Request{}, bad("the body is not a JSON object; want something like {\"dry_run\": true}, or nothing")
 	}
-	given := make([]string, 0, len(object))
-	for name := range object {
-		given = append(given, name)
-	}
 	slices.Sort(given)
-	for _, name := range given {
+	for i, name := range given {
 		take, known := fields[name]
+		if i > 0 && given[i-1] == name {
+			return run.Request{}, bad("%s: is given twice; give it once", quote(name))
+		}
 		if !known {
 			return run.Request{}, bad("%s: no such field; want dry_run, steps, applications or force", quote(name))
 		}
@@ -72,6 +76,24 @@ func decode(body []byte) (run.Request, error) {
 		}
 	}
 	return req, nil
+}
+
+// members reads a JSON object. A name that stands there twice is in names
+// twice, which a map would not tell.
+func members(body []byte) (names []string, values map[string]json.RawMessage, ok bool) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	if open, _ := d.Token(); open != json.Delim('{') || !json.Valid(body) {
+		return nil, nil, false
+	}
+	values = map[string]json.RawMessage{}
+	for d.More() { // valid, so nothing below fails
+		token, _ := d.Token()
+		name, _ := token.(string)
+		var value json.RawMessage
+		_ = d.Decode(&value)
+		names, values[name] = append(names, name), value
+	}
+	return names, values, true
 }
 
 func bad(format string, args ...any) error {

@@ -76,8 +76,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("--addr %s: want a loopback address, such as 127.0.0.1:8080: this is not for others to reach", addr)
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
-	var cause *os.SyscallError
-	if errors.As(err, &cause) {
+	if cause, ok := errors.AsType[*os.SyscallError](err); ok {
 		return nil, fmt.Errorf("cannot listen on %s: %w; is something else using the port? try another --addr, or port 0 for a free one", addr, cause.Err)
 	}
 	return listener, err

@@ -43,12 +43,24 @@ func (c *checker) refuse(name, value, want string) {
 	c.problem("%s%s: %q is not right; want %s", Prefix, name, value, want)
 }
 
+// accessKey shows no value that may be the secret key, put in the wrong place.
 func (c *checker) accessKey(name, value string) string {
-	if !accessKey.MatchString(value) {
-		c.refuse(name, value, "the access key that the function runs on: SCW and 17 capital letters or digits")
-		return ""
+	const want = "the access key that the function runs on: SCW and 17 capital letters or digits"
+	switch {
+	case accessKey.MatchString(value):
+		return value
+	case value == "" || strings.HasPrefix(value, "SCW"):
+		c.refuse(name, value, want)
+	default:
+		c.hide(name, want)
 	}
-	return value
+	return ""
+}
+
+// hide is refuse for a value that is, or may be, a secret: it shows nothing of
+// it.
+func (c *checker) hide(name, want string) {
+	c.problem("%s%s: the value (not shown) is not right; want %s", Prefix, name, want)
 }
 
 // secretKey never shows the value, nor anything about it.
@@ -58,7 +70,7 @@ func (c *checker) secretKey(name, value string) redact.Secret {
 	case value == "":
 		c.refuse(name, "", want)
 	case !uuid.MatchString(value):
-		c.problem("%s%s: the value (not shown) is not right; want %s", Prefix, name, want)
+		c.hide(name, want)
 	default:
 		return redact.New(value)
 	}
@@ -75,7 +87,7 @@ func (c *checker) id(name, value string) string {
 
 func (c *checker) ids(name, value string) []string {
 	var ids []string
-	for _, item := range list(value) {
+	for _, item := range c.list(name, value, "application IDs") {
 		switch {
 		case !uuid.MatchString(item):
 			c.refuse(name, item, "application IDs (UUIDs in lower case), separated by commas")
@@ -90,7 +102,7 @@ func (c *checker) ids(name, value string) []string {
 
 func (c *checker) regions(name, value string) []string {
 	var regions []string
-	for _, item := range list(value) {
+	for _, item := range c.list(name, value, "regions") {
 		if region := c.region(name, item); region != "" && !slices.Contains(regions, region) {
 			regions = append(regions, region)
 		}
@@ -149,7 +161,7 @@ func (c *checker) folder(name, value string) string {
 }
 
 func (c *checker) path(name, value string) string {
-	if !urlPath.MatchString(value) {
+	if _, err := url.PathUnescape(value); err != nil || !urlPath.MatchString(value) {
 		c.refuse(name, value, "a path such as /favicon.ico, without a query")
 		return ""
 	}
@@ -161,15 +173,18 @@ func (c *checker) path(name, value string) string {
 func (c *checker) url(name, value string) string {
 	u, err := url.Parse(value)
 	switch {
-	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") ||
-		u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
+	case strings.Contains(value, "@"): // a password may stand before it
+		c.hide(name, "a URL such as https://api.scaleway.com, without a user or password")
+		return ""
+	case err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http") ||
+		u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
 		c.refuse(name, value, "a URL such as https://api.scaleway.com, without a path")
 		return ""
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		c.refuse(name, value, "https: the function's key would travel in clear")
 		return ""
 	}
-	return strings.TrimRight(value, "/")
+	return u.Scheme + "://" + u.Host
 }
 
 func loopback(host string) bool {
@@ -189,6 +204,12 @@ func (c *checker) level(name, value string) slog.Level {
 	return level
 }
 
-func list(value string) []string {
-	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
+// list refuses a value of commas and spaces alone: an empty list would mean
+// all.
+func (c *checker) list(name, value, what string) []string {
+	items := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })
+	if value != "" && len(items) == 0 {
+		c.refuse(name, value, what+", separated by commas, or nothing")
+	}
+	return items
 }

@@ -124,15 +124,29 @@ func Read(environ []string) (Config, error) {
 
 // Names returns the settings' variables in the order of the README's table.
 func Names() []string {
+	var names []string
+	for _, p := range params() {
+		names = append(names, p.Key)
+	}
+	return names
+}
+
+// Defaults returns what the settings are where they are not set, by variable;
+// "" is no default.
+func Defaults() map[string]string {
+	defaults := map[string]string{}
+	for _, p := range params() {
+		defaults[p.Key] = p.DefaultValue
+	}
+	return defaults
+}
+
+func params() []env.FieldParams {
 	params, err := env.GetFieldParamsWithOptions(&settings{}, env.Options{Prefix: Prefix})
 	if err != nil {
 		panic(err) // the struct above is at fault, in every test
 	}
-	names := make([]string, 0, len(params))
-	for _, p := range params {
-		names = append(names, p.Key)
-	}
-	return names
+	return params
 }
 
 // names refuses variables that mean nothing or too much.

@@ -3,16 +3,23 @@
 package duration
 
 import (
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 )
 
-var days = regexp.MustCompile(`^(\d{1,5})d(.*)$`)
+const (
+	day     = 24 * time.Hour
+	longest = time.Duration(math.MaxInt64)
+)
+
+var days = regexp.MustCompile(`^(\d{1,6})d(.*)$`)
 
 // Parse reads what time.ParseDuration does, and days before it: 30d,
-// 1d12h. A day is 24 hours. It takes no negative durations.
+// 1d12h. A day is 24 hours. It takes no negative durations, and none that a
+// time.Duration cannot hold.
 func Parse(text string) (time.Duration, bool) {
 	var d time.Duration
 	if m := days.FindStringSubmatch(text); m != nil {
@@ -20,22 +27,24 @@ func Parse(text string) (time.Duration, bool) {
 		if err != nil {
 			return 0, false
 		}
-		d, text = time.Duration(n)*24*time.Hour, m[2]
+		if n > int(longest/day) {
+			return 0, false
+		}
+		d, text = time.Duration(n)*day, m[2]
 		if text == "" {
 			return d, true
 		}
 	}
 	rest, err := time.ParseDuration(text)
-	if err != nil || rest < 0 {
+	if err != nil || rest < 0 || rest > longest-d {
 		return 0, false
 	}
 	return d + rest, true
 }
 
-// FormatDuration writes what Parse reads, in the largest units: 30d,
+// Format writes what Parse reads, in the largest units: 30d,
 // 1d12h, 90s as 1m30s.
 func Format(d time.Duration) string {
-	const day = 24 * time.Hour
 	text := ""
 	if d >= day {
 		text = strconv.FormatInt(int64(d/day), 10) + "d"

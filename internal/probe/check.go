@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -131,16 +132,16 @@ func (r *Row) judge() {
 	case r.has(Refused):
 		r.Result, r.Detail = Locked, "it refuses the key of "+r.who(Refused)
 	case r.has(Inconclusive), r.has(NotTried):
-		r.Result, r.Detail = Unclear, "no clear answer to the key of "+r.who(Inconclusive)+r.who(NotTried)
+		r.Result, r.Detail = Unclear, "no clear answer to the key of "+r.who(Inconclusive, NotTried)
 	default:
 		r.Result = OK
 	}
 }
 
-func (r *Row) who(v Verdict) string {
+func (r *Row) who(verdicts ...Verdict) string {
 	var names []string
 	for _, k := range r.Keys {
-		if k.Answer.Verdict == v {
+		if slices.Contains(verdicts, k.Answer.Verdict) {
 			names = append(names, k.Key.Application)
 		}
 	}

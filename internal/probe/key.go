@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"net/http"
 	"slices"
 )
 
@@ -20,15 +19,12 @@ func (p *Prober) Try(ctx context.Context, e Endpoint, k Key) Answer {
 		return Answer{Verdict: NotTried, Detail: "the endpoint did not refuse requests without a key, and learns none"}
 	}
 	a := p.ask(ctx, e.URL, k.Pair.Secret)
-	switch a.Status {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		if refusals.same(a) {
-			a.Verdict = Refused
-			return a
-		}
+	switch {
+	case !a.refuses():
+	case refusals.same(a):
+		a.Verdict = Refused
+	default:
 		a.Detail = "refused by the application itself, behind the gateway"
-	case http.StatusTooManyRequests:
-		a.Verdict = Inconclusive
 	}
 	return a
 }

@@ -117,6 +117,5 @@ func (p *Prober) ask(ctx context.Context, url string, token redact.Secret) Answe
 	if ctx.Err() != nil {
 		return Answer{Verdict: NotTried, Detail: "the run's time was over"}
 	}
-	p.sent.Add(1)
-	return ask(ctx, p.client, url, token)
+	return p.send(ctx, url, token)
 }

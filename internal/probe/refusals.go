@@ -63,10 +63,10 @@ func (p *Prober) Refusals(ctx context.Context, e Endpoint) Refusals {
 // refuse. A 404 is what the platform's runtime answers on the probed path, and
 // may be what a gateway hides behind (A07): it tells nothing.
 func refusal(a Answer) Answer {
-	switch a.Status {
-	case http.StatusUnauthorized, http.StatusForbidden:
+	switch {
+	case a.refuses():
 		a.Verdict = Refused
-	case http.StatusNotFound:
+	case a.Status == http.StatusNotFound:
 		a.Verdict, a.Detail = Inconclusive, "404 may be the gateway's or the application's"
 	}
 	return a

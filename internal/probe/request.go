@@ -67,9 +67,9 @@ func client(transport http.RoundTripper, timeout time.Duration) *http.Client {
 	}
 }
 
-// ask sends one request. The verdict is only whether an answer came that tells
+// send sends one request. The verdict is only whether an answer came that tells
 // anything; refusal and acceptance are judged by the caller.
-func ask(ctx context.Context, c *http.Client, url string, token redact.Secret) Answer {
+func (p *Prober) send(ctx context.Context, url string, token redact.Secret) Answer {
 	if !strings.HasPrefix(url, "https://") {
 		return Answer{Verdict: Inconclusive, Detail: "not an https address"}
 	}
@@ -81,17 +81,27 @@ func ask(ctx context.Context, c *http.Client, url string, token redact.Secret) A
 	if !token.Empty() {
 		req.Header.Set("X-Auth-Token", token.Reveal())
 	}
-	resp, err := c.Do(req)
+	p.sent.Add(1)
+	resp, err := p.client.Do(req)
 	if err != nil {
 		return Answer{Verdict: Inconclusive, Detail: cause(err)}
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing was written
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, bodyMax))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyMax))
 	a := Answer{Verdict: Accepted, Status: resp.StatusCode, mark: mark(resp, body)}
-	if resp.StatusCode >= http.StatusInternalServerError {
+	switch {
+	case a.refuses() && err != nil:
+		// Part of a body has no mark: it would pass for another's refusal.
+		return Answer{Verdict: Inconclusive, Detail: "its refusal broke off: " + cause(err)}
+	case a.Status >= http.StatusInternalServerError, a.Status == http.StatusTooManyRequests:
 		a.Verdict = Inconclusive
 	}
 	return a
+}
+
+// refuses tells whether the status is one that turns a caller away.
+func (a Answer) refuses() bool {
+	return a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden
 }
 
 // cause says why no answer came, without addresses and without what the far
@@ -114,8 +124,9 @@ func cause(err error) string {
 }
 
 // varying is what differs between two answers of the same kind: identifiers,
-// numbers, times.
-var varying = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|[0-9]+`)
+// numbers, times. It is every word with a digit in it, since nobody has seen how
+// the gateway writes a request's identifier.
+var varying = regexp.MustCompile(`[0-9A-Za-z_-]*[0-9][0-9A-Za-z_-]*`)
 
 // mark is the part of an answer by which two refusals of one endpoint can be
 // told apart: the gateway's from the application's own.

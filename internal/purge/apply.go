@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
@@ -49,18 +47,16 @@ func (a *Applier) Apply(ctx context.Context, decisions []Decision) ([]Decision, 
 			break
 		}
 		if a.Clock.Now().Sub(start) >= rereadFor {
-			err = fmt.Errorf("%d legacy tokens are still listed %s after they were deleted", count(decisions, Going), rereadFor)
+			err = errors.Join(err, fmt.Errorf("%d legacy tokens are still listed %s after they were deleted", count(decisions, Going), rereadFor))
 			break
 		}
 		if sleepErr := a.Clock.Sleep(ctx, rereadEvery); sleepErr != nil {
-			err = fmt.Errorf("wait for the tokens to go: %w", sleepErr)
+			err = errors.Join(err, fmt.Errorf("wait for the tokens to go: %w", sleepErr))
 			break
 		}
 		var rereadErr error
-		if decisions, rereadErr = a.reread(ctx, waiting, decisions); rereadErr != nil {
-			err = rereadErr
-			break
-		}
+		decisions, rereadErr = a.reread(ctx, waiting, decisions)
+		err = errors.Join(err, rereadErr)
 	}
 	for i := range decisions {
 		if decisions[i].Verdict == Going {
@@ -94,23 +90,23 @@ func (a *Applier) delete(ctx context.Context, decisions []Decision) {
 }
 
 // reread lists the scopes again: what is listed no more is deleted, what is new
-// is decided upon.
+// is decided upon. A list that cannot be read leaves its tokens, and stops no
+// other.
 func (a *Applier) reread(ctx context.Context, scopes []scaleway.Scope, decisions []Decision) ([]Decision, error) {
-	lists := make([][]scaleway.Token, len(scopes))
-	all, groupCtx := errgroup.WithContext(ctx)
+	lists, errs := make([][]scaleway.Token, len(scopes)), make([]error, len(scopes))
+	var all sync.WaitGroup
 	for i, s := range scopes {
-		all.Go(func() error {
-			var err error
-			lists[i], err = a.Client.Tokens(groupCtx, s)
-			return err
-		})
+		all.Go(func() { lists[i], errs[i] = a.Client.Tokens(ctx, s) })
 	}
-	if err := all.Wait(); err != nil {
-		return decisions, fmt.Errorf("read the tokens again: %w", err)
-	}
+	all.Wait()
 	var listed []scaleway.Token
-	for _, l := range lists {
-		listed = append(listed, l...)
+	unread := map[scaleway.Scope]error{}
+	for i, s := range scopes {
+		listed = append(listed, lists[i]...)
+		if errs[i] != nil {
+			errs[i] = fmt.Errorf("read the tokens again: %w", errs[i])
+			unread[s] = errs[i]
+		}
 	}
 	present := make(map[string]bool, len(listed))
 	for _, t := range listed {
@@ -120,7 +116,11 @@ func (a *Applier) reread(ctx context.Context, scopes []scaleway.Scope, decisions
 	for i := range decisions {
 		d := &decisions[i]
 		known[d.Token.ID] = true
-		if d.Verdict == Going && !present[d.Token.ID] {
+		switch err := unread[d.Token.Scope]; {
+		case d.Verdict != Going || present[d.Token.ID]:
+		case err != nil:
+			d.Verdict, d.Why = Left, err.Error()
+		default:
 			d.Verdict = Deleted
 		}
 	}
@@ -132,17 +132,16 @@ func (a *Applier) reread(ctx context.Context, scopes []scaleway.Scope, decisions
 	}
 	more := Plan(fresh, a.Locks, a.Mode, a.Client.Now())
 	a.delete(ctx, more)
-	return append(decisions, more...), nil
+	return append(decisions, more...), errors.Join(errs...)
 }
 
 // scopesOf returns the scopes that still list a token on its way out.
 func scopesOf(decisions []Decision) []scaleway.Scope {
 	var scopes []scaleway.Scope
-	seen := map[string]bool{}
+	seen := map[scaleway.Scope]bool{}
 	for _, d := range decisions {
-		key := d.Token.Scope.Namespace.ID + d.Token.Scope.ResourceID
-		if d.Verdict == Going && !seen[key] {
-			seen[key] = true
+		if d.Verdict == Going && !seen[d.Token.Scope] {
+			seen[d.Token.Scope] = true
 			scopes = append(scopes, d.Token.Scope)
 		}
 	}

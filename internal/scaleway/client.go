@@ -9,6 +9,7 @@
 package scaleway
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 	iam "github.com/scaleway/scaleway-sdk-go/api/iam/v1alpha1"
 	secret "github.com/scaleway/scaleway-sdk-go/api/secret/v1beta1"
 	"github.com/scaleway/scaleway-sdk-go/scw"
+	"github.com/scaleway/scaleway-sdk-go/validation"
 
 	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/redact"
@@ -76,6 +78,9 @@ func New(o Options) (*Client, error) {
 }
 
 func newSDK(o Options, accessKey string, secretKey redact.Secret, t *transport) (*scw.Client, error) {
+	if !validation.IsSecretKey(secretKey.Reveal()) {
+		return nil, errors.New("set up the Scaleway client: the secret key is not a UUID") // the SDK's own error shows it
+	}
 	sdk, err := scw.NewClient(
 		scw.WithAPIURL(o.APIURL),
 		scw.WithAuth(accessKey, secretKey.Reveal()),

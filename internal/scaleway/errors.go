@@ -3,8 +3,8 @@ package scaleway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/scaleway/scaleway-sdk-go/scw"
 )
@@ -31,7 +31,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	text := fmt.Sprintf("%s: %v", e.Act, e.Cause)
+	text := e.Act + ": " + strings.TrimRight(strings.TrimPrefix(e.Cause.Error(), "scaleway-sdk-go: "), ": ")
 	if hint := e.Hint(); hint != "" {
 		text += " (" + hint + ")"
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"time"
 
 	secret "github.com/scaleway/scaleway-sdk-go/api/secret/v1beta1"
@@ -167,7 +168,10 @@ func decodePayload(data []byte) (KeyPair, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	// json's own errors quote the input, so they are not passed on.
-	if decoder.Decode(&p) != nil || decoder.More() || p.AccessKey == "" || p.SecretKey == "" {
+	if decoder.Decode(&p) != nil || p.AccessKey == "" || p.SecretKey == "" {
+		return KeyPair{}, ErrPayload
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return KeyPair{}, ErrPayload
 	}
 	return KeyPair{APIKey: APIKey{AccessKey: p.AccessKey}, Secret: redact.New(p.SecretKey)}, nil

@@ -238,7 +238,9 @@ func (c *Client) FunctionDomains(ctx context.Context, r Resource) ([]Domain, err
 }
 
 // ContainerDomains lists the custom domains of the project's containers in a
-// region. GET /containers/v1/…/domains.
+// region. A domain names nothing but its container, so it cannot be filtered
+// again here: callers keep those of containers they know.
+// GET /containers/v1/…/domains.
 func (c *Client) ContainerDomains(ctx context.Context, region string) ([]Domain, error) {
 	resp, err := c.containers.ListDomains(&container.ListDomainsRequest{
 		Region: scw.Region(region), ProjectID: &c.project, PageSize: scw.Uint32Ptr(pageSize),
@@ -253,5 +255,5 @@ func (c *Client) ContainerDomains(ctx context.Context, region string) ([]Domain,
 			domains = append(domains, Domain{Host: d.Hostname, ResourceID: d.ContainerID, Ready: d.Status == container.DomainStatusReady})
 		}
 	}
-	return once(domains, func(d Domain) string { return d.Host }), nil
+	return once(domains, func(d Domain) string { return d.ResourceID + " " + d.Host }), nil
 }

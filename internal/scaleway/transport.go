@@ -24,8 +24,7 @@ const (
 	attemptTime = 30 * time.Second
 	backoffMin  = 500 * time.Millisecond
 	backoffMax  = 15 * time.Second
-	// retryAfterMax is the longest Retry-After that is waited for; a longer one
-	// ends the call, and the next run tries again.
+	// retryAfterMax is the longest that a Retry-After is waited for.
 	retryAfterMax = time.Minute
 )
 
@@ -88,11 +87,17 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := t.retry.Do(again)
+	if err == nil {
+		return resp, nil
+	}
+	if resp != nil {
+		_ = resp.Body.Close() // it came when the context had ended
+	}
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
-		return resp, wrapped.Err // the client above wraps once more
+		return nil, wrapped.Err // the client above wraps once more
 	}
-	return resp, err
+	return nil, err
 }
 
 // send puts one attempt on the wire.
@@ -109,10 +114,14 @@ func (t *transport) send(r *http.Request) (*http.Response, error) {
 	}
 	t.calls.Add(1)
 	resp, err := t.base.RoundTrip(r)
-	if err == nil {
-		t.readDate(resp.Header.Get("Date"))
+	if err != nil {
+		return resp, err
 	}
-	return resp, err
+	t.readDate(resp.Header.Get("Date"))
+	if r.Method != http.MethodDelete && resp.StatusCode == http.StatusOK && resp.ContentLength == 0 {
+		resp.ContentLength = -1 // else the SDK takes no answer for an empty one: a list without items
+	}
+	return resp, nil
 }
 
 // readDate keeps how far the API's clock is from ours. The header has whole

@@ -42,6 +42,7 @@ func (p *project) view() any {
 func (c *call) settleProjects() {
 	for _, p := range c.iam.projects.all(func(p *project) bool { return !p.removed.IsZero() && !p.removed.After(c.now) }) {
 		c.iam.projects.remove(p.ID)
+		c.iam.forgetProject(p.ID)
 		c.iam.gone[p.ID] = true
 	}
 }

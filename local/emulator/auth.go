@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"hash/fnv"
+	"regexp"
 	"slices"
 	"time"
 )
@@ -23,6 +24,8 @@ func (c *call) authenticate(secret string) (*caller, error) {
 func (e *Emulator) identify(secret string, needs need, now time.Time) (*caller, error) {
 	key := e.iam.keyBySecret(secret)
 	switch {
+	case !secretForm.MatchString(secret):
+		return nil, errDenied("invalid_argument") // the SDK knows the reason; that it means this is A11
 	case key == nil:
 		return nil, errDenied("not_found")
 	case key.expired(now):
@@ -32,6 +35,9 @@ func (e *Emulator) identify(secret string, needs need, now time.Time) (*caller, 
 	}
 	return &caller{accessKey: key.AccessKey, application: key.ApplicationID, user: key.UserID}, nil
 }
+
+// secretForm is what a secret key looks like: a UUID.
+var secretForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
 // privateCaller is what the gateway asks of IAM: who bears the X-Auth-Token,
 // and may they call private endpoints of product (functions or containers) in

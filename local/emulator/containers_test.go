@@ -90,6 +90,29 @@ func TestContainersEndInErrorAsTheirImagesDo(t *testing.T) {
 	}
 }
 
+func TestContainerOfV1beta1WithoutImageFindsNone(t *testing.T) {
+	t.Parallel()
+	l := newLand(t, emulator.Options{})
+	_, n := l.raw("POST", containersOldest+"/namespaces", `{"name":"n"}`)
+	_, got := l.raw("POST", containersOldest+"/containers", `{"name":"c","namespace_id":"`+n["id"].(string)+`"}`)
+	path := containersOldest + "/containers/" + got["id"].(string)
+	if got["status"] != "created" {
+		t.Errorf("at first: %v", got["status"])
+	}
+	l.raw("POST", path+"/deploy", "{}")
+	l.pass(time.Minute)
+	if _, got = l.raw("GET", path, ""); got["status"] != "error" || got["error_message"] != "Image was not found in container registry." {
+		t.Errorf("deployed: %v %v", got["status"], got["error_message"])
+	}
+	if _, got = l.raw("PATCH", path, `{"registry_image":"nginx:latest","port":80}`); got["status"] != "pending" || got["error_message"] != nil {
+		t.Errorf("with an image: %v %v", got["status"], got["error_message"])
+	}
+	l.pass(time.Minute)
+	if _, got = l.raw("GET", path, ""); got["status"] != "ready" || got["ready_at"] == nil {
+		t.Errorf("with an image, later: %v %v", got["status"], got["ready_at"])
+	}
+}
+
 func TestSecretVariablesOfV1AreReplaced(t *testing.T) {
 	t.Parallel()
 	l := newLand(t, emulator.Options{})

@@ -94,12 +94,14 @@ func (c *call) containerV1(w *workload) containerV1 {
 	return view
 }
 
-// containersV1Regions are those of v1beta1 and one more.
-func containersV1Regions() []string { return append(slices.Clone(serverlessRegions), "it-mil") }
-
 func (e *Emulator) routeContainersV1(mux *http.ServeMux) {
 	handle := func(method, path string, needs need, serve regional) {
-		e.handleIn(mux, "containers", containersV1Regions(), method+" /containers/v1/regions/{region}"+path, needs, serve)
+		e.handle(mux, method+" /containers/v1/regions/{region}"+path, needs, func(c *call) (any, error) {
+			if !slices.Contains(serverlessRegions, c.region) && c.region != milan {
+				return nil, errInvalid("region", "unknown", "unknown region "+c.region)
+			}
+			return serve(c, e.productIn("containers", c.region, c.now))
+		})
 	}
 	handle("GET", "/namespaces", needReadContainers, listNamespacesV1)
 	handle("POST", "/namespaces", needWriteContainers, createNamespaceV1)

@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,36 @@ func TestFunctionNamespaceIsPendingThenReadyThenGone(t *testing.T) {
 	}
 	if _, err := api.GetFunction(&function.GetFunctionRequest{FunctionID: w.ID}); statusOf(err) != 404 || !strings.Contains(err.Error(), "Function was not found") {
 		t.Errorf("its function: %v", err)
+	}
+}
+
+func TestFunctionNamespaceIsReconciledWhenItsEnvironmentChanges(t *testing.T) {
+	t.Parallel()
+	l := newLand(t, emulator.Options{}, place())
+	path := functionsBase + "/namespaces/" + l.namespaceOf("web-ns")
+	for _, row := range []struct{ patch, want string }{
+		{`{"description":"d","tags":["t"],"secret_environment_variables":null}`, "ready"},
+		{`{"secret_environment_variables":[]}`, "ready"},
+		{`{"environment_variables":{}}`, "pending"},
+		{`{"secret_environment_variables":[{"key":"A","value":"a"}]}`, "pending"},
+	} {
+		if _, got := l.raw("PATCH", path, row.patch); got["status"] != row.want {
+			t.Errorf("%s: %v, want %s", row.patch, got["status"], row.want)
+		}
+		l.pass(5 * time.Second)
+		if _, got := l.raw("GET", path, ""); got["status"] != "ready" {
+			t.Errorf("%s: later %v", row.patch, got["status"])
+		}
+	}
+}
+
+func TestHostsAreNamedAfterNamespaceAndFunction(t *testing.T) {
+	t.Parallel()
+	l := newLand(t, emulator.Options{})
+	_, n := l.raw("POST", functionsBase+"/namespaces", `{"name":"tf-tests-function-cron-name-update"}`)
+	_, f := l.raw("POST", functionsBase+"/functions", `{"name":"a-function","runtime":"go126","namespace_id":"`+n["id"].(string)+`"}`)
+	if host := f["domain_name"].(string); !regexp.MustCompile(`^tftestsfunctioncronn[a-z0-9]{8}-a-function\.functions\.fnc\.fr-par\.scw\.cloud$`).MatchString(host) {
+		t.Errorf("host %s", host)
 	}
 }
 

@@ -78,7 +78,11 @@ func (l *land) secretOf(application string) string {
 func TestGatewayAdmits(t *testing.T) {
 	t.Parallel()
 	l := newLand(t, emulator.Options{}, place())
-	if err := l.Load(callers()); err != nil {
+	seed := callers()
+	seed.Serverless = []emulator.SeedPlace{{Project: "default", SeedServerless: emulator.SeedServerless{
+		FunctionNamespaces: []emulator.SeedFunctionNamespace{{Name: "side-ns", Functions: []emulator.SeedFunction{{Name: "side"}}}},
+	}}}
+	if err := l.Load(seed); err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range []struct {
@@ -97,6 +101,9 @@ func TestGatewayAdmits(t *testing.T) {
 		{"api", "its namespace's token", l.jwt("", "whole namespace"), 200},
 		{"api", "a container's token", l.jwt("shop", "shop"), 403},
 		{"api", "a token with another signature", l.jwt("api", "live") + "x", 403},
+		{"side", "a key that may call functions", l.secretOf("functions"), 200},
+		{"side", "another namespace's token", l.jwt("", "whole namespace"), 403},
+		{"side", "another function's token", l.jwt("api", "live"), 403},
 		{"open", "nobody", "", 200},
 		{"open", "nonsense", "nonsense", 200},
 		{"shop", "a key that may call containers", l.secretOf("containers"), 404},

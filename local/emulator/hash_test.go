@@ -30,6 +30,7 @@ func TestSecretVariablesMergeAndAreHashed(t *testing.T) {
 		{"an empty list changes nothing", `{"secret_environment_variables":[]}`, []string{"A", "B"}, []string{"A", "B"}},
 		{"the same value gets a new salt", `{"secret_environment_variables":[{"key":"A","value":"one"}]}`, []string{"A", "B"}, []string{"B"}},
 		{"a key without value goes", `{"secret_environment_variables":[{"key":"A"},{"key":"C","value":"three"}]}`, []string{"B", "C"}, []string{"B"}},
+		{"a key that is not there", `{"secret_environment_variables":[{"key":"NONE","value":null}]}`, []string{"B", "C"}, []string{"B"}},
 		{"null as a value, too", `{"secret_environment_variables":[{"key":"C","value":null}]}`, []string{"B"}, []string{"B"}},
 	} {
 		_, f = l.raw("PATCH", path, row.patch)

@@ -181,3 +181,36 @@ func TestGroups(t *testing.T) {
 		t.Errorf("its policy: %v", p)
 	}
 }
+
+func TestDeletedProjectsLeaveTheRules(t *testing.T) {
+	t.Parallel()
+	env := start(t, emulator.Options{})
+	demo, other := env.Project("demo"), env.Project("other")
+	p := env.MustCall("POST", policiesPath, object{"name": "p", "no_principal": true, "rules": []object{
+		{"permission_set_names": []string{"VPCReadOnly"}, "project_ids": []string{demo, other}},
+		{"permission_set_names": []string{"VPCReadOnly"}, "project_ids": []string{other}},
+		{"permission_set_names": []string{}},
+	}})
+	env.MustCall("DELETE", projectsPath+"/"+other, nil)
+	rules := env.MustCall("GET", rulesPath+"?policy_id="+p["id"].(string), nil)
+	want := []string{"projects", "unknown_scope_type", "unknown_scope_type"}
+	if diff := cmp.Diff(want, column(rules, "rules", "permission_sets_scope_type")); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if _, there := rules["rules"].([]any)[1].(object)["project_ids"]; there {
+		t.Errorf("rules %v", rules)
+	}
+}
+
+func TestMalformedKeysAreDenied(t *testing.T) {
+	t.Parallel()
+	env := start(t, emulator.Options{})
+	for secret, want := range map[string]string{
+		"": "invalid_argument", "header.claims.signature": "invalid_argument", "00000000-0000-4000-8000-000000000000": "not_found",
+	} {
+		got := env.Call(secret, "GET", keysPath, nil)
+		if got.Status != 401 || got.Body["reason"] != want {
+			t.Errorf("%q: %d %s, want reason %s", secret, got.Status, got.Text, want)
+		}
+	}
+}

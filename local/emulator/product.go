@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -84,9 +83,11 @@ func settleRows[T any](rows *table[T], now time.Time, of func(*T) *life) {
 	}
 }
 
-// serverlessRegions are those of functions and of both containers APIs; v1
-// knows it-mil too (FACTS section 1).
+// serverlessRegions are those of functions and of both containers APIs; of
+// these, containers v1 alone knows it-mil too (FACTS section 1).
 var serverlessRegions = []string{"fr-par", "nl-ams", "pl-waw"}
+
+const milan = "it-mil"
 
 // productIn returns a product's state, settled.
 func (e *Emulator) productIn(name, region string, now time.Time) *product {
@@ -106,7 +107,7 @@ func (e *Emulator) productIn(name, region string, now time.Time) *product {
 // products returns all that exist, settled.
 func (e *Emulator) products(now time.Time) []*product {
 	out := []*product{}
-	for _, region := range append(slices.Clone(serverlessRegions), "it-mil") {
+	for _, region := range append(slices.Clone(serverlessRegions), milan) {
 		for _, name := range []string{"functions", "containers"} {
 			out = append(out, e.productIn(name, region, now))
 		}
@@ -116,16 +117,6 @@ func (e *Emulator) products(now time.Time) []*product {
 
 // regional is an endpoint of a serverless product.
 type regional func(c *call, p *product) (any, error)
-
-// handleIn registers a regional route of a serverless product.
-func (e *Emulator) handleIn(mux *http.ServeMux, name string, regions []string, pattern string, needs need, serve regional) {
-	e.handle(mux, pattern, needs, func(c *call) (any, error) {
-		if !slices.Contains(regions, c.region) {
-			return nil, errMessage(http.StatusBadRequest, "region %q is not available", c.region)
-		}
-		return serve(c, e.productIn(name, c.region, c.now))
-	})
-}
 
 // vanishNamespace deletes a namespace and all that is in it (FACTS section 4).
 func (p *product) vanishNamespace(n *namespace, due time.Time) {

@@ -245,3 +245,21 @@ func TestFreshKeysAndRightsFlicker(t *testing.T) {
 		})
 	}
 }
+
+func TestLeavingAGroupTakesItsRightsAway(t *testing.T) {
+	t.Parallel()
+	seed := holding()
+	seed.Groups = []emulator.SeedGroup{{
+		Name: "readers", Applications: []string{"worker"},
+		Policies: []emulator.SeedPolicy{{Name: "readers", Rules: []emulator.SeedRule{onOrganization("IAMReadOnly")}}},
+	}}
+	env := emulatortest.Start(t, emulator.Options{}, seed)
+	worker := env.Keys("worker")[0].SecretKey
+	wantStatus(t, env.Call(worker, "GET", keysPath, nil), 200)
+	path := groupsPath + "/" + column(env.MustCall("GET", groupsPath, nil), "groups", "id")[0]
+	member := object{"application_id": env.Application("worker")}
+	env.MustCall("POST", path+"/remove-member", member)
+	wantStatus(t, env.Call(worker, "GET", keysPath, nil), 403)
+	env.MustCall("POST", path+"/add-member", member)
+	wantStatus(t, env.Call(worker, "GET", keysPath, nil), 200)
+}

@@ -35,7 +35,8 @@ func (s ruleSpec) same(r *rule) bool {
 func (c *call) makeRules(specs []ruleSpec, before []*rule) ([]*rule, error) {
 	rules := []*rule{}
 	for _, s := range specs {
-		if (s.OrganizationID == "") == (len(s.ProjectIDs) == 0) {
+		bare := len(s.PermissionSetNames) == 0 && s.OrganizationID == "" && len(s.ProjectIDs) == 0
+		if !bare && (s.OrganizationID == "") == (len(s.ProjectIDs) == 0) {
 			return nil, errInvalid("rules", "constraint", "exactly one of project_ids and organization_id must be set")
 		}
 		if err := c.ownOrganization(s.OrganizationID); err != nil {
@@ -56,6 +57,21 @@ func (c *call) makeRules(specs []ruleSpec, before []*rule) ([]*rule, error) {
 		rules = append(rules, r)
 	}
 	return rules, nil
+}
+
+// forgetProject takes a project that is gone out of every rule. One that is
+// left without a scope may be what was recorded once: unknown_scope_type and
+// no scope member (FACTS section 3; A70).
+func (s *iamState) forgetProject(id string) {
+	for _, p := range s.policies.all(nil) {
+		for _, r := range p.rules {
+			before := len(r.ProjectIDs)
+			r.ProjectIDs = slices.DeleteFunc(r.ProjectIDs, func(project string) bool { return project == id })
+			if before > 0 && len(r.ProjectIDs) == 0 {
+				r.ScopeType = "unknown_scope_type"
+			}
+		}
+	}
 }
 
 // listRules answers in the order in which the rules were given.

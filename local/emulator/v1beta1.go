@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -40,7 +41,12 @@ func (a *v1beta1) handle(e *Emulator, mux *http.ServeMux, method, path string, s
 		needs = a.remove
 	}
 	pattern := method + " /" + a.product + "/v1beta1/regions/{region}" + path
-	e.handleIn(mux, a.product, serverlessRegions, pattern, needs, serve)
+	e.handle(mux, pattern, needs, func(c *call) (any, error) {
+		if !slices.Contains(serverlessRegions, c.region) {
+			return nil, errMessage(http.StatusBadRequest, "unknown region %s", c.region)
+		}
+		return serve(c, e.productIn(a.product, c.region, c.now))
+	})
 }
 
 // namespace finds a namespace that the caller may use.

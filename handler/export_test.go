@@ -1,0 +1,4 @@
+package handler
+
+// Decode is decode, for FuzzDecode.
+var Decode = decode

@@ -1,0 +1,264 @@
+package handler_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scw-key-rotator/rotator/internal/report"
+)
+
+// refusal is a request that is refused, and the answer.
+type refusal struct {
+	method string // "": POST
+	target string // "": /
+	body   string
+	reader io.Reader // in place of body
+	status int       // 0: 400
+	text   string
+	hint   string
+	allow  string
+	reads  bool // it takes reading the API to know
+}
+
+// body is a body that is refused without a look at anything else.
+func body(body, text string) refusal {
+	return refusal{body: body, text: text, hint: "nothing was changed"}
+}
+
+func field(name, value, want string) refusal {
+	return body(fmt.Sprintf(`{%q: %s}`, name, value), fmt.Sprintf("%s: %s is not right; want %s", name, value, want))
+}
+
+func method(name string) refusal {
+	return refusal{
+		method: name, status: http.StatusMethodNotAllowed, allow: "GET, POST",
+		text: fmt.Sprintf("method %q is not served; want POST, or GET for a dry run", name),
+	}
+}
+
+func format(method, name string) refusal {
+	return refusal{method: method, target: "/?format=" + name, text: fmt.Sprintf("format: %q is not a format; want json or text", name)}
+}
+
+func application(name string) refusal {
+	return refusal{
+		body: fmt.Sprintf(`{"applications": [%q]}`, name), reads: true,
+		text: fmt.Sprintf("applications: %q is not an application in scope: want the ID or the name of one that the report of a dry run lists", name),
+	}
+}
+
+const (
+	notAnObject  = `the body is not a JSON object; want something like {"dry_run": true}, or nothing`
+	aFlag        = "true or false"
+	aList        = "a list of steps, each once (rotate, check, purge, retire)"
+	applications = "a list of application IDs or names, each once"
+)
+
+// endlessName is beyond the length of a line: what is said of it is not.
+var endlessName = strings.Repeat("x", 20_000)
+
+// refusals is the corpus of wrong requests.
+func refusals() map[string]refusal {
+	return map[string]refusal{
+		"a form":                         body("dry_run=true", notAnObject),
+		"an object cut off":              body(`{"dry_run": true`, notAnObject),
+		"an array":                       body(`[]`, notAnObject),
+		"an array of objects":            body(`[{"dry_run": true}]`, notAnObject),
+		"null":                           body(`null`, notAnObject),
+		"a string":                       body(`"dry_run"`, notAnObject),
+		"a number":                       body(`1`, notAnObject),
+		"true":                           body(`true`, notAnObject),
+		"two objects":                    body(`{"dry_run": true} {"force": true}`, notAnObject),
+		"an object and more":             body(`{"dry_run": true}, "force": true`, notAnObject),
+		"a comma too many":               body(`{"dry_run": true,}`, notAnObject),
+		"a comment":                      body("{\"dry_run\": true} // only look", notAnObject),
+		"single quotes":                  body(`{'dry_run': true}`, notAnObject),
+		"a name without quotes":          body(`{dry_run: true}`, notAnObject),
+		"a byte order mark":              body("\ufeff{}", notAnObject),
+		"a literal in capitals":          body(`{"dry_run": True}`, notAnObject),
+		"a NUL":                          body("\x00", notAnObject),
+		"nested beyond reason":           body(strings.Repeat("[", 20000), notAnObject),
+		"not UTF-8":                      body("{\"applications\": [\"\xff\"]}", "the body is not UTF-8"),
+		"UTF-16":                         body("\xff\xfe{\x00}\x00", "the body is not UTF-8"),
+		"a field twice":                  body(`{"dry_run": true, "dry_run": false}`, `"dry_run": is given twice; give it once`),
+		"a field twice, once escaped":    body(`{"force": true, "\u0066orce": false}`, `"force": is given twice; give it once`),
+		"an unknown field twice":         body(`{"x": 1, "x": 2}`, `"x": no such field; want dry_run, steps, applications or force`),
+		"an unknown field":               body(`{"dryrun": true}`, `"dryrun": no such field; want dry_run, steps, applications or force`),
+		"a field in capitals":            body(`{"Dry_Run": true}`, `"Dry_Run": no such field; want dry_run, steps, applications or force`),
+		"a field without a name":         body(`{"": true}`, `"": no such field; want dry_run, steps, applications or force`),
+		"an unknown field beside others": body(`{"dry_run": true, "steps": ["check"], "wait": 1}`, `"wait": no such field; want dry_run, steps, applications or force`),
+		"a field with a line's end":      body(`{"a\nb": 1}`, `"a b": no such field; want dry_run, steps, applications or force`),
+		"a field beyond a line's length": body(`{"`+endlessName+`": 1}`, `"`+report.Line(endlessName)+`": no such field; want dry_run, steps, applications or force`),
+		"a value beyond a line's length": body(`{"force": "`+endlessName+`"}`, "force: "+report.Line(`"`+endlessName+`"`)+" is not right; want true or false"),
+
+		"dry_run a string":         field("dry_run", `"true"`, aFlag),
+		"dry_run a number":         field("dry_run", `1`, aFlag),
+		"dry_run null":             field("dry_run", `null`, aFlag),
+		"dry_run a list":           field("dry_run", `[true]`, aFlag),
+		"force a string":           field("force", `"no"`, aFlag),
+		"force null":               field("force", `null`, aFlag),
+		"force an object":          field("force", `{"keys": true}`, aFlag),
+		"steps a string":           field("steps", `"check"`, aList),
+		"steps an object":          field("steps", `{"check": true}`, aList),
+		"steps null":               field("steps", `null`, aList),
+		"steps empty":              field("steps", `[]`, aList),
+		"a step that is a number":  field("steps", `["check", 2]`, aList),
+		"a step that is null":      field("steps", `["check", null]`, aList),
+		"a step that is a list":    field("steps", `[["check"]]`, aList),
+		"a step without a name":    field("steps", `[""]`, aList),
+		"an unknown step":          field("steps", `["check", "delete"]`, aList),
+		"a step in capitals":       field("steps", `["Check"]`, aList),
+		"a step twice":             field("steps", `["check", "purge", "check"]`, aList),
+		"a step not to be named":   field("steps", `["discover"]`, aList),
+		"applications a string":    field("applications", `"checkout"`, applications),
+		"applications true":        field("applications", `true`, applications),
+		"applications null":        field("applications", `null`, applications),
+		"applications empty":       field("applications", `[]`, applications),
+		"an application a number":  field("applications", `[7]`, applications),
+		"an application null":      field("applications", `[null]`, applications),
+		"an application no name":   field("applications", `["checkout", ""]`, applications),
+		"an application twice":     field("applications", `["checkout", "checkout"]`, applications),
+		"an application an object": field("applications", `[{"name": "checkout"}]`, applications),
+
+		"an application that is not there":   application("checkuot"),
+		"an application of another project":  application("invoicing"),
+		"an application of two projects":     application("partner-gateway"),
+		"an application managed by Scaleway": application("scaleway-scheduler"),
+		"the function's own application":     application("rotator"),
+		"an application that is not, on a dry run": {
+			body: `{"dry_run": true, "applications": ["checkout", "nobody"]}`, reads: true,
+			text: `applications: "nobody" is not an application in scope: want the ID or the name of one that the report of a dry run lists`,
+		},
+
+		"a byte more than 64 KiB": {
+			body: `{"dry_run": true` + strings.Repeat(" ", 64<<10-16) + `}`, status: http.StatusRequestEntityTooLarge,
+			text: "the body is larger than 64 KiB", hint: "send an empty body or a JSON object",
+		},
+		"spaces without end": {
+			reader: endless{}, status: http.StatusRequestEntityTooLarge,
+			text: "the body is larger than 64 KiB", hint: "send an empty body or a JSON object",
+		},
+		"a body that breaks off": {
+			reader: io.MultiReader(strings.NewReader(`{}`), iotest.ErrReader(errors.New("a secret of the connection"))),
+			text:   "the body could not be read to its end", hint: "nothing was changed",
+		},
+
+		"PUT":                method(http.MethodPut),
+		"PATCH":              method(http.MethodPatch),
+		"DELETE":             method(http.MethodDelete),
+		"HEAD":               method(http.MethodHead),
+		"OPTIONS":            method(http.MethodOptions),
+		"TRACE":              method(http.MethodTrace),
+		"post in lower case": method("post"),
+		"an unknown format":  format(http.MethodPost, "yaml"),
+		"and on a dry run":   format(http.MethodGet, "html"),
+		"text in capitals":   format(http.MethodPost, "TEXT"),
+		"format goes first":  {method: http.MethodPut, target: "/?format=xml", text: `format: "xml" is not a format; want json or text`},
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+func TestWrongRequestIsRefusedWithTheMessage(t *testing.T) {
+	t.Parallel()
+	for name, row := range refusals() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := start(t, surroundings{})
+			want := row.answer(t, false)
+			got := row.send(t, f, "Accept", "application/json")
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(answer{})); diff != "" {
+				t.Errorf("answer (-want +got):\n%s", diff)
+			}
+			all, writes := f.apiCalls()
+			if len(writes) > 0 {
+				t.Errorf("it changed things: %v", writes)
+			}
+			if row.reads != (len(all) > 0) {
+				t.Errorf("API calls made: %d; it takes some to know: %t", len(all), row.reads)
+			}
+			if !row.reads && len(f.History()) > 0 {
+				t.Errorf("it asked endpoints: %v", f.History())
+			}
+			if len(got.body) > 2000 {
+				t.Errorf("the answer is %d bytes long", len(got.body))
+			}
+			lines := having(f.lines(t), "request refused")
+			if len(lines) != 1 || lines[0]["run_id"] != "run-1" || lines[0]["status"] != float64(want.status) {
+				t.Errorf("the log says %v, want one line of run-1 with the status", lines)
+			}
+			if strings.Contains(f.log.String()+got.body, "a secret of the connection") {
+				t.Errorf("what the connection said got out:\n%s", f.log.String())
+			}
+		})
+	}
+}
+
+func TestWrongRequestIsRefusedAsTextToo(t *testing.T) {
+	t.Parallel()
+	for name, row := range refusals() {
+		if row.target != "" || row.reader != nil {
+			continue // the format is what is wrong, or the body can be read once only
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want := row.answer(t, true)
+			got := row.send(t, start(t, surroundings{}), "Accept", "text/plain")
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(answer{})); diff != "" {
+				t.Errorf("answer (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func (r refusal) send(t *testing.T, f *function, header ...string) answer {
+	t.Helper()
+	verb, target, sent := r.method, r.target, r.reader
+	if verb == "" {
+		verb = http.MethodPost
+	}
+	if target == "" {
+		target = "/"
+	}
+	if sent == nil {
+		sent = strings.NewReader(r.body)
+	}
+	return f.sendBody(t.Context(), verb, target, sent, header...)
+}
+
+// answer is what a row's request must be answered with.
+func (r refusal) answer(t *testing.T, text bool) answer {
+	t.Helper()
+	a := answer{status: r.status, header: http.Header{"Cache-Control": {"no-store"}}}
+	if a.status == 0 {
+		a.status = http.StatusBadRequest
+	}
+	if r.allow != "" {
+		a.header.Set("Allow", r.allow)
+	}
+	if text {
+		a.header.Set("Content-Type", "text/plain; charset=utf-8")
+		a.body = "✗ " + r.text + "\n"
+		if r.hint != "" {
+			a.body += "  → " + r.hint + "\n"
+		}
+		return a
+	}
+	a.header.Set("Content-Type", "application/json")
+	a.body = "{\n  \"error\": " + asJSON(t, r.text) + ",\n  \"hint\": " + asJSON(t, r.hint) + "\n}\n"
+	return a
+}

@@ -1,0 +1,352 @@
+package config_test
+
+import (
+	"errors"
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scw-key-rotator/rotator/internal/config"
+	"github.com/scw-key-rotator/rotator/internal/redact"
+)
+
+var update = flag.Bool("update", false, "rewrite the messages in testdata/wrong")
+
+const (
+	anID    = "0a6c1e2d-7f43-4b19-9c58-3d2e8b90f104"
+	otherID = "0a6c1e2d-7f43-4b19-9c58-3d2e8b90f105"
+
+	// planted is the secret key that no message may show, nor any part of it
+	// that is as long as a group of its digits.
+	planted = "5ec2e700-cafe-4bad-8bad-c0ffee15dead"
+)
+
+// required are the settings without a default, and nothing else.
+func required(more ...string) []string {
+	return append([]string{
+		"ROTATOR_ACCESS_KEY=SCWEXAMPLE0000000000",
+		"ROTATOR_SECRET_KEY=" + planted,
+		"ROTATOR_ORGANIZATION_ID=0a6c1e2d-7f43-4b19-9c58-3d2e8b90f101",
+		"ROTATOR_PROJECT_ID=0a6c1e2d-7f43-4b19-9c58-3d2e8b90f102",
+	}, more...)
+}
+
+// defaults is what required comes to.
+func defaults() config.Config {
+	return config.Config{
+		AccessKey:      "SCWEXAMPLE0000000000",
+		SecretKey:      redact.New(planted),
+		OrganizationID: "0a6c1e2d-7f43-4b19-9c58-3d2e8b90f101",
+		ProjectID:      "0a6c1e2d-7f43-4b19-9c58-3d2e8b90f102",
+
+		RotateAfter:  30 * 24 * time.Hour,
+		Grace:        7 * 24 * time.Hour,
+		KeyLifetime:  90 * 24 * time.Hour,
+		VerifyWindow: time.Minute,
+		VerifyBound:  2 * time.Minute,
+		LegacyTokens: config.TokensDelete,
+
+		SecretPath:   "/rotator",
+		SecretRegion: "fr-par",
+
+		ProbePath:    "/favicon.ico",
+		ProbeTimeout: 10 * time.Second,
+
+		Budget:            14 * time.Minute,
+		Concurrency:       8,
+		RequestsPerSecond: 20,
+		APIURL:            "https://api.scaleway.com",
+		LogLevel:          slog.LevelInfo,
+	}
+}
+
+// TestWrongConfigurationIsRefusedWithTheMessage reads testdata/wrong: a file a
+// mistake, with the variables that differ from a right environment and, in the
+// lines that start with "# want: ", the message they must give.
+func TestWrongConfigurationIsRefusedWithTheMessage(t *testing.T) {
+	t.Parallel()
+	files := mistakes(t)
+	if len(files) < 60 {
+		t.Fatalf("testdata/wrong holds %d files: it is not all there", len(files))
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".env"), func(t *testing.T) {
+			t.Parallel()
+			m := readMistake(t, file)
+			_, err := config.Read(required(m.environ...))
+			if err == nil {
+				t.Fatal("the configuration was accepted")
+			}
+			if *update {
+				m.rewrite(t, err.Error())
+				return
+			}
+			if diff := cmp.Diff(m.want, err.Error()); diff != "" {
+				t.Errorf("message (-want +got):\n%s", diff)
+			}
+			hidden(t, err.Error(), planted)
+			checkError(t, err)
+		})
+	}
+}
+
+// mistake is one file of testdata/wrong.
+type mistake struct {
+	file     string
+	comments []string
+	environ  []string
+	want     string
+}
+
+const wantPrefix = "# want: "
+
+func mistakes(t testing.TB) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", "wrong", "*.env"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func readMistake(t testing.TB, file string) mistake {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := mistake{file: file}
+	var want []string
+	for line := range strings.SplitSeq(strings.TrimSuffix(string(text), "\n"), "\n") {
+		switch message, is := strings.CutPrefix(line, wantPrefix); {
+		case is:
+			want = append(want, message)
+		case strings.HasPrefix(line, "#"):
+			m.comments = append(m.comments, line)
+		default:
+			m.environ = append(m.environ, line)
+		}
+	}
+	m.want = strings.Join(want, "\n")
+	return m
+}
+
+func (m mistake) rewrite(t *testing.T, message string) {
+	t.Helper()
+	lines := append(m.comments, m.environ...)
+	for line := range strings.SplitSeq(message, "\n") {
+		lines = append(lines, wantPrefix+line)
+	}
+	if err := os.WriteFile(m.file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hidden fails the test if text shows a secret, in whatever letters, or as much
+// of it as a group of a UUID's digits.
+func hidden(t *testing.T, text, secret string) {
+	t.Helper()
+	for part := range strings.SplitSeq(secret, "-") {
+		if strings.Contains(strings.ToLower(text), part) {
+			t.Errorf("the message shows %q of the secret key:\n%s", part, text)
+		}
+	}
+}
+
+// checkError checks what holds for every refusal: it is a *config.Error with a
+// hint, and each of its problems one line that starts with a variable's name.
+func checkError(t *testing.T, err error) {
+	t.Helper()
+	var refused *config.Error
+	if !errors.As(err, &refused) || !config.IsError(err) {
+		t.Fatalf("the error is a %T, not a *config.Error", err)
+	}
+	if !strings.Contains(refused.Hint(), "nothing was changed") {
+		t.Errorf("the hint is %q: it must say that nothing was changed", refused.Hint())
+	}
+	for _, problem := range refused.Problems {
+		name, _, found := strings.Cut(problem, ": ")
+		if !found || strings.Contains(problem, "\n") || (name != "SCW_DEBUG" && !strings.HasPrefix(name, config.Prefix)) {
+			t.Errorf("the problem is not a line that starts with a variable: %q", problem)
+		}
+		if !strings.Contains(err.Error(), problem) {
+			t.Errorf("the message leaves out the problem %q", problem)
+		}
+	}
+}
+
+func TestRightConfigurationIsAccepted(t *testing.T) {
+	t.Parallel()
+	const year = 365 * 24 * time.Hour
+	for name, row := range map[string]struct {
+		environ []string
+		want    func(*config.Config) // what differs from the defaults
+	}{
+		"only what is required": {nil, func(*config.Config) {}},
+		"every setting": {
+			[]string{
+				"ROTATOR_REGIONS=nl-ams,fr-par", "ROTATOR_APPLICATIONS=" + anID + "," + otherID,
+				"ROTATOR_ROTATE_AFTER=10d", "ROTATOR_GRACE=36h", "ROTATOR_KEY_LIFETIME=20d12h",
+				"ROTATOR_VERIFY_WINDOW=90s", "ROTATOR_VERIFY_BOUND=3m", "ROTATOR_LEGACY_TOKENS=report",
+				"ROTATOR_SECRET_PATH=/teams/shop_1/api.keys", "ROTATOR_SECRET_REGION=pl-waw",
+				"ROTATOR_PROBE_PATH=/health%20check/~me", "ROTATOR_PROBE_TIMEOUT=2500ms",
+				"ROTATOR_BUDGET=5m", "ROTATOR_CONCURRENCY=3", "ROTATOR_REQUESTS_PER_SECOND=7",
+				"ROTATOR_API_URL=https://api.example.com:8443", "ROTATOR_LOG_LEVEL=debug",
+			},
+			func(c *config.Config) {
+				c.Regions, c.Applications = []string{"nl-ams", "fr-par"}, []string{anID, otherID}
+				c.RotateAfter, c.Grace, c.KeyLifetime = 240*time.Hour, 36*time.Hour, 492*time.Hour
+				c.VerifyWindow, c.VerifyBound, c.LegacyTokens = 90*time.Second, 3*time.Minute, config.TokensReport
+				c.SecretPath, c.SecretRegion = "/teams/shop_1/api.keys", "pl-waw"
+				c.ProbePath, c.ProbeTimeout = "/health%20check/~me", 2500*time.Millisecond
+				c.Budget, c.Concurrency, c.RequestsPerSecond = 5*time.Minute, 3, 7
+				c.APIURL, c.LogLevel = "https://api.example.com:8443", slog.LevelDebug
+			},
+		},
+		"empty variables count as absent": {
+			[]string{"ROTATOR_GRACE=", "ROTATOR_REGIONS=", "ROTATOR_APPLICATIONS=", "ROTATOR_API_URL=", "ROTATOR_NO_SUCH=", "SCW_DEBUG="},
+			func(*config.Config) {},
+		},
+		"other people's variables are not looked at": {
+			[]string{"SCW_SECRET_KEY=x", "SCW_API_URL=http://example.com", "PATH=/bin", "rotator_grace=x", "MY_ROTATOR_GRACE=x", "PORT"},
+			func(*config.Config) {},
+		},
+		"the last of two counts": {
+			[]string{"ROTATOR_GRACE=1d", "ROTATOR_GRACE=2d"},
+			func(c *config.Config) { c.Grace = 48 * time.Hour },
+		},
+		"lists with spaces, commas at the ends and repeated regions": {
+			[]string{"ROTATOR_REGIONS= fr-par, nl-ams,,fr-par ", "ROTATOR_APPLICATIONS=," + anID + " " + otherID},
+			func(c *config.Config) {
+				c.Regions, c.Applications = []string{"fr-par", "nl-ams"}, []string{anID, otherID}
+			},
+		},
+
+		"grace exactly as long as the interval": {
+			[]string{"ROTATOR_ROTATE_AFTER=30d", "ROTATOR_GRACE=30d"},
+			func(c *config.Config) { c.Grace = 720 * time.Hour },
+		},
+		"a lifetime of exactly interval and grace": {
+			[]string{"ROTATOR_KEY_LIFETIME=37d"},
+			func(c *config.Config) { c.KeyLifetime = 37 * 24 * time.Hour },
+		},
+		"a window exactly as long as the bound": {
+			[]string{"ROTATOR_VERIFY_WINDOW=2m"},
+			func(c *config.Config) { c.VerifyWindow = 2 * time.Minute },
+		},
+		"a budget that just holds one verification": {
+			[]string{"ROTATOR_BUDGET=3m20s"},
+			func(c *config.Config) { c.Budget = 200 * time.Second },
+		},
+		"the least of everything": {
+			[]string{
+				"ROTATOR_ROTATE_AFTER=1h", "ROTATOR_GRACE=1h", "ROTATOR_KEY_LIFETIME=2h",
+				"ROTATOR_VERIFY_WINDOW=1s", "ROTATOR_VERIFY_BOUND=1s", "ROTATOR_BUDGET=81s",
+				"ROTATOR_PROBE_TIMEOUT=1s", "ROTATOR_CONCURRENCY=1", "ROTATOR_REQUESTS_PER_SECOND=1",
+				"ROTATOR_SECRET_PATH=/", "ROTATOR_PROBE_PATH=/",
+			},
+			func(c *config.Config) {
+				c.RotateAfter, c.Grace, c.KeyLifetime = time.Hour, time.Hour, 2*time.Hour
+				c.VerifyWindow, c.VerifyBound, c.Budget = time.Second, time.Second, 81*time.Second
+				c.ProbeTimeout, c.Concurrency, c.RequestsPerSecond = time.Second, 1, 1
+				c.SecretPath, c.ProbePath = "/", "/"
+			},
+		},
+		"the most of everything": {
+			[]string{
+				"ROTATOR_ROTATE_AFTER=3649d", "ROTATOR_GRACE=1d", "ROTATOR_KEY_LIFETIME=3650d",
+				"ROTATOR_VERIFY_WINDOW=10m", "ROTATOR_VERIFY_BOUND=10m", "ROTATOR_BUDGET=1h",
+				"ROTATOR_PROBE_TIMEOUT=1m", "ROTATOR_CONCURRENCY=64", "ROTATOR_REQUESTS_PER_SECOND=1000",
+			},
+			func(c *config.Config) {
+				c.RotateAfter, c.Grace, c.KeyLifetime = 10*year-24*time.Hour, 24*time.Hour, 10*year
+				c.VerifyWindow, c.VerifyBound, c.Budget = 10*time.Minute, 10*time.Minute, time.Hour
+				c.ProbeTimeout, c.Concurrency, c.RequestsPerSecond = time.Minute, 64, 1000
+			},
+		},
+
+		"a slash after the URL":         url("https://api.scaleway.com/", "https://api.scaleway.com"),
+		"a question mark after the URL": url("https://api.scaleway.com?", "https://api.scaleway.com"),
+		"a scheme in capitals":          url("HTTPS://api.scaleway.com", "https://api.scaleway.com"),
+		"http to this machine by name":  url("http://localhost:8080", "http://localhost:8080"),
+		"http to this machine by IPv4":  url("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+		"http to the loopback network":  url("http://127.200.0.1", "http://127.200.0.1"),
+		"http to this machine by IPv6":  url("http://[::1]:8080", "http://[::1]:8080"),
+		"all tokens without exception": {
+			[]string{"ROTATOR_LEGACY_TOKENS=delete-all"},
+			func(c *config.Config) { c.LegacyTokens = config.TokensDeleteAll },
+		},
+		"log level warn": {
+			[]string{"ROTATOR_LOG_LEVEL=warn"},
+			func(c *config.Config) { c.LogLevel = slog.LevelWarn },
+		},
+		"log level error": {
+			[]string{"ROTATOR_LOG_LEVEL=error"},
+			func(c *config.Config) { c.LogLevel = slog.LevelError },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want := defaults()
+			row.want(&want)
+			got, err := config.Read(required(row.environ...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("configuration (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// url is a row about one API URL.
+func url(given, want string) (row struct {
+	environ []string
+	want    func(*config.Config)
+},
+) {
+	row.environ = []string{"ROTATOR_API_URL=" + given}
+	row.want = func(c *config.Config) { c.APIURL = want }
+	return row
+}
+
+// TestSecretKeyIsInNoMessage plants a secret key in the ways in which people
+// get it wrong, each together with a mistake that makes for more text.
+func TestSecretKeyIsInNoMessage(t *testing.T) {
+	t.Parallel()
+	for name, environ := range map[string][]string{
+		"cut off":             {"ROTATOR_SECRET_KEY=" + planted[:30]},
+		"too long":            {"ROTATOR_SECRET_KEY=" + planted + "0"},
+		"without its dashes":  {"ROTATOR_SECRET_KEY=" + strings.ReplaceAll(planted, "-", "")},
+		"in capitals":         {"ROTATOR_SECRET_KEY=" + strings.ToUpper(planted)},
+		"between spaces":      {"ROTATOR_SECRET_KEY= " + planted + " "},
+		"with a line's end":   {"ROTATOR_SECRET_KEY=" + planted + "\n"},
+		"in quotes":           {`ROTATOR_SECRET_KEY="` + planted + `"`},
+		"with its name":       {"ROTATOR_SECRET_KEY=SCW_SECRET_KEY=" + planted},
+		"as the access key":   {"ROTATOR_ACCESS_KEY=" + planted},
+		"swapped":             {"ROTATOR_ACCESS_KEY=" + planted, "ROTATOR_SECRET_KEY=SCWEXAMPLE0000000000"},
+		"capitals, swapped":   {"ROTATOR_ACCESS_KEY=" + strings.ToUpper(planted), "ROTATOR_SECRET_KEY=SCWEXAMPLE0000000000"},
+		"in a URL":            {"ROTATOR_API_URL=https://" + planted + "@api.scaleway.com"},
+		"in a URL that is no": {"ROTATOR_API_URL=https://me:" + planted + " @api.scaleway.com"},
+		"in unknown settings": {"ROTATOR_SECRET=" + planted, "ROTATOR_TOKEN=" + planted},
+		"right, others wrong": {"ROTATOR_PROJECT_ID=demo", "ROTATOR_GRACE=x", "SCW_DEBUG=1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.Read(required(append(environ, "ROTATOR_LOG_LEVEL=loud")...))
+			if err == nil {
+				t.Fatal("the configuration was accepted")
+			}
+			hidden(t, err.Error(), planted)
+			hidden(t, err.Error(), strings.ReplaceAll(planted, "-", ""))
+			checkError(t, err)
+		})
+	}
+}

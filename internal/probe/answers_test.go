@@ -1,0 +1,250 @@
+package probe_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scw-key-rotator/rotator/internal/probe"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+// reply answers so to every request; header is pairs of name and value.
+func reply(status int, body string, header ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		for i := 0; i < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+// numbered is a reply whose body differs each time in what the format has of
+// numbers.
+func numbered(status int, format string) http.HandlerFunc {
+	var n atomic.Int64
+	return func(w http.ResponseWriter, r *http.Request) {
+		v := n.Add(1) * 0x9E3779B9
+		args := []any{v, v * v}
+		reply(status, fmt.Sprintf(format, args...))(w, r)
+	}
+}
+
+// door answers by the kind of token: the keyless way to all but the key.
+func door(keyless, withKey http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Auth-Token") == canary {
+			withKey.ServeHTTP(w, r)
+			return
+		}
+		keyless.ServeHTTP(w, r)
+	})
+}
+
+const forbidden = `{"error":"request is forbidden"}`
+
+func TestAnswerToAKeyIsJudgedAgainstTheRefusals(t *testing.T) {
+	t.Parallel()
+	refuse := reply(http.StatusForbidden, forbidden, "Content-Type", "application/json")
+	ids := numbered(http.StatusForbidden, `{"error":"forbidden","request_id":"%08x-aaaa-4bbb-8ccc-0123456789ab","at":%d}`)
+	hexes := numbered(http.StatusForbidden, "forbidden (trace %016x%016x)\n")
+	long := numbered(http.StatusUnauthorized, "no: %d, %d\n")
+	rows := []struct {
+		name    string
+		keyless http.Handler
+		withKey http.Handler
+		verdict probe.Verdict // of the key
+		status  int
+		result  probe.Result
+	}{
+		{"200", refuse, reply(200, "hello"), probe.Accepted, 200, probe.OK},
+		{"204", refuse, reply(204, ""), probe.Accepted, 204, probe.OK},
+		{"302 of the application", refuse, reply(302, "", "Location", "/login"), probe.Accepted, 302, probe.OK},
+		{"404 of the platform's runtime", refuse, reply(404, ""), probe.Accepted, 404, probe.OK},
+		{"405", refuse, reply(405, ""), probe.Accepted, 405, probe.OK},
+		{"403 again", refuse, refuse, probe.Refused, 403, probe.Locked},
+		{"401 again", reply(401, "no"), reply(401, "no"), probe.Refused, 401, probe.Locked},
+		{"403 with other identifiers", ids, ids, probe.Refused, 403, probe.Locked},
+		{"403 with another trace", hexes, hexes, probe.Refused, 403, probe.Locked},
+		{"401 with other numbers", long, long, probe.Refused, 401, probe.Locked},
+		{"403 of the application: body", refuse, reply(403, "partners only\n", "Content-Type", "application/json"), probe.Accepted, 403, probe.OK},
+		{"403 of the application: type", refuse, reply(403, forbidden, "Content-Type", "text/html"), probe.Accepted, 403, probe.OK},
+		{"401 of the application", refuse, reply(401, forbidden, "Content-Type", "application/json"), probe.Accepted, 401, probe.OK},
+		{
+			"401 of the application: challenge", reply(401, "no"), reply(401, "no", "WWW-Authenticate", `Basic realm="app"`),
+			probe.Accepted, 401, probe.OK,
+		},
+		{"429", refuse, reply(429, ""), probe.Inconclusive, 429, probe.Unclear},
+		{"500", refuse, reply(500, ""), probe.Inconclusive, 500, probe.Unclear},
+		{"502", refuse, reply(502, ""), probe.Inconclusive, 502, probe.Unclear},
+		{"503", refuse, reply(503, "no healthy upstream"), probe.Inconclusive, 503, probe.Unclear},
+		{"504", refuse, reply(504, ""), probe.Inconclusive, 504, probe.Unclear},
+	}
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, door(r.keyless, r.withKey))
+			row := one(t, probe.New(options(s.reach(t, time.Minute))), api(), key())
+			if !row.Refusals.Closed() || len(row.Keys) != 1 {
+				t.Fatalf("refusals %+v, %d keys", row.Refusals, len(row.Keys))
+			}
+			got := []any{row.Keys[0].Answer.Verdict, row.Keys[0].Answer.Status, row.Result}
+			if diff := cmp.Diff([]any{r.verdict, r.status, r.result}, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff([]string{"key", "malformed", "none", "unknown"}, s.kinds()); diff != "" {
+				t.Errorf("requests (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAKeyNeverGoesWhereThereWasNoRefusal(t *testing.T) {
+	t.Parallel()
+	// by answers by the kind of token; what it does not name gets 403.
+	by := func(answers map[string]http.HandlerFunc) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := answers[kind(r.Header.Get("X-Auth-Token"))]
+			if answer == nil {
+				answer = reply(403, forbidden)
+			}
+			answer(w, r)
+		})
+	}
+	all := func(status int, header ...string) http.Handler { return reply(status, "", header...) }
+	rows := []struct {
+		name   string
+		answer http.Handler
+		change func(*probe.Endpoint)
+		result probe.Result
+	}{
+		{"200 to all", all(200), nil, probe.Open},
+		{"204 to all", all(204), nil, probe.Open},
+		{"302 to all", all(302, "Location", "/login"), nil, probe.Open},
+		{"307 to all", all(307, "Location", "/login"), nil, probe.Open},
+		{"400 to all", all(400), nil, probe.Open},
+		{"404 to all", all(404), nil, probe.Unclear},
+		{"404 to all, default endpoint off", all(404), func(e *probe.Endpoint) { e.Resource.HostMayBeOff = true }, probe.Disabled},
+		{
+			"404 to all, default endpoint off, custom domain", all(404),
+			func(e *probe.Endpoint) { e.Resource.HostMayBeOff, e.Custom = true, true }, probe.Unclear,
+		},
+		{"429 to all", all(429), nil, probe.Unclear},
+		{"500 to all", all(500), nil, probe.Unclear},
+		{"503 to all", all(503), nil, probe.Unclear},
+		{"200 without a token", by(map[string]http.HandlerFunc{"none": reply(200, "")}), nil, probe.Open},
+		{"200 to a malformed token", by(map[string]http.HandlerFunc{"malformed": reply(200, "")}), nil, probe.Open},
+		{"200 to an unknown token", by(map[string]http.HandlerFunc{"unknown": reply(200, "")}), nil, probe.Open},
+		{"503 to a malformed token", by(map[string]http.HandlerFunc{"malformed": reply(503, "")}), nil, probe.Unclear},
+		{"404 to an unknown token", by(map[string]http.HandlerFunc{"unknown": reply(404, "")}), nil, probe.Unclear},
+		{"429 without a token", by(map[string]http.HandlerFunc{"none": reply(429, "")}), nil, probe.Unclear},
+	}
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, r.answer)
+			e := api()
+			if r.change != nil {
+				r.change(&e)
+			}
+			p := probe.New(options(s.reach(t, time.Minute)))
+			row := one(t, p, e, key())
+			if row.Result != r.result || row.Keys[0].Answer.Verdict != probe.NotTried || row.Opened() {
+				t.Errorf("result %s (%s), want %s; key: %+v", row.Result, row.Detail, r.result, row.Keys[0].Answer)
+			}
+			if _, found := p.Witness(t.Context(), []probe.Endpoint{e}, []probe.Key{key()}, key()); found {
+				t.Error("it is a witness")
+			}
+			if diff := cmp.Diff([]string{"malformed", "none", "unknown"}, s.kinds()); diff != "" {
+				t.Errorf("requests (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestARedirectIsNeverFollowed(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for _, with := range []string{"without a key", "with a key"} {
+			t.Run(fmt.Sprint(status, " ", with), func(t *testing.T) {
+				t.Parallel()
+				other := serve(t, reply(200, "caught"))
+				redirect := reply(status, "", "Location", other.URL+"/catch")
+				s := serve(t, door(reply(403, forbidden), redirect))
+				if with == "without a key" {
+					s = serve(t, redirect)
+				}
+				one(t, probe.New(options(s.reach(t, time.Minute))), api(), key())
+				if got := other.kinds(); len(got) > 0 {
+					t.Errorf("the other host was asked: %v", got)
+				}
+				if asked := slices.Contains(s.kinds(), "key"); asked != (with == "with a key") {
+					t.Errorf("the key was shown: %t", asked)
+				}
+			})
+		}
+	}
+}
+
+func TestPlainHTTPIsNeverAsked(t *testing.T) {
+	t.Parallel()
+	s := unstarted(reply(403, forbidden))
+	s.Start()
+	t.Cleanup(s.Close)
+	for _, url := range []string{s.URL + "/favicon.ico", "HTTP://" + s.Listener.Addr().String(), "ftp://" + host + "/", s.Listener.Addr().String(), "https://exa mple/", ""} {
+		e := api()
+		e.URL = url
+		p := probe.New(options(to(s.Listener.Addr().String(), time.Minute)))
+		row := one(t, p, e, key())
+		if row.Result != probe.Unclear || p.Sent() != 0 || len(s.kinds()) != 0 {
+			t.Errorf("%q: result %s (%s), %d sent, %v received", url, row.Result, row.Detail, p.Sent(), s.kinds())
+		}
+	}
+}
+
+func TestOwnEndpointGetsNoKey(t *testing.T) {
+	t.Parallel()
+	s := serve(t, reply(403, forbidden))
+	p := probe.New(options(s.reach(t, time.Minute)))
+	e := at(host, func(e *probe.Endpoint) { e.Own = true })
+	row := one(t, p, e, key())
+	if row.Result != probe.Own || row.Keys[0].Answer.Verdict != probe.NotTried {
+		t.Errorf("result %s, key %+v", row.Result, row.Keys[0].Answer)
+	}
+	if a := p.Try(t.Context(), e, key()); a.Verdict != probe.NotTried {
+		t.Errorf("tried all the same: %+v", a)
+	}
+	if _, found := p.Witness(t.Context(), []probe.Endpoint{e}, []probe.Key{key()}, key()); found {
+		t.Error("it is a witness")
+	}
+	if diff := cmp.Diff([]string{"malformed", "none", "unknown"}, s.kinds()); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestAKeyWithoutTheProductsGrantIsNotTried(t *testing.T) {
+	t.Parallel()
+	s := serve(t, reply(403, forbidden))
+	p := probe.New(options(s.reach(t, time.Minute)))
+	for _, products := range [][]scaleway.Product{nil, {scaleway.Containers}} {
+		k := key()
+		k.Products = products
+		row := one(t, p, api(), k)
+		if row.Result != probe.Unproven || len(row.Keys) != 0 {
+			t.Errorf("%v: result %s, %d keys", products, row.Result, len(row.Keys))
+		}
+		a := p.Try(t.Context(), api(), k)
+		if a.Verdict != probe.NotTried || a.Detail != "its application has no FunctionsPrivateAccess" {
+			t.Errorf("%v: %+v", products, a)
+		}
+	}
+	if slices.Contains(s.kinds(), "key") {
+		t.Error("the key was shown")
+	}
+}

@@ -1,0 +1,167 @@
+package run_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/run"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/local/emulator"
+)
+
+// granted returns the demo with the function's application under the README's
+// policy, less one permission set.
+func granted(less string) emulator.Seed {
+	organization := emulator.SeedRule{Organization: true}
+	project := emulator.SeedRule{Projects: []string{"demo"}}
+	for _, set := range scaleway.Policy() {
+		switch {
+		case set.Name == less:
+		case set.Organization:
+			organization.PermissionSets = append(organization.PermissionSets, set.Name)
+		default:
+			project.PermissionSets = append(project.PermissionSets, set.Name)
+		}
+	}
+	seed := emulator.Demo()
+	i := slices.IndexFunc(seed.Applications, func(a emulator.SeedApplication) bool { return a.Name == "rotator" })
+	seed.Applications[i].Policies = []emulator.SeedPolicy{{Name: "rotator", Rules: []emulator.SeedRule{organization, project}}}
+	return seed
+}
+
+// months are the times after the start at which runs happen: a first run, one
+// that retires, one that rotates.
+var months = []time.Duration{0, 8 * 24 * time.Hour, 31 * 24 * time.Hour} //nolint:gochecknoglobals // a constant
+
+func TestTheReadmesPolicyIsEnough(t *testing.T) {
+	t.Parallel()
+	r := startSeed(t, emulator.Options{}, granted(""))
+	for _, wait := range months {
+		r.Clock().Advance(wait)
+		r.mustRun(t, run.Request{})
+	}
+}
+
+func TestTheReadmesPolicyIsTheLeast(t *testing.T) {
+	t.Parallel()
+	// where the run first fails without the set: which run, and which step
+	for set, first := range map[string]struct {
+		run  int
+		step string
+	}{
+		"IAMReadOnly":               {0, "discover"},
+		"IAMApplicationManager":     {0, run.StepRotate},
+		"FunctionsFullAccess":       {0, "discover"},
+		"ContainersFullAccess":      {0, "discover"},
+		"SecretManagerReadOnly":     {0, "discover"},
+		"SecretManagerSecretAccess": {0, run.StepRotate},
+		"SecretManagerSecretCreate": {0, run.StepRotate},
+		"SecretManagerSecretWrite":  {2, run.StepRetire},
+		"SecretManagerSecretDelete": {2, run.StepRetire},
+	} {
+		t.Run("without "+set, func(t *testing.T) {
+			t.Parallel()
+			r := startSeed(t, emulator.Options{}, granted(set))
+			for i, wait := range []time.Duration{0, 31 * 24 * time.Hour, 8 * 24 * time.Hour} {
+				r.Clock().Advance(wait)
+				got := r.run(t, run.Request{})
+				if i < first.run {
+					if got.Outcome != report.Success {
+						t.Fatalf("run %d failed before the set was needed:\n%s", i, text(t, got))
+					}
+					continue
+				}
+				s := step(t, got, first.step)
+				if got.Outcome != report.Failure || s.Outcome != report.Failure {
+					t.Fatalf("run %d: outcome %s, step %s: %s", i, got.Outcome, s.Name, s.Outcome)
+				}
+				if want := "needs the permission set " + set; !strings.Contains(strings.Join(s.Errors, "\n"), want) {
+					t.Errorf("step %s does not say %q:\n%s", s.Name, want, strings.Join(s.Errors, "\n"))
+				}
+				return
+			}
+		})
+	}
+	for _, set := range scaleway.Policy() {
+		if set.Why == "" {
+			t.Errorf("%s has no reason", set.Name)
+		}
+	}
+}
+
+// Where nobody knows what Scaleway answers, the job must be done under every
+// answer; the numbers are those of ASSUMPTIONS.md.
+func TestTheJobIsDoneWhateverScalewayAnswers(t *testing.T) {
+	t.Parallel()
+	for name, answers := range map[string]emulator.Answers{
+		"A01 a list ignores its filters":                            {IgnoreFilters: true},
+		"A02 tokens of a namespace include those of its functions":  {NamespaceTokensAll: true},
+		"A03 a second DELETE answers as the first":                  {SecondDeleteOK: true},
+		"A04 a secret that is being deleted holds its name":         {NameTakenByDeleted: true},
+		"A05 redeploy: false is ignored":                            {RedeployAlways: true},
+		"A07 the gateway refuses with 401":                          {RefusalStatus: 401},
+		"A07 the gateway refuses with 401 and a page":               {RefusalStatus: 401, RefusalBody: "<html>no</html>"},
+		"A07 the gateway refuses with 403 and a message of its own": {RefusalStatus: 403, RefusalBody: `{"message":"forbidden"}`},
+		"all of them at once that can be": {
+			IgnoreFilters: true, NamespaceTokensAll: true, SecondDeleteOK: true, NameTakenByDeleted: true, RedeployAlways: true, RefusalStatus: 401,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, emulator.Options{Answers: answers})
+			deleted := 0
+			for _, wait := range months {
+				r.Clock().Advance(wait)
+				deleted += len(tokens(r.mustRun(t, run.Request{}), "deleted"))
+			}
+			if deleted != 9 {
+				t.Errorf("%d legacy tokens deleted", deleted)
+			}
+			left := 0
+			for _, token := range r.Tokens() {
+				if token.Project == r.Project("other") {
+					left++
+				}
+			}
+			if left != 3 {
+				t.Errorf("the other project has %d legacy tokens left of 3", left)
+			}
+		})
+	}
+}
+
+// A06: once Scaleway removes the token calls, there is nothing left to delete.
+func TestTokenCallsThatAreGoneAreNoFailure(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{404, 410, 501} {
+		r := start(t, emulator.Options{Answers: emulator.Answers{TokenRoutes: status}})
+		if got := r.mustRun(t, run.Request{}); got.Found.LegacyTokens != 0 {
+			t.Errorf("%d: found %d legacy tokens", status, got.Found.LegacyTokens)
+		}
+	}
+}
+
+// A07: where the gateway refuses with 404, a refusal cannot be told from the
+// functions' runtime, which says 404 to the path that is probed: nothing is
+// proven, no key is sent, and the run says so.
+func TestA404AtTheGatewayProvesNothing(t *testing.T) {
+	t.Parallel()
+	r := start(t, emulator.Options{Answers: emulator.Answers{RefusalStatus: 404}})
+	got := r.run(t, run.Request{})
+	if got.Outcome != report.Failure {
+		t.Errorf("outcome %s", got.Outcome)
+	}
+	for _, row := range got.Endpoints {
+		if row.Result != "inconclusive" && row.Result != "disabled" {
+			t.Errorf("%s: %s", row.URL, row.Result)
+		}
+		for _, k := range row.Keys {
+			if k.Result != "not tried" {
+				t.Errorf("%s: the key of %s was sent", row.URL, k.Application)
+			}
+		}
+	}
+}

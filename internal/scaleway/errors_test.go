@@ -1,0 +1,292 @@
+package scaleway_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scw-key-rotator/rotator/internal/redact"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+// classes are all sentinels by their names.
+func classes(err error) []string {
+	out := []string{}
+	for _, c := range []error{scaleway.ErrNotFound, scaleway.ErrDenied, scaleway.ErrForbidden, scaleway.ErrRefused, scaleway.ErrUnknown} {
+		if errors.Is(err, c) {
+			out = append(out, c.Error())
+		}
+	}
+	return out
+}
+
+func TestErrorClasses(t *testing.T) {
+	t.Parallel()
+	html := map[string]string{"Content-Type": "text/html"}
+	asJSON := map[string]string{"Content-Type": "application/json"}
+	rows := []struct {
+		name   string
+		answer answer
+		want   error
+	}{
+		{"404 of IAM", answer{status: 404, body: `{"message":"resource is not found","resource":"access_key","resource_id":"SCW","type":"not_found"}`}, scaleway.ErrNotFound},
+		{"404 of functions", answer{status: 404, body: `{"message":"Token was not found"}`}, scaleway.ErrNotFound},
+		{"404 of triggers", answer{status: 404, body: `{"message":"trigger does not exist"}`}, scaleway.ErrNotFound},
+		{"404 without a body", answer{status: 404}, scaleway.ErrNotFound},
+		{
+			"400 of IAM",
+			answer{status: 400, body: `{"details":[{"argument_name":"data","help_message":"…","reason":"format"}],"message":"invalid argument(s)","type":"invalid_arguments"}`},
+			scaleway.ErrRefused,
+		},
+		{"400 of functions", answer{status: 400, body: `{"message":"could not validate domain […]"}`}, scaleway.ErrRefused},
+		{"400 of a validator", answer{status: 400, body: `{"message":"Key: 'Function.Name' Error:Field validation for 'Name' failed on the 'max' tag"}`}, scaleway.ErrRefused},
+		{"401, not found", answer{status: 401, body: `{"message":"authentication is denied","method":"api_key","reason":"not_found","type":"denied_authentication"}`}, scaleway.ErrDenied},
+		{"401, expired", answer{status: 401, body: `{"message":"authentication is denied","method":"api_key","reason":"expired","type":"denied_authentication"}`}, scaleway.ErrDenied},
+		{"401, invalid", answer{status: 401, body: `{"message":"authentication is denied","method":"api_key","reason":"invalid_argument","type":"denied_authentication"}`}, scaleway.ErrDenied},
+		{"401 without a body", answer{status: 401}, scaleway.ErrDenied},
+		{"403", answer{status: 403, body: `{"details":[{"action":"read","resource":"api_key"}],"message":"insufficient permissions","type":"permissions_denied"}`}, scaleway.ErrForbidden},
+		{"403 without details", answer{status: 403, body: `{"details":[],"message":"insufficient permissions","type":"permissions_denied"}`}, scaleway.ErrForbidden},
+		{"403 without a type", answer{status: 403, body: `{"message":"forbidden"}`}, scaleway.ErrForbidden},
+		{"403 without a body", answer{status: 403}, scaleway.ErrForbidden},
+		{
+			"409, transient",
+			answer{status: 409, body: `{"current_state":"updating","message":"resource is in a transient state","resource":"group","resource_id":"g","type":"transient_state"}`},
+			scaleway.ErrRefused,
+		},
+		{
+			"409, exists",
+			answer{status: 409, body: `{"help_message":"…","message":"resource already exists","resource":"…","resource_id":"…","type":"already_exists"}`},
+			scaleway.ErrRefused,
+		},
+		{"409 of functions", answer{status: 409, body: `{"message":"Namespace already exist"}`}, scaleway.ErrRefused},
+		{
+			"412, protected",
+			answer{status: 412, body: `{"help_message":"cannot delete a protected secret","message":"precondition is not respected","precondition":"protected_resource","type":"precondition_failed"}`},
+			scaleway.ErrRefused,
+		},
+		{"412, in use", answer{status: 412, body: `{"message":"precondition is not respected","precondition":"resource_still_in_use","type":"precondition_failed"}`}, scaleway.ErrRefused},
+		{"412, not usable", answer{status: 412, body: `{"help_message":"please retry later","precondition":"resource_not_usable","type":"precondition_failed"}`}, scaleway.ErrRefused},
+		{"429", answer{status: 429, header: map[string]string{"X-Envoy-Ratelimited": "true"}}, scaleway.ErrRefused},
+		{"quota", answer{status: 403, body: `{"details":[{"resource":"api_key","quota":20,"current":20}],"message":"quota(s) exceeded","type":"quotas_exceeded"}`}, scaleway.ErrRefused},
+		{"locked", answer{status: 423, body: `{"message":"resource is locked","resource":"secret","resource_id":"s","type":"locked"}`}, scaleway.ErrRefused},
+		{"out of stock", answer{status: 409, body: `{"message":"out of stock","resource":"r","type":"out_of_stock"}`}, scaleway.ErrRefused},
+		{"expired", answer{status: 410, body: `{"expired_since":"2026-01-01T00:00:00Z","message":"resource is expired","resource":"r","resource_id":"i","type":"resource_expired"}`}, scaleway.ErrRefused},
+		{"410", answer{status: 410, body: `{"message":"gone"}`}, scaleway.ErrRefused},
+		{"408", answer{status: 408}, scaleway.ErrUnknown},
+		{"500", answer{status: 500, body: `{"message":"Internal error"}`}, scaleway.ErrUnknown},
+		{"500 of grpc", answer{status: 500, body: `{"message":"grpc: error while marshaling: …"}`}, scaleway.ErrUnknown},
+		{"501", answer{status: 501, body: `{"message":"not implemented"}`}, scaleway.ErrUnknown},
+		{"502 in HTML", answer{status: 502, body: "<html>", header: html}, scaleway.ErrUnknown},
+		{"503", answer{status: 503, body: `{"message":"error while authenticating, please retry later"}`}, scaleway.ErrUnknown},
+		{"504 without a body", answer{status: 504}, scaleway.ErrUnknown},
+		{"302", answer{status: 302, header: map[string]string{"Location": "/"}}, scaleway.ErrUnknown},
+		{"200, half of it", answer{status: 200, body: `{"api_keys":[],"total_count":0}`, half: true}, scaleway.ErrUnknown},
+		{"200, cut JSON", answer{status: 200, body: `{"api_keys":[{"access_key":`}, scaleway.ErrUnknown},
+		{"200, another shape", answer{status: 200, body: `{"api_keys":"none"}`}, scaleway.ErrUnknown},
+		{"200 in HTML", answer{status: 200, body: "<html>", header: html}, scaleway.ErrUnknown},
+		{"200 in HTML that claims to be JSON", answer{status: 200, body: "<html>", header: asJSON}, scaleway.ErrUnknown},
+		{"200 without a body", answer{status: 200, header: asJSON}, scaleway.ErrUnknown},
+		{"200 without a body or a type", answer{status: 200}, scaleway.ErrUnknown},
+		{"404, half of it", answer{status: 404, body: `{"message":"Token was not found"}`, half: true}, scaleway.ErrUnknown},
+		{"404, cut JSON", answer{status: 404, body: `{"message":`}, scaleway.ErrUnknown},
+		{"404 in HTML", answer{status: 404, body: "<html>", header: html}, scaleway.ErrNotFound},
+		{"no answer", answer{err: errors.New("connection reset")}, scaleway.ErrUnknown},
+	}
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newClient(t, options(&script{answers: []answer{r.answer}}))
+				for name, call := range map[string]func() error{
+					"list": func() error { _, err := c.APIKeys(t.Context()); return err },
+					"create": func() error {
+						_, err := c.CreateKey(t.Context(), scaleway.NewKey{ApplicationID: "a", DefaultProjectID: project})
+						return err
+					},
+				} {
+					err := call()
+					if diff := cmp.Diff([]string{r.want.Error()}, classes(err)); diff != "" {
+						t.Errorf("%s: class of %v (-want +got):\n%s", name, err, diff)
+					}
+					var typed *scaleway.Error
+					if !errors.As(err, &typed) || typed.Act == "" || !strings.HasPrefix(err.Error(), typed.Act+": ") {
+						t.Errorf("%s: error %v", name, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// calls are all methods that call the API, each with what it needs.
+func calls(c *scaleway.Client) []call {
+	secret := scaleway.Secret{ID: "5ec2e700-0000-4000-8000-000000000001", Name: "n", Path: "/p", Region: "fr-par"}
+	pair := scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: accessKey}, Secret: redact.New(otherCanary)}
+	function := scaleway.Scope{Product: scaleway.Functions, Region: "fr-par", Namespace: scaleway.Namespace{ID: "n"}, ResourceID: "f", Name: "api"}
+	container := function
+	container.Product, container.ResourceID = scaleway.Containers, ""
+	return []call{
+		{"list keys", "IAMReadOnly", func(ctx context.Context) error { _, err := c.APIKeys(ctx); return err }},
+		{"list applications", "IAMReadOnly", func(ctx context.Context) error { _, err := c.Applications(ctx); return err }},
+		{"list policies", "IAMReadOnly", func(ctx context.Context) error { _, err := c.Policies(ctx); return err }},
+		{"list groups", "IAMReadOnly", func(ctx context.Context) error { _, err := c.Groups(ctx); return err }},
+		{"list rules", "IAMReadOnly", func(ctx context.Context) error {
+			_, err := c.Rules(ctx, scaleway.Principal{PolicyID: "p"})
+			return err
+		}},
+		{"settings", "IAMReadOnly", func(ctx context.Context) error { _, err := c.KeyLifetimeCap(ctx); return err }},
+		{"create key", "IAMApplicationManager", func(ctx context.Context) error {
+			_, err := c.CreateKey(ctx, scaleway.NewKey{ApplicationID: "a"})
+			return err
+		}},
+		{"delete key", "IAMApplicationManager", func(ctx context.Context) error { return c.DeleteKey(ctx, accessKey) }},
+		{"list secrets", "SecretManagerReadOnly", func(ctx context.Context) error { _, err := c.Secrets(ctx, "fr-par", "/p"); return err }},
+		{"create secret", "SecretManagerSecretCreate", func(ctx context.Context) error { _, err := c.CreateSecret(ctx, secret, "d"); return err }},
+		{"list versions", "SecretManagerReadOnly", func(ctx context.Context) error { _, err := c.Versions(ctx, secret); return err }},
+		{"publish", "SecretManagerSecretCreate", func(ctx context.Context) error { _, err := c.Publish(ctx, secret, pair, "d"); return err }},
+		{"access", "SecretManagerSecretAccess", func(ctx context.Context) error { _, err := c.Access(ctx, secret, 1); return err }},
+		{"disable version", "SecretManagerSecretWrite", func(ctx context.Context) error { return c.DisableVersion(ctx, secret, 1) }},
+		{"delete version", "SecretManagerSecretDelete", func(ctx context.Context) error { return c.DeleteVersion(ctx, secret, 1) }},
+		{"list function namespaces", "FunctionsFullAccess", func(ctx context.Context) error {
+			_, err := c.Namespaces(ctx, scaleway.Functions, "fr-par")
+			return err
+		}},
+		{"list container namespaces", "ContainersFullAccess", func(ctx context.Context) error {
+			_, err := c.Namespaces(ctx, scaleway.Containers, "fr-par")
+			return err
+		}},
+		{"list functions", "FunctionsFullAccess", func(ctx context.Context) error {
+			_, err := c.Resources(ctx, scaleway.Functions, "fr-par", nil)
+			return err
+		}},
+		{"list containers", "ContainersFullAccess", func(ctx context.Context) error {
+			_, err := c.Resources(ctx, scaleway.Containers, "fr-par", nil)
+			return err
+		}},
+		{"list function domains", "FunctionsFullAccess", func(ctx context.Context) error {
+			_, err := c.FunctionDomains(ctx, scaleway.Resource{ID: "f", Region: "fr-par"})
+			return err
+		}},
+		{"list container domains", "ContainersFullAccess", func(ctx context.Context) error { _, err := c.ContainerDomains(ctx, "fr-par"); return err }},
+		{"list function tokens", "FunctionsFullAccess", func(ctx context.Context) error { _, err := c.Tokens(ctx, function); return err }},
+		{"list container tokens", "ContainersFullAccess", func(ctx context.Context) error { _, err := c.Tokens(ctx, container); return err }},
+		{"delete function token", "FunctionsFullAccess", func(ctx context.Context) error {
+			return c.DeleteToken(ctx, scaleway.Token{ID: "t", Scope: function})
+		}},
+		{"delete container token", "ContainersFullAccess", func(ctx context.Context) error {
+			return c.DeleteToken(ctx, scaleway.Token{ID: "t", Scope: container})
+		}},
+	}
+}
+
+type call struct {
+	name, needs string
+	do          func(context.Context) error
+}
+
+// otherCanary is the secret of a key that is published or tried.
+const otherCanary = "c0ffee00-5ec2-4e7a-8bad-cafe00000002"
+
+func TestARefusedCallNamesThePermissionSetThatItNeeds(t *testing.T) {
+	t.Parallel()
+	s := &script{answers: []answer{{status: 403, body: `{"details":[],"message":"insufficient permissions","type":"permissions_denied"}`}}}
+	granted := map[string]bool{}
+	for _, p := range scaleway.Policy() {
+		granted[p.Name] = true
+	}
+	for _, c := range calls(newClient(t, options(s))) {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			err := c.do(t.Context())
+			want := "the function's application needs the permission set " + c.needs
+			var hinted *scaleway.Error
+			if !errors.As(err, &hinted) || hinted.Hint() != want || !strings.HasSuffix(err.Error(), "("+want+")") {
+				t.Errorf("error %v, want the hint %q", err, want)
+			}
+			if !granted[c.needs] {
+				t.Errorf("the policy does not have %s", c.needs)
+			}
+		})
+	}
+}
+
+func TestADeniedCallNamesTheSettings(t *testing.T) {
+	t.Parallel()
+	s := &script{answers: []answer{{status: 401, body: `{"reason":"expired","type":"denied_authentication"}`}}}
+	_, err := newClient(t, options(s)).APIKeys(t.Context())
+	var hinted *scaleway.Error
+	if !errors.As(err, &hinted) || hinted.Hint() != "ROTATOR_ACCESS_KEY and ROTATOR_SECRET_KEY must name a live key" {
+		t.Errorf("error %v", err)
+	}
+}
+
+// leaks tells whether text shows a secret key.
+func leaks(text string) bool { return strings.Contains(text, canary) || strings.Contains(text, otherCanary) }
+
+func TestNoErrorShowsASecretKey(t *testing.T) {
+	t.Parallel()
+	rows := []struct {
+		name   string
+		answer answer
+	}{
+		{"no answer", answer{err: errors.New("connection reset")}},
+		{"400", answer{status: 400, body: `{"type":"invalid_arguments"}`}},
+		{"401", answer{status: 401, body: `{"type":"denied_authentication"}`}},
+		{"403", answer{status: 403, body: `{"type":"permissions_denied"}`}},
+		{"412", answer{status: 412, body: `{"type":"precondition_failed"}`}},
+		{"500", answer{status: 500, body: `{"message":"Internal error"}`}},
+		{"half a body", answer{status: 200, body: `{"secret_key":"` + otherCanary + `","access_key":"SCW"}`, half: true}},
+		{"cut JSON", answer{status: 200, body: `{"secret_key":"` + otherCanary + `"`}},
+		{"another shape", answer{status: 200, body: `{"secret_key":["` + otherCanary + `"],"data":{"` + otherCanary + `":1},"total_count":"` + otherCanary + `"}`}},
+		{"an empty object", answer{status: 200, body: `{}`}},
+		{"not JSON", answer{status: 200, body: otherCanary}},
+	}
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				client := newClient(t, options(&script{answers: []answer{r.answer}}))
+				for _, c := range calls(client) {
+					if err := c.do(t.Context()); err != nil && leaks(err.Error()) {
+						t.Errorf("%s: %v", c.name, err)
+					}
+				}
+				pair := scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: accessKey}, Secret: redact.New(otherCanary)}
+				if _, err := client.Authenticates(t.Context(), pair); err != nil && leaks(err.Error()) {
+					t.Errorf("authenticate: %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestAKeyOfWrongShapeIsNotShown(t *testing.T) {
+	t.Parallel()
+	const odd = canary + "-odd"
+	if _, err := scaleway.New(options(http.DefaultTransport, func(o *scaleway.Options) { o.SecretKey = redact.New(odd) })); err == nil || leaks(err.Error()) {
+		t.Errorf("new client: error %v", err)
+	}
+	c := newClient(t, options(&script{answers: []answer{{status: 200, body: "{}"}}}))
+	for _, secret := range []string{odd, ""} {
+		_, err := c.Authenticates(t.Context(), scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: accessKey}, Secret: redact.New(secret)})
+		if err == nil || leaks(err.Error()) {
+			t.Errorf("authenticate: error %v", err)
+		}
+	}
+}
+
+func TestExpired(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, time.September, 1, 12, 0, 0, 0, time.UTC)
+	for expires, want := range map[time.Time]bool{{}: false, now.Add(1): false, now: true, now.Add(-1): true} {
+		if got := (scaleway.APIKey{ExpiresAt: expires}).Expired(now); got != want {
+			t.Errorf("expiring at %s: %t", expires, got)
+		}
+	}
+}
