@@ -7,7 +7,7 @@ import (
 
 // Try asks an endpoint with a key, if it has refused the requests without a
 // valid one. A refusal that is the gateway's is told from one by the
-// application itself by comparing it with those refusals.
+// application itself by comparing it with those refusals (A71).
 func (p *Prober) Try(ctx context.Context, e Endpoint, k Key) Answer {
 	refusals := p.Refusals(ctx, e)
 	switch {

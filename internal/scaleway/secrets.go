@@ -33,7 +33,7 @@ type Version struct {
 	Going       bool // deleted, or scheduled for it
 	Description string
 	CreatedAt   time.Time
-	UpdatedAt   time.Time // of a disabled version: when it was disabled (A08)
+	UpdatedAt   time.Time // of a disabled version: when it was disabled (A69)
 }
 
 // payload is what a version holds: a key_value secret of these two.
