@@ -35,7 +35,7 @@ type need struct {
 }
 
 // routes registers every route that exists. What is not here answers as an API
-// gateway does, and shows in the history without a route.
+// gateway does; it is counted, and shows in the history as unknown.
 func (e *Emulator) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	e.routeMetadata(mux)
@@ -45,7 +45,14 @@ func (e *Emulator) routes() *http.ServeMux {
 	e.routeFunctions(mux)
 	e.routeContainers(mux)
 	e.routeContainersV1(mux)
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if noted, ok := r.Context().Value(requestKey{}).(*Request); ok {
+			noted.Unknown = true
+		}
+		route, first := e.history.miss(r.Method, r.URL.EscapedPath())
+		if first && e.options.OnUnknownRoute != nil {
+			e.options.OnUnknownRoute(route)
+		}
 		writeError(w, &apiError{status: http.StatusNotFound, body: object{"message": "route not found", "type": "not_found"}})
 	})
 	return mux
@@ -152,11 +159,16 @@ func (e *Emulator) observe(server string, next http.Handler) http.Handler {
 			noted.Time = e.clock.Now()
 			noted.Status = answer.status
 			e.history.add(*noted)
+			e.mu.Lock()
+			if e.auditor != nil {
+				e.auditor.after(noted)
+			}
+			e.mu.Unlock()
 			if answer.status == 0 {
 				panic(http.ErrAbortHandler) // the server cuts the connection
 			}
 		}()
-		wait := e.options.Latency
+		wait := e.Latency()
 		if fault != nil {
 			noted.Fault = fault.name()
 			wait += fault.Delay

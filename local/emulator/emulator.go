@@ -3,6 +3,7 @@ package emulator
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -10,12 +11,16 @@ import (
 type Options struct {
 	Clock    *Clock        // nil: NewClock()
 	Seed     uint64        // of all identifiers; two emulators with one seed mint the same
-	Latency  time.Duration // of every API call and endpoint, on the clock's Sleep
+	Latency  time.Duration // of every API call and endpoint, on the clock's Sleep; SetLatency changes it
 	KeyLag   time.Duration // for so long after its creation a key is refused now and then (IAM's caches)
 	GrantLag time.Duration // for so long a right just granted is refused now and then
 	Delays   Delays        // of asynchronous moves; zero fields take DefaultDelays
 	Quotas   Quotas        // zero fields take DefaultQuotas
 	Answers  Answers       // which answer the emulator gives where nobody knows Scaleway's
+
+	// OnUnknownRoute, if not nil, is called the first time that a route which
+	// the emulator does not have is asked for, from the request's goroutine.
+	OnUnknownRoute func(route string)
 }
 
 // Delays say how long asynchronous moves take.
@@ -70,10 +75,12 @@ type Emulator struct {
 	history history
 	faults  faults
 	mux     *http.ServeMux
+	latency atomic.Int64 // of type time.Duration
 
-	mu   sync.Mutex // guards everything below; held for the whole of a request
-	mint *mint
-	iam  iamState
+	mu      sync.Mutex // guards everything below; held for the whole of a request
+	auditor *Auditor   // nil: nobody watches
+	mint    *mint
+	iam     iamState
 	// regional products, by region
 	secrets    map[string]*secretState
 	functions  map[string]*product
@@ -96,6 +103,7 @@ func New(o Options) *Emulator {
 		clock: o.Clock, options: o, mint: newMint(o.Seed),
 		secrets: map[string]*secretState{}, functions: map[string]*product{}, containers: map[string]*product{},
 	}
+	e.SetLatency(o.Latency)
 	e.iam.init(e)
 	e.mux = e.routes()
 	return e
@@ -107,8 +115,22 @@ func (e *Emulator) Clock() *Clock { return e.clock }
 // History returns the requests so far, API and gateway, in order of arrival.
 func (e *Emulator) History() []Request { return e.history.all() }
 
-// ForgetHistory empties the history; sequence numbers go on.
+// ForgetHistory empties the history; sequence numbers go on, and so do the
+// counts of Served and UnknownRoutes.
 func (e *Emulator) ForgetHistory() { e.history.clear() }
+
+// Served tells how many requests have arrived, at API and gateway.
+func (e *Emulator) Served() int { return e.history.served() }
+
+// UnknownRoutes returns what was asked of the API and does not exist here, in
+// the order in which it was first asked for.
+func (e *Emulator) UnknownRoutes() []UnknownRoute { return e.history.missed() }
+
+// Latency is how long every API call and endpoint takes at present.
+func (e *Emulator) Latency() time.Duration { return time.Duration(e.latency.Load()) }
+
+// SetLatency changes it, from the next request on.
+func (e *Emulator) SetLatency(d time.Duration) { e.latency.Store(int64(d)) }
 
 // Arm lets a fault strike from now on.
 func (e *Emulator) Arm(f Fault) { e.faults.arm(f) }

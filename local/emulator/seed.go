@@ -1,12 +1,8 @@
 package emulator
 
 import (
-	"bytes"
 	_ "embed"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +11,7 @@ import (
 // Seed is what an organization holds at the start. It names things by their
 // names; identifiers that it leaves out, and every secret, are minted when it
 // is loaded. Ages and lifetimes are relative to the emulator's clock.
+// seeds/README.md shows the JSON form.
 //
 // Every organization has a default project and an owner with one API key,
 // whatever the seed says.
@@ -117,7 +114,8 @@ type SeedSecret struct {
 // SeedVersion is one version, the oldest first.
 type SeedVersion struct {
 	// Data may hold ${access_key:NAME} and ${secret_key:NAME}, the newest key
-	// of an application, so that no seed needs a secret in it. Environments
+	// of an application, or of the key that has this access key, so that no
+	// seed needs a secret in it. Environments
 	// of functions and containers may, too.
 	Data        string  `json:"data,omitempty"`
 	Random      int     `json:"random,omitempty"` // so many random characters instead
@@ -157,23 +155,44 @@ func (a *SeedAge) UnmarshalText(text []byte) error {
 		}
 		total += d
 	}
+	if total < 0 {
+		return fmt.Errorf("%q is longer than 292 years", text)
+	}
 	*a = SeedAge(sign * total)
 	return nil
 }
 
-// MarshalText writes what UnmarshalText reads.
-func (a SeedAge) MarshalText() ([]byte, error) { return []byte(time.Duration(a).String()), nil }
+// String is what UnmarshalText reads: "400d", "1d12h", "50ms".
+func (a SeedAge) String() string {
+	const day = SeedAge(24 * time.Hour)
+	if a < 0 {
+		return "-" + (-a).String()
+	}
+	text := ""
+	if a >= day {
+		text = strconv.Itoa(int(a/day)) + "d"
+	}
+	rest := time.Duration(a % day).String()
+	switch {
+	case rest == "0s" && text != "":
+		return text
+	case strings.HasSuffix(rest, "h0m0s"):
+		rest = strings.TrimSuffix(rest, "0m0s")
+	case strings.HasSuffix(rest, "m0s"):
+		rest = strings.TrimSuffix(rest, "0s")
+	}
+	return text + rest
+}
 
-// ParseSeed reads a seed from JSON. A field that it does not know is an error.
+// MarshalText writes what UnmarshalText reads.
+func (a SeedAge) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// ParseSeed reads a seed from JSON. Its error has a line for everything that
+// is wrong: the path to the field, and what would be right there.
 func ParseSeed(text []byte) (Seed, error) {
 	var s Seed
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&s); err != nil {
-		return Seed{}, fmt.Errorf("seed: %w", err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return Seed{}, errors.New("seed: something follows the JSON object")
+	if err := readStrict(text, &s); err != nil {
+		return Seed{}, err
 	}
 	return s, nil
 }

@@ -12,9 +12,26 @@ import (
 )
 
 func (l loader) secret(s SeedSecret) error {
-	project, err := l.mustProject(s.Project)
+	project, err := l.mustProject("project", s.Project)
 	if err != nil {
 		return err
+	}
+	region, kind := chosen(s.Region, "fr-par"), chosen(s.Type, "opaque")
+	switch {
+	case s.Name == "":
+		return errNameRequired
+	case strings.Contains(s.Name, "/"):
+		return fmt.Errorf("name: want one without a slash, not %q; folders go in path", s.Name)
+	case !slices.Contains(secretRegions, region):
+		return noneOf("region", region, secretRegions)
+	case !slices.Contains(secretTypes, kind):
+		return noneOf("type", kind, secretTypes)
+	case s.Path != "" && !strings.HasPrefix(s.Path, "/"):
+		return fmt.Errorf("path: want one that starts with a slash, not %q", s.Path)
+	case len(l.secretsIn(region).rows.all(func(other *secret) bool {
+		return other.ProjectID == project && other.Name == s.Name && other.Path == cleanPath(s.Path)
+	})) > 0:
+		return fmt.Errorf("name: another secret of the project is named %s in %s", s.Name, cleanPath(s.Path))
 	}
 	if s.Age == 0 {
 		for _, v := range s.Versions {
@@ -24,16 +41,13 @@ func (l loader) secret(s SeedSecret) error {
 	created := at(l.now.Add(-time.Duration(s.Age)))
 	row := &secret{
 		ID: l.mint.uuid(), ProjectID: project, Name: s.Name, Status: "ready", CreatedAt: created, UpdatedAt: created,
-		Tags: orEmpty(s.Tags), Description: s.Description, Type: chosen(s.Type, "opaque"), Protected: s.Protected,
-		Path: cleanPath(s.Path), UsedBy: []string{}, Region: chosen(s.Region, "fr-par"),
-	}
-	if !slices.Contains(secretRegions, row.Region) || !slices.Contains(secretTypes, row.Type) {
-		return fmt.Errorf("no region %q, or no type %q", row.Region, row.Type)
+		Tags: orEmpty(s.Tags), Description: s.Description, Type: kind, Protected: s.Protected,
+		Path: cleanPath(s.Path), UsedBy: []string{}, Region: region,
 	}
 	for i, v := range s.Versions {
 		data, err := l.expand(v.Data)
 		if err != nil {
-			return fmt.Errorf("versions[%d]: %w", i, err)
+			return fmt.Errorf("versions[%d].data: %w", i, err)
 		}
 		if v.Random > 0 {
 			data = base64.RawURLEncoding.EncodeToString(l.mint.bytes(v.Random))[:v.Random]
@@ -60,7 +74,10 @@ func (e *Emulator) expand(text string) (string, error) {
 	var missing []string
 	out := keyReference.ReplaceAllStringFunc(text, func(reference string) string {
 		parts := keyReference.FindStringSubmatch(reference)
-		key := e.iam.newestKey(parts[2])
+		key := e.iam.keys.get(parts[2])
+		if key == nil {
+			key = e.iam.newestKey(parts[2])
+		}
 		switch {
 		case key == nil:
 			missing = append(missing, parts[2])
@@ -72,14 +89,18 @@ func (e *Emulator) expand(text string) (string, error) {
 		}
 	})
 	if len(missing) > 0 {
-		return "", fmt.Errorf("no application with a key is named %s", strings.Join(missing, ", "))
+		return "", fmt.Errorf("no key, and no application with a key, is named %s", either(missing))
 	}
 	return out, nil
 }
 
 func (e *Emulator) loadPlace(p SeedPlace) error {
+	regions := append(slices.Clone(serverlessRegions), milan)
+	if region := chosen(p.Region, "fr-par"); !slices.Contains(regions, region) {
+		return noneOf("region", region, regions)
+	}
 	e.mu.Lock()
-	id, err := loader{Emulator: e}.mustProject(p.Project)
+	id, err := loader{Emulator: e}.mustProject("project", p.Project)
 	place := p.SeedServerless
 	if err == nil {
 		place, err = e.expandEnvironments(place)
@@ -95,33 +116,39 @@ func (e *Emulator) loadPlace(p SeedPlace) error {
 // as it is: a seed can be loaded into several emulators.
 func (e *Emulator) expandEnvironments(s SeedServerless) (SeedServerless, error) {
 	var failed error
-	expand := func(envs ...*map[string]string) {
-		for _, env := range envs {
-			expanded := maps.Clone(*env)
-			for name, value := range expanded {
-				text, err := e.expand(value)
-				failed = errors.Join(failed, err)
-				expanded[name] = text
+	expand := func(field string, env *map[string]string) {
+		expanded := maps.Clone(*env)
+		for name, value := range expanded {
+			text, err := e.expand(value)
+			if err != nil {
+				failed = errors.Join(failed, fmt.Errorf("%s.%s: %w", field, name, err))
 			}
-			*env = expanded
+			expanded[name] = text
 		}
+		*env = expanded
 	}
 	s.FunctionNamespaces = slices.Clone(s.FunctionNamespaces)
 	for i := range s.FunctionNamespaces {
-		ns := &s.FunctionNamespaces[i]
+		ns, field := &s.FunctionNamespaces[i], fmt.Sprintf("function_namespaces[%d]", i)
 		ns.Functions = slices.Clone(ns.Functions)
-		expand(&ns.Env, &ns.SecretEnv)
+		expand(field+".env", &ns.Env)
+		expand(field+".secret_env", &ns.SecretEnv)
 		for j := range ns.Functions {
-			expand(&ns.Functions[j].Env, &ns.Functions[j].SecretEnv)
+			f, field := &ns.Functions[j], fmt.Sprintf("%s.functions[%d]", field, j)
+			expand(field+".env", &f.Env)
+			expand(field+".secret_env", &f.SecretEnv)
 		}
 	}
 	s.ContainerNamespaces = slices.Clone(s.ContainerNamespaces)
 	for i := range s.ContainerNamespaces {
-		ns := &s.ContainerNamespaces[i]
+		ns, field := &s.ContainerNamespaces[i], fmt.Sprintf("container_namespaces[%d]", i)
 		ns.Containers = slices.Clone(ns.Containers)
-		expand(&ns.Env, &ns.SecretEnv)
+		expand(field+".env", &ns.Env)
+		expand(field+".secret_env", &ns.SecretEnv)
 		for j := range ns.Containers {
-			expand(&ns.Containers[j].Env, &ns.Containers[j].SecretEnv)
+			c, field := &ns.Containers[j], fmt.Sprintf("%s.containers[%d]", field, j)
+			expand(field+".env", &c.Env)
+			expand(field+".secret_env", &c.SecretEnv)
 		}
 	}
 	return s, failed

@@ -1,0 +1,250 @@
+package emulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// AuditRules say what a client that rotates keys may do.
+type AuditRules struct {
+	Project      string   // whose credentials these are
+	Path         string   // the secrets in this folder are credentials: {"access_key", "secret_key"}
+	Applications []string // names of those whose keys it may change
+	OwnKey       string   // access key that it calls with
+	Grace        time.Duration
+	// Broken names applications whose credential is not expected to be in
+	// order, since somebody else has spoilt it.
+	Broken []string
+}
+
+// Auditor watches the invariants of DESIGN after every request that the
+// emulator serves: that a published key works (I1), that no key dies which
+// somebody may hold (I2), and that nothing else changes (I4).
+type Auditor struct {
+	e     *Emulator
+	rules AuditRules
+
+	requests   int
+	violations []string
+
+	keys      map[string]seenKey   // those that lived after the last request
+	current   map[string]string    // by secret: the access key that readers get
+	published map[string]time.Time // by access key: when it was last current
+	first     map[string]time.Time // by application: when anything was first published
+	others    string               // everything that may not change
+}
+
+type seenKey struct {
+	application string
+	created     time.Time
+	mintedNow   bool // while the auditor watched
+}
+
+// Audit starts to watch. It replaces an auditor that watched before.
+func (e *Emulator) Audit(rules AuditRules) *Auditor {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	a := &Auditor{
+		e: e, rules: rules, keys: map[string]seenKey{}, current: map[string]string{},
+		published: map[string]time.Time{}, first: map[string]time.Time{},
+	}
+	now := e.clock.Now()
+	a.learn(now, false)
+	a.others = a.outside(now)
+	e.auditor = a
+	return a
+}
+
+// Result returns how many requests were audited, and what was wrong.
+func (a *Auditor) Result() (requests int, violations []string) {
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	return a.requests, slices.Clone(a.violations)
+}
+
+// Accept takes everything as it is now for right: people change things too.
+func (a *Auditor) Accept() {
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	now := a.e.clock.Now()
+	a.learn(now, false)
+	a.others = a.outside(now)
+}
+
+// after looks at the emulator after a request; e.mu is held.
+func (a *Auditor) after(r *Request) {
+	now := a.e.clock.Now()
+	a.requests++
+	before := a.keys
+	a.keys = map[string]seenKey{}
+	wasCurrent := maps.Clone(a.current)
+	a.learn(now, true)
+	for access, k := range before {
+		if _, lives := a.keys[access]; !lives {
+			a.deleted(r, access, k, wasCurrent, now)
+		}
+	}
+	if r.Method != "GET" {
+		if outside := a.outside(now); outside != a.others {
+			a.violate(r, "I4: something changed that is not the client's to change")
+			a.others = outside
+		}
+	}
+	for _, s := range a.credentials() {
+		if problem := a.unusable(s, now); problem != "" {
+			a.violate(r, "I1: "+problem)
+		}
+	}
+}
+
+func (a *Auditor) violate(r *Request, text string) {
+	a.violations = append(a.violations, fmt.Sprintf("after request %d, %s %s: %s", r.Seq, r.Method, r.Path, text))
+}
+
+// learn notes the keys that live and what is published.
+func (a *Auditor) learn(now time.Time, watching bool) {
+	for _, k := range a.e.iam.keys.all(nil) {
+		seen := seenKey{application: k.ApplicationID, created: k.CreatedAt.t}
+		seen.mintedNow = watching && !now.After(k.CreatedAt.t.Add(time.Second))
+		a.keys[k.AccessKey] = seen
+	}
+	for _, s := range a.credentials() {
+		pair := s.newestPair()
+		a.current[s.ID] = pair.AccessKey
+		if pair.AccessKey != "" {
+			a.published[pair.AccessKey] = now
+		}
+		if len(s.versions) > 0 {
+			a.first[s.Name] = s.versions[0].CreatedAt.t
+		}
+	}
+}
+
+// deleted judges that a key is gone. I2: it was not current, not the client's
+// own, and nobody had been given it within the grace.
+func (a *Auditor) deleted(r *Request, access string, k seenKey, current map[string]string, now time.Time) {
+	app := a.e.iam.applications.get(k.application)
+	last, wasPublished := a.published[access]
+	first, anyPublished := a.first[k.application]
+	switch {
+	case access == a.rules.OwnKey:
+		a.violate(r, "I2: the key that the client runs on is gone")
+	case app == nil || !slices.Contains(a.rules.Applications, app.Name):
+		a.violate(r, "I4: a key is gone that is not the client's to delete")
+	case slices.Contains(slices.Collect(maps.Values(current)), access):
+		a.violate(r, "I2: the current key "+access+" is gone")
+	case wasPublished && now.Sub(last) < a.rules.Grace:
+		a.violate(r, fmt.Sprintf("I2: %s is gone %s after it was current", access, now.Sub(last)))
+	case wasPublished || k.mintedNow || a.orphan(access, k):
+	case !anyPublished || now.Sub(first) < a.rules.Grace || now.Sub(k.created) < a.rules.Grace:
+		a.violate(r, "I2: "+access+" is gone, which people may hold, before its grace was over")
+	}
+}
+
+// orphan tells whether a key was young when it was seen first, and never
+// published: only the client can have made it.
+func (a *Auditor) orphan(access string, k seenKey) bool {
+	return a.e.clock.Now().Sub(k.created) < 24*time.Hour && a.published[access].IsZero()
+}
+
+// credentials are the secrets that hold keys.
+func (a *Auditor) credentials() []*secret {
+	var out []*secret
+	for _, region := range secretRegions {
+		state := a.e.secrets[region]
+		if state == nil {
+			continue
+		}
+		out = append(out, state.rows.all(func(s *secret) bool {
+			app := a.e.iam.applications.get(s.Name)
+			return s.ProjectID == a.rules.Project && s.Path == a.rules.Path && s.DeletionRequestedAt.t.IsZero() &&
+				app != nil && slices.Contains(a.rules.Applications, app.Name) && !slices.Contains(a.rules.Broken, app.Name)
+		})...)
+	}
+	return out
+}
+
+type publishedPair struct {
+	AccessKey string `json:"access_key"`
+	SecretKey string `json:"secret_key"`
+}
+
+// newestPair is what readers of latest_enabled get.
+func (s *secret) newestPair() publishedPair {
+	var pair publishedPair
+	for _, v := range slices.Backward(s.versions) {
+		if v.Status == versionEnabled {
+			_ = json.Unmarshal(v.data, &pair) // an empty pair tells
+			break
+		}
+	}
+	return pair
+}
+
+// unusable tells why a reader of the secret has no working key, or "". Before
+// the first publish there is nothing to read.
+func (a *Auditor) unusable(s *secret, now time.Time) string {
+	if len(s.versions) == 0 {
+		return ""
+	}
+	pair := s.newestPair()
+	key := a.e.iam.keys.get(pair.AccessKey)
+	switch {
+	case pair.AccessKey == "":
+		return "secret " + s.Name + " has no enabled version that holds a key"
+	case key == nil:
+		return "secret " + s.Name + " holds " + pair.AccessKey + ", which does not exist"
+	case key.expired(now):
+		return "secret " + s.Name + " holds " + pair.AccessKey + ", which has expired"
+	case key.secret != pair.SecretKey || key.ApplicationID != s.Name:
+		return "secret " + s.Name + " holds another secret key than that of " + pair.AccessKey
+	case len(s.standing()) > a.e.options.Quotas.VersionsPerSecret:
+		return "secret " + s.Name + " holds too many versions"
+	}
+	return ""
+}
+
+func (s *secret) standing() []*version {
+	return slices.DeleteFunc(slices.Clone(s.versions), func(v *version) bool {
+		return v.Status != versionEnabled && v.Status != versionDisabled
+	})
+}
+
+// outside writes down everything that the client may not change.
+func (a *Auditor) outside(now time.Time) string {
+	var out strings.Builder
+	for _, app := range a.e.iam.applications.all(nil) {
+		fmt.Fprintln(&out, "application", app.ID, app.Name)
+	}
+	for _, p := range a.e.iam.policies.all(nil) {
+		fmt.Fprintln(&out, "policy", p.ID, len(p.rules))
+	}
+	for _, k := range a.e.iam.keys.all(nil) {
+		app := a.e.iam.applications.get(k.ApplicationID)
+		if app == nil || !slices.Contains(a.rules.Applications, app.Name) {
+			fmt.Fprintln(&out, "key", k.AccessKey, k.Description, k.ExpiresAt.t)
+		}
+	}
+	for _, p := range a.e.products(now) {
+		for _, w := range p.workloads.all(nil) {
+			fmt.Fprintln(&out, p.name, w.id, w.status, len(w.env))
+		}
+		for _, t := range p.tokens.all(func(t *token) bool { return t.namespace.project != a.rules.Project }) {
+			fmt.Fprintln(&out, "token", t.id, t.status)
+		}
+	}
+	for _, region := range secretRegions {
+		state := a.e.secrets[region]
+		if state == nil {
+			continue
+		}
+		for _, s := range state.rows.all(func(s *secret) bool { return s.ProjectID != a.rules.Project || s.Path != a.rules.Path }) {
+			fmt.Fprintln(&out, "secret", s.ID, len(s.versions), s.Status, s.DeletionRequestedAt.t)
+		}
+	}
+	return out.String()
+}
