@@ -106,20 +106,20 @@ type mistake struct {
 
 const wantPrefix = "# want: "
 
-func mistakes(t testing.TB) []string {
-	t.Helper()
+func mistakes(tb testing.TB) []string {
+	tb.Helper()
 	files, err := filepath.Glob(filepath.Join("testdata", "wrong", "*.env"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return files
 }
 
-func readMistake(t testing.TB, file string) mistake {
-	t.Helper()
+func readMistake(tb testing.TB, file string) mistake {
+	tb.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	m := mistake{file: file}
 	var want []string

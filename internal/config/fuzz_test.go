@@ -24,7 +24,7 @@ func FuzzRead(f *testing.F) {
 			t.Skip("the canary is not the secret's alone")
 		}
 		for _, lines := range [][]string{
-			{"ROTATOR_SECRET_KEY=" + canary + secret}, // cannot be right
+			{"ROTATOR_SECRET_KEY=" + canary + secret},                                            // cannot be right
 			{"ROTATOR_ACCESS_KEY=" + canary + secret, "ROTATOR_SECRET_KEY=SCWEXAMPLE0000000000"}, // in the wrong place
 			{"ROTATOR_SECRET_KEY=" + secret},
 		} {

@@ -86,7 +86,7 @@ func (p *Prober) send(ctx context.Context, url string, token redact.Secret) Answ
 	if err != nil {
 		return Answer{Verdict: Inconclusive, Detail: cause(err)}
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing was written
+	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyMax))
 	a := Answer{Verdict: Accepted, Status: resp.StatusCode, mark: mark(resp, body)}
 	switch {

@@ -47,7 +47,7 @@ func wire(t *testing.T, talk func(net.Conn)) string {
 				return
 			}
 			all.Go(func() {
-				defer connection.Close()
+				defer func() { _ = connection.Close() }()
 				talk(connection)
 			})
 		}

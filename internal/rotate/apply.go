@@ -38,7 +38,7 @@ type Rotation struct {
 	Secret    scaleway.Secret
 	Version   scaleway.Version // that holds New
 	VerifyBy  string           // where it was tried
-	Overtaken bool             // another run published first; New is gone
+	Overtaken bool             // another run is at it; New is gone
 	// Err is why the key was not rotated. After an unknown outcome (it is
 	// scaleway.ErrUnknown) nothing of the application is deleted in this run.
 	Err error
@@ -63,7 +63,7 @@ func (a *Applier) Rotate(ctx context.Context, plans []*Plan) []*Rotation {
 		a.verify(ctx, rotations)
 	}
 	for _, r := range rotations {
-		if r.Err == nil {
+		if r.Err == nil && !r.Overtaken {
 			r.Err = a.publish(ctx, r)
 		}
 	}
@@ -99,11 +99,33 @@ func (a *Applier) create(ctx context.Context, r *Rotation) error {
 		r.New, err = a.Client.CreateKey(ctx, want)
 		return err
 	})
-	if err == nil || r.New.AccessKey == "" {
+	switch {
+	case err != nil && r.New.AccessKey == "", a.Journal.Dry():
 		return err
+	case err != nil: // it was made, but not as asked
+		return errors.Join(err, a.undo(ctx, r, "it is not what was asked for"))
 	}
-	// It was made, but not as asked.
-	return errors.Join(err, a.undo(ctx, r, "it is not what was asked for"))
+	return a.yield(ctx, r)
+}
+
+// yield gives way to another run that is at the same application: of two keys
+// made since the runs looked, the older one stays. Both runs look after they
+// made theirs, so the younger one sees the older, and only one is published.
+func (a *Applier) yield(ctx context.Context, r *Rotation) error {
+	keys, err := a.Client.ApplicationKeys(ctx, r.Plan.State.Application.ID)
+	if err != nil {
+		return errors.Join(err, a.undo(ctx, r, "it cannot be told whether another run is at it"))
+	}
+	for _, k := range keys {
+		if k.AccessKey == r.New.AccessKey || keyProject(k.Description) != a.Policy.Project || r.Plan.knows(k.AccessKey) {
+			continue
+		}
+		if !k.CreatedAt.After(r.New.CreatedAt) { // of two at the same instant, neither knows who looked first
+			r.Overtaken = true
+			return a.undo(ctx, r, "another run made "+k.AccessKey+" first")
+		}
+	}
+	return nil
 }
 
 // newKey is the key that replaces the application's present one: with its
@@ -204,7 +226,9 @@ func (a *Applier) readBack(ctx context.Context, r *Rotation) error {
 
 func (a *Applier) disable(ctx context.Context, s scaleway.Secret, v scaleway.Version, why string) error {
 	change := report.Change{Kind: "disable_version", Object: versionName(s, v), Reason: why}
-	return a.Journal.Do(ctx, change, func(ctx context.Context) error { return a.Client.DisableVersion(ctx, s, v.Revision) })
+	return a.Journal.Do(ctx, change, func(ctx context.Context) error {
+		return a.unlessGoing(ctx, s, v, a.Client.DisableVersion(ctx, s, v.Revision))
+	})
 }
 
 func versionName(s scaleway.Secret, v scaleway.Version) string {

@@ -109,6 +109,11 @@ func (p *Plan) Current() *KeyPlan {
 	return nil
 }
 
+// knows tells whether the key was there when the plan was made.
+func (p *Plan) knows(accessKey string) bool {
+	return slices.ContainsFunc(p.State.Keys, func(k scaleway.APIKey) bool { return k.AccessKey == accessKey })
+}
+
 // Make decides what becomes of one application.
 func Make(s State, p Policy, now time.Time) Plan {
 	plan := Plan{State: s}

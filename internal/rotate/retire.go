@@ -80,5 +80,22 @@ func (a *Applier) dropVersion(ctx context.Context, s scaleway.Secret, v scaleway
 		}
 	}
 	change := report.Change{Kind: "delete_version", Object: versionName(s, v), Reason: why}
-	return a.Journal.Do(ctx, change, func(ctx context.Context) error { return a.Client.DeleteVersion(ctx, s, v.Revision) })
+	return a.Journal.Do(ctx, change, func(ctx context.Context) error {
+		return a.unlessGoing(ctx, s, v, a.Client.DeleteVersion(ctx, s, v.Revision))
+	})
+}
+
+// unlessGoing forgives a refusal where the version is on its way out already:
+// another run, or an attempt whose answer was lost, came first (A03).
+func (a *Applier) unlessGoing(ctx context.Context, s scaleway.Secret, v scaleway.Version, err error) error {
+	if !errors.Is(err, scaleway.ErrRefused) {
+		return err
+	}
+	versions, listErr := a.Client.Versions(ctx, s)
+	for _, now := range versions {
+		if now.Revision == v.Revision && now.Going {
+			return nil
+		}
+	}
+	return errors.Join(err, listErr)
 }

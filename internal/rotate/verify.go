@@ -16,7 +16,7 @@ import (
 func (a *Applier) verify(ctx context.Context, rotations []*Rotation) {
 	var trials []*trial
 	for _, r := range rotations {
-		if r.Err == nil {
+		if r.Err == nil && !r.Overtaken {
 			t := &trial{rotation: r}
 			t.try, r.VerifyBy = a.Tester(ctx, r.Plan.State, r.New)
 			trials = append(trials, t)

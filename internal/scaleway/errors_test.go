@@ -227,7 +227,9 @@ func TestADeniedCallNamesTheSettings(t *testing.T) {
 }
 
 // leaks tells whether text shows a secret key.
-func leaks(text string) bool { return strings.Contains(text, canary) || strings.Contains(text, otherCanary) }
+func leaks(text string) bool {
+	return strings.Contains(text, canary) || strings.Contains(text, otherCanary)
+}
 
 func TestNoErrorShowsASecretKey(t *testing.T) {
 	t.Parallel()

@@ -88,13 +88,31 @@ func (c *Client) APIKeys(ctx context.Context) ([]APIKey, error) {
 	if err != nil {
 		return nil, failure("list the organization's API keys", needIAMRead, err)
 	}
-	keys := make([]APIKey, 0, len(resp.APIKeys))
-	for _, k := range resp.APIKeys {
+	return apiKeys(resp.APIKeys), nil
+}
+
+// ApplicationKeys lists the keys of one application, oldest first.
+// GET /iam/v1alpha1/api-keys?bearer_id=….
+func (c *Client) ApplicationKeys(ctx context.Context, application string) ([]APIKey, error) {
+	resp, err := c.iam.ListAPIKeys(&iam.ListAPIKeysRequest{
+		OrganizationID: &c.organization, BearerID: &application, BearerType: iam.BearerTypeApplication,
+		OrderBy: iam.ListAPIKeysRequestOrderByCreatedAtAsc, PageSize: scw.Uint32Ptr(pageSize),
+	}, scw.WithContext(ctx), scw.WithAllPages())
+	if err != nil {
+		return nil, failure("list the keys of application "+application, needIAMRead, err)
+	}
+	keys := slices.DeleteFunc(apiKeys(resp.APIKeys), func(k APIKey) bool { return k.ApplicationID != application })
+	return keys, nil
+}
+
+func apiKeys(found []*iam.APIKey) []APIKey {
+	keys := make([]APIKey, 0, len(found))
+	for _, k := range found {
 		if k != nil && k.AccessKey != "" {
 			keys = append(keys, apiKey(k))
 		}
 	}
-	return once(keys, func(k APIKey) string { return k.AccessKey }), nil
+	return once(keys, func(k APIKey) string { return k.AccessKey })
 }
 
 func apiKey(k *iam.APIKey) APIKey {

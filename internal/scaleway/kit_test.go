@@ -124,7 +124,7 @@ func options(over http.RoundTripper, change ...func(*scaleway.Options)) scaleway
 	return o
 }
 
-func newClient(t testing.TB, o scaleway.Options) *scaleway.Client {
+func newClient(t *testing.T, o scaleway.Options) *scaleway.Client {
 	t.Helper()
 	c, err := scaleway.New(o)
 	if err != nil {

@@ -130,7 +130,7 @@ func (c *Client) Publish(ctx context.Context, s Secret, pair KeyPair, descriptio
 	}
 	v, err := c.secrets.CreateSecretVersion(&secret.CreateSecretVersionRequest{
 		Region: scw.Region(s.Region), SecretID: s.ID, Data: data, Description: &description,
-		DataCrc32: scw.Uint32Ptr(crc32.ChecksumIEEE(data)),
+		DataCrc32: new(crc32.ChecksumIEEE(data)),
 	}, scw.WithContext(ctx))
 	if err != nil {
 		return Version{}, failure(act, needSecretNew, err)

@@ -93,8 +93,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if resp != nil {
 		_ = resp.Body.Close() // it came when the context had ended
 	}
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return nil, wrapped.Err // the client above wraps once more
 	}
 	return nil, err

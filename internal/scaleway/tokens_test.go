@@ -1,0 +1,110 @@
+package scaleway_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/local/emulator"
+)
+
+func TestRemovedTokenRoutesHoldNoTokens(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{404, 410, 501} {
+		r := start(t, emulator.Options{Answers: emulator.Answers{TokenRoutes: status}}, emulator.Demo())
+		scopes := r.scopes(t)
+		for _, s := range scopes {
+			if tokens, err := r.Tokens(t.Context(), s); len(tokens) != 0 || err != nil {
+				t.Errorf("%d: %d tokens of %s, %v", status, len(tokens), s.Name, err)
+			}
+			if err := r.DeleteToken(t.Context(), scaleway.Token{ID: "11111111-1111-4111-8111-111111111111", Scope: s}); err != nil {
+				t.Errorf("%d: delete: %v", status, err)
+			}
+		}
+		if len(scopes) != 16 {
+			t.Errorf("%d scopes", len(scopes))
+		}
+	}
+}
+
+func TestTokensAreDeletedByTheirOwnProduct(t *testing.T) {
+	t.Parallel()
+	for name, answers := range answerKinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, emulator.Options{Answers: answers}, emulator.Demo())
+			for _, s := range r.scopes(t) {
+				tokens, err := r.Tokens(t.Context(), s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, token := range tokens {
+					for range 2 { // the second time it is on its way out
+						if err := r.DeleteToken(t.Context(), token); err != nil {
+							t.Error(err)
+						}
+					}
+				}
+				r.Clock().Advance(time.Minute)
+				for _, token := range tokens { // and now it is gone
+					if err := r.DeleteToken(t.Context(), token); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			left := names(r.Env.Tokens(), func(x emulator.Token) string { return x.Description })
+			slices.Sort(left)
+			if diff := cmp.Diff([]string{"accounting", "all of billing", "auditors"}, left); diff != "" {
+				t.Errorf("tokens left (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTokensTellWhatThePurgeNeeds(t *testing.T) {
+	t.Parallel()
+	r := start(t, emulator.Options{}, emulator.Demo())
+	got := map[string][]any{}
+	for _, s := range r.scopes(t) {
+		tokens, err := r.Tokens(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range tokens {
+			got[x.Description] = []any{x.Scope == s, x.Status, x.ExpiresAt.IsZero(), x.ExpiresAt.Before(r.Client.Now())}
+		}
+	}
+	never, later, gone := []any{true, "ready", true, true}, []any{true, "ready", false, false}, []any{true, "ready", false, true}
+	want := map[string][]any{
+		"all of shop, since 2023": never, "from before it was public": never, "all of backend": never,
+		"mobile app": later, "warehouse": later, "courier": later, "on call": later, "old CDN": gone, "CMS": gone,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("scope, status, never expires, has expired (-want +got):\n%s", diff)
+	}
+}
+
+func TestScopeCovers(t *testing.T) {
+	t.Parallel()
+	api := scaleway.Resource{Product: scaleway.Functions, ID: "f", Namespace: scaleway.Namespace{ID: "n"}}
+	rows := []struct {
+		name  string
+		scope scaleway.Scope
+		kind  string
+		want  bool
+	}{
+		{name: "itself", scope: scaleway.Scope{Product: scaleway.Functions, Namespace: scaleway.Namespace{ID: "n"}, ResourceID: "f"}, kind: "function", want: true},
+		{name: "its namespace", scope: scaleway.Scope{Product: scaleway.Functions, Namespace: scaleway.Namespace{ID: "n"}}, kind: "namespace", want: true},
+		{name: "another function", scope: scaleway.Scope{Product: scaleway.Functions, Namespace: scaleway.Namespace{ID: "n"}, ResourceID: "g"}, kind: "function"},
+		{name: "another namespace", scope: scaleway.Scope{Product: scaleway.Functions, Namespace: scaleway.Namespace{ID: "m"}}, kind: "namespace"},
+		{name: "the other product", scope: scaleway.Scope{Product: scaleway.Containers, Namespace: scaleway.Namespace{ID: "n"}, ResourceID: "f"}, kind: "container"},
+	}
+	for _, r := range rows {
+		if got := r.scope.Covers(api); got != r.want || r.scope.Kind() != r.kind {
+			t.Errorf("%s: covers %t, kind %s", r.name, got, r.scope.Kind())
+		}
+	}
+}
