@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -29,16 +30,14 @@ var errDead = errors.New(`unsupported protocol scheme "dead"`) // worded so that
 
 func status(code int, header http.Header, body string) func(*http.Request) (*http.Response, error) {
 	return func(r *http.Request) (*http.Response, error) {
-		if header == nil {
-			header = http.Header{}
-		}
+		sent := http.Header{}
+		maps.Copy(sent, header)
 		if body != "" {
-			header = header.Clone()
-			header.Set("Content-Type", "application/json")
+			sent.Set("Content-Type", "application/json")
 		}
 		return &http.Response{
 			Status: http.StatusText(code), StatusCode: code, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-			Header: header, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r,
+			Header: sent, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r,
 		}, nil
 	}
 }
