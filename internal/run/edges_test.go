@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -385,6 +386,47 @@ func TestAKeyThatIsNeverVerifiedIsUndone(t *testing.T) {
 	}
 	if n := len(r.Keys("checkout")); n != 1 {
 		t.Errorf("checkout has %d keys, want the one it had", n)
+	}
+}
+
+// interloper calls act once, as soon as a key was made.
+type interloper struct {
+	next http.RoundTripper
+	act  func()
+	once sync.Once
+}
+
+func (i *interloper) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := i.next.RoundTrip(r)
+	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/api-keys") {
+		i.once.Do(i.act)
+	}
+	return resp, err
+}
+
+// What somebody publishes while a run verifies its own key is not overwritten.
+func TestAVersionThatAppearsDuringARotationIsNotBuried(t *testing.T) {
+	t.Parallel()
+	r := start(t, emulator.Options{})
+	secret := application(t, r.mustRun(t, run.Request{}), "checkout").Secret
+	o := r.surroundings()
+	o.API = &interloper{next: r.RoundTripper(), act: func() {
+		r.MustCall(http.MethodPost, "/secret-manager/v1beta1/regions/fr-par/secrets/"+secret.ID+"/versions", map[string]any{
+			"data": "eyJhY2Nlc3Nfa2V5IjoieCIsInNlY3JldF9rZXkiOiJ5In0=", "description": "by hand",
+		})
+	}}
+	before := len(r.Keys("checkout"))
+	got, err := run.Do(t.Context(), r.cfg, run.Request{Force: true, Applications: []string{"checkout"}}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range got.Changes {
+		if c.Kind == "publish" {
+			t.Error("published over somebody else's version")
+		}
+	}
+	if n := len(r.Keys("checkout")); n != before {
+		t.Errorf("checkout has %d keys, had %d: the new key was not undone", n, before)
 	}
 }
 

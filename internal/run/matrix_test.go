@@ -114,6 +114,12 @@ func scenarios() []scenario {
 			},
 		},
 		{
+			name: "a rotation is due as a grace period ends", settled: true, rotated: 1,
+			seed: func() emulator.Seed {
+				return small(keys(minted(keyA, 60), minted(keyB, 31)), credentialOf(holds(keyA, 60), holds(keyB, 31)))
+			},
+		},
+		{
 			name: "legacy tokens in all scopes", settled: true, rotated: 1,
 			seed: func() emulator.Seed {
 				seed := small(keys(person))

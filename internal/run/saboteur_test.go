@@ -69,6 +69,7 @@ func faults() []fault {
 		{name: "dies before", dies: true, before: func(*http.Request) (*http.Response, error) { return nil, errDead }},
 		{name: "dies after", dies: true, after: func(*http.Response) (*http.Response, error) { return nil, errDead }},
 		{name: "reset after", after: lost},
+		{name: "answers lost for 45 s", after: lost, lasts: 45 * time.Second},
 		{name: "500", before: status(http.StatusInternalServerError, nil, `{"message":"Internal error"}`)},
 		{name: "503", before: status(http.StatusServiceUnavailable, nil, `{"message":"error while authenticating, please retry later"}`)},
 		{name: "429", before: status(http.StatusTooManyRequests, http.Header{"X-Envoy-Ratelimited": {"true"}}, "")},
