@@ -341,7 +341,8 @@ func TestOneRunAtATime(t *testing.T) {
 	go func() { first <- f.send(t.Context(), http.MethodPost, "/", "") }()
 	<-entered
 	want := answer{
-		http.StatusConflict, http.Header{"Cache-Control": {"no-store"}, "Content-Type": {"application/json"}},
+		http.StatusConflict,
+		http.Header{"Cache-Control": {"no-store"}, "Content-Type": {"application/json"}},
 		"{\n  \"error\": \"a run is in progress in this instance\",\n  \"hint\": \"wait for its end, then ask again\"\n}\n",
 	}
 	for _, method := range []string{http.MethodPost, http.MethodGet} {
@@ -444,7 +445,8 @@ func TestPanicInARunIsA500(t *testing.T) {
 			}})
 			a := f.send(t.Context(), http.MethodPost, "/", "")
 			want := answer{
-				http.StatusInternalServerError, http.Header{"Cache-Control": {"no-store"}, "Content-Type": {"application/json"}},
+				http.StatusInternalServerError,
+				http.Header{"Cache-Control": {"no-store"}, "Content-Type": {"application/json"}},
 				"{\n  \"error\": \"the run ended in a panic; its stack is in the log\",\n  \"hint\": \"please report it\"\n}\n",
 			}
 			if diff := cmp.Diff(want, a, cmp.AllowUnexported(answer{})); diff != "" {

@@ -2,6 +2,7 @@ package scaleway_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,6 +106,26 @@ func TestScopeCovers(t *testing.T) {
 	for _, r := range rows {
 		if got := r.scope.Covers(api); got != r.want || r.scope.Kind() != r.kind {
 			t.Errorf("%s: covers %t, kind %s", r.name, got, r.scope.Kind())
+		}
+	}
+}
+
+func TestATokenIsOfOneScope(t *testing.T) {
+	t.Parallel()
+	// What a list would hold that ignores filters and names both ids.
+	const tokens = `{"id":"own","namespace_id":"n"},{"id":"both","namespace_id":"n","@_id":"r"},{"id":"its","@_id":"r"},
+		{"id":"other","namespace_id":"m"},{"id":"other's","@_id":"q"},{"id":"none"},null,{"id":"own","namespace_id":"n"}`
+	for _, p := range []scaleway.Product{scaleway.Functions, scaleway.Containers} {
+		body := `{"tokens":[` + strings.ReplaceAll(tokens, "@", p.One()) + `],"total_count":8}`
+		c := newClient(t, options(&script{answers: []answer{{status: 200, body: body}}}))
+		for resource, want := range map[string][]string{"": {"own"}, "r": {"both", "its"}} {
+			got, err := c.Tokens(t.Context(), scaleway.Scope{Product: p, Region: "fr-par", Namespace: scaleway.Namespace{ID: "n"}, ResourceID: resource})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, names(got, func(x scaleway.Token) string { return x.ID })); diff != "" {
+				t.Errorf("%s, resource %q (-want +got):\n%s", p, resource, diff)
+			}
 		}
 	}
 }
