@@ -48,7 +48,8 @@ func TestImportsPointInward(t *testing.T) {
 		"internal/redact":             "",
 		"internal/clock":              "",
 		"internal/duration":           "",
-		"local":                       "handler internal/clock internal/config internal/scaleway local/deploy local/emulator local/platform",
+		"local":                       "handler internal/clock internal/config internal/scaleway local/deploy local/emulator local/host local/platform",
+		"local/host":                  "local/emulator local/platform",
 		"local/platform":              "",
 		"local/deploy":                "internal/config internal/redact local/platform",
 		"local/emulator":              "", // it declares its own wire types: sharing ours would hide a misspelt field

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/local/emulator"
@@ -36,6 +37,10 @@ func newDemo(o emulator.Options, extra []string) (*demo, error) {
 		config.Prefix + "REQUESTS_PER_SECOND=1000", // the emulator has no limit to respect
 	}, extra...)}, nil
 }
+
+// demoStart is what the demo's clock reads at first: whole seconds, as the API
+// tells its time, so that a key of 20 days is not one of 19 days and 23:59:59.
+func demoStart(now time.Time) time.Time { return now.Truncate(time.Second) }
 
 // settings are the process's own ROTATOR_ variables, and what the function
 // refuses to run with.

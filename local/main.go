@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -30,7 +31,10 @@ type cli struct {
 }
 
 func main() {
+	log.SetFlags(0) // net/http logs what clients do wrong
+	log.SetPrefix("local: ")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
 	code := program{getenv: os.Getenv, environ: os.Environ, stdout: os.Stdout, stderr: os.Stderr}.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"local": main})
+	testscript.Main(m, map[string]func(){"local": main, "sdk": sdkClient})
 }
 
 // TestScripts plays testdata/script/*.txtar: what a person types and sees.
@@ -24,14 +25,16 @@ func TestMain(m *testing.M) {
 //
 //	start ARG...       a command of the runner in the background, until it says ready;
 //	                   its KEY=VALUE lines become variables, its first http:// line URL
-//	stop               end it as Ctrl-C does; it must exit with 0
-//	ask [-H LINE]... [-d BODY] METHOD URL   a request; status, headers and body become stdout
+//	stop               end the one that STARTED names, the last, as Ctrl-C does; it
+//	                   must exit with 0. What it said on standard error becomes the file stderr
+//	ask [-H LINE]... [-d BODY] METHOD URL   a request; status, headers and body become the file answer
+//	capture NAME PATTERN FILE               what the pattern's group holds becomes a variable
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "stop": stop, "ask": ask,
+			"start": start, "stop": stop, "ask": ask, "capture": capture,
 		},
 		RequireExplicitExec: true,
 	})
@@ -143,4 +146,17 @@ func ask(ts *testscript.TestScript, neg bool, args []string) {
 	_, err = out.ReadFrom(resp.Body)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs("answer"), out.Bytes(), 0o600))
+}
+
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: capture NAME PATTERN FILE")
+	}
+	pattern, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	found := pattern.FindStringSubmatch(ts.ReadFile(args[2]))
+	if len(found) != 2 {
+		ts.Fatalf("no group of %s in %s:\n%s", args[1], args[2], ts.ReadFile(args[2]))
+	}
+	ts.Setenv(args[0], found[1])
 }

@@ -73,7 +73,7 @@ func (c *runCommand) surroundings(p program) ([]string, handler.Options, error) 
 		environ, err := liveEnviron(p, c.Profile)
 		return environ, handler.Options{}, err
 	}
-	d, err := newDemo(emulator.Options{Clock: emulator.NewManualClock(time.Now()), Seed: 1}, p.settings())
+	d, err := newDemo(emulator.Options{Clock: emulator.NewManualClock(demoStart(time.Now())), Seed: 1}, p.settings())
 	if err != nil {
 		return nil, handler.Options{}, err
 	}

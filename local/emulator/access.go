@@ -37,6 +37,18 @@ func (e *Emulator) Project(name string) string {
 	return e.iam.projectID(name)
 }
 
+// ProjectNames returns the names of all projects: default first, then as the
+// seed has them.
+func (e *Emulator) ProjectNames() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	names := []string{"default"}
+	for _, p := range e.iam.projects.all(func(p *project) bool { return p.ID != e.iam.defaultProject }) {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
 // Application returns the id of the application of that name; "" if there is
 // none.
 func (e *Emulator) Application(name string) string {

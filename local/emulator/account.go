@@ -133,7 +133,7 @@ func deleteProject(c *call) (any, error) {
 		return nil, err
 	}
 	for _, state := range c.secrets {
-		state.settle(c)
+		state.settle(c.options.Delays.SecretErasure, c.now)
 		if len(state.rows.all(func(s *secret) bool { return s.ProjectID == p.ID && s.DeletionRequestedAt.isNull() })) > 0 {
 			return nil, errPrecondition("resource_still_in_use", "the project still has resources")
 		}

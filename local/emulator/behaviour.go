@@ -74,6 +74,9 @@ func (e *Emulator) behind(r *http.Request, at entrance) http.Handler {
 	if b.handler != nil {
 		return b.handler
 	}
+	if w.function != nil && w.function.hosted.serving != nil {
+		return w.function.hosted.serving.enter()
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.act(w, r, b) })
 }
 

@@ -8,18 +8,24 @@ import (
 
 // Clock is the emulator's time. Statuses, expiries and crons move on it.
 //
-// A Clock made by NewClock runs along with real time from where it was started
-// and can be moved forward. One made by NewManualClock stands still until
+// A Clock made by NewClock or NewClockAt runs along with real time from where
+// it was started and can be moved forward. One made by NewManualClock stands still until
 // somebody advances it or sleeps on it.
 type Clock struct {
 	mu     sync.Mutex
 	base   time.Time        // the clock's reading when since was taken
 	since  time.Time        // real time at that moment; zero for a manual clock
 	source func() time.Time // nil for a manual clock
+	moved  chan struct{}    // closed when the clock is next moved; nil: nobody waits for that
 }
 
 // NewClock returns a clock that reads as real time does, until it is moved.
-func NewClock() *Clock { return &Clock{base: time.Now(), since: time.Now(), source: time.Now} }
+func NewClock() *Clock { return NewClockAt(time.Now()) }
+
+// NewClockAt returns a clock that reads start now, and runs as real time does.
+func NewClockAt(start time.Time) *Clock {
+	return &Clock{base: start, since: time.Now(), source: time.Now}
+}
 
 // NewManualClock returns a clock that stands at start.
 func NewManualClock(start time.Time) *Clock { return &Clock{base: start} }
@@ -45,7 +51,45 @@ func (c *Clock) Advance(d time.Duration) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.move(d)
+}
+
+func (c *Clock) move(d time.Duration) {
 	c.base = c.base.Add(d)
+	if c.moved != nil {
+		close(c.moved)
+		c.moved = nil
+	}
+}
+
+// Until returns once the clock reads t or later, by itself or because it was
+// moved, or ctx is done. Unlike Sleep it never moves the clock.
+func (c *Clock) Until(ctx context.Context, t time.Time) error {
+	for {
+		left, moved := c.left(t)
+		if left <= 0 {
+			return ctx.Err()
+		}
+		var due <-chan time.Time
+		if c.source != nil {
+			due = time.After(left)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-moved:
+		case <-due:
+		}
+	}
+}
+
+func (c *Clock) left(t time.Time) (time.Duration, <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.moved == nil {
+		c.moved = make(chan struct{})
+	}
+	return t.Sub(c.now()), c.moved
 }
 
 // Sleep returns once the clock has moved by d or ctx is done. On a manual
@@ -58,7 +102,7 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	if c.source == nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.base = c.base.Add(max(d, 0))
+		c.move(max(d, 0))
 		return nil
 	}
 	timer := time.NewTimer(d)

@@ -1,14 +1,18 @@
 package emulator
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
-// cron is a trigger of functions or containers v1beta1. Nothing here calls the
-// workload when its time comes.
+// cron is a trigger of functions or containers v1beta1. With a Host it fires
+// (cronfire.go).
 type cron struct {
 	life
 	id, name, schedule string
 	args               any
 	workload           *workload
+	since              time.Time // it was made or changed then; zero: long ago
 }
 
 func (a *v1beta1) routeCrons(e *Emulator, mux *http.ServeMux) {
@@ -59,6 +63,12 @@ func (a *v1beta1) apply(c *call, p *product, in *cronWrite, k *cron) error {
 		}
 		k.workload = w
 	}
+	if in.Schedule != nil && *in.Schedule != "" {
+		if _, err := parseSchedule(*in.Schedule); err != nil {
+			return errMessage(http.StatusBadRequest, "%v", err)
+		}
+	}
+	k.since = c.now
 	set(&k.schedule, in.Schedule)
 	set(&k.name, in.Name)
 	if in.Args != nil {

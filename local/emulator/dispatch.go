@@ -45,6 +45,7 @@ func (e *Emulator) routes() *http.ServeMux {
 	e.routeFunctions(mux)
 	e.routeContainers(mux)
 	e.routeContainersV1(mux)
+	mux.HandleFunc("PUT /upload/{name}", e.receive)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if noted, ok := r.Context().Value(requestKey{}).(*Request); ok {
 			noted.Unknown = true
@@ -53,7 +54,7 @@ func (e *Emulator) routes() *http.ServeMux {
 		if first && e.options.OnUnknownRoute != nil {
 			e.options.OnUnknownRoute(route)
 		}
-		writeError(w, &apiError{status: http.StatusNotFound, body: object{"message": "route not found", "type": "not_found"}})
+		writeError(w, errNotFound("route", route))
 	})
 	return mux
 }
@@ -189,6 +190,7 @@ func (e *Emulator) observe(server string, next http.Handler) http.Handler {
 		} else {
 			r = r.WithContext(contextWith(r.Context(), noted))
 			next.ServeHTTP(answer, r)
+			answer.WriteHeader(http.StatusOK) // of a handler that wrote nothing
 			noted.Route = strings.TrimSuffix(r.Pattern, "/")
 		}
 		if fault != nil && fault.spoil(answer) {

@@ -9,6 +9,9 @@
 // answers is taken from recordings of the real API; what nobody recorded is a
 // numbered assumption in ASSUMPTIONS.md.
 //
+// Control, on a listener apart, shows what it holds and was asked, and moves its
+// clock. seeds/README.md says how to give it an organization of one's own.
+//
 // It imports nothing of this project and declares its own wire types: sharing
 // the client's would hide a misspelt field from both sides.
 package emulator

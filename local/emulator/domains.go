@@ -1,6 +1,9 @@
 package emulator
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // domain is a custom domain of a workload.
 type domain struct {
@@ -72,7 +75,7 @@ func (a *v1beta1) createDomain(c *call, p *product) (any, error) {
 		return nil, err
 	}
 	// Whether the name points here is not checked: nothing resolves it.
-	if !hostname(in.Hostname) || c.hostTaken(in.Hostname) {
+	if !hostname(in.Hostname) || c.hostTaken(in.Hostname, c.now) {
 		return nil, errMessage(http.StatusBadRequest, "could not validate domain %s", in.Hostname)
 	}
 	d := c.newDomain(w, in.Hostname)
@@ -87,8 +90,8 @@ func (e *Emulator) newDomain(w *workload, name string) *domain {
 }
 
 // hostTaken tells whether some workload answers on a host already.
-func (c *call) hostTaken(host string) bool {
-	for _, p := range c.products(c.now) {
+func (e *Emulator) hostTaken(host string, now time.Time) bool {
+	for _, p := range e.products(now) {
 		for _, d := range p.domains.all(nil) {
 			if d.hostname == host && d.status != statusDeleting {
 				return true

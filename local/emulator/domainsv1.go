@@ -60,7 +60,7 @@ func createDomainV1(c *call, p *product) (any, error) {
 	if err := standingV1(&w.life, "container", w.id); err != nil {
 		return nil, err
 	}
-	if !hostname(in.Hostname) || c.hostTaken(in.Hostname) {
+	if !hostname(in.Hostname) || c.hostTaken(in.Hostname, c.now) {
 		return nil, errInvalid("hostname", "constraint", "could not validate domain "+in.Hostname)
 	}
 	d := c.newDomain(w, in.Hostname)

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"context"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,11 @@ type Options struct {
 	// OnUnknownRoute, if not nil, is called the first time that a route which
 	// the emulator does not have is asked for, from the request's goroutine.
 	OnUnknownRoute func(route string)
+
+	// Host, if not nil, runs the functions that are uploaded, and crons fire.
+	// Close ends it. Without one, the emulator knows that code came and not
+	// what it does.
+	Host Host
 }
 
 // Delays say how long asynchronous moves take.
@@ -77,6 +83,11 @@ type Emulator struct {
 	mux     *http.ServeMux
 	latency atomic.Int64 // of type time.Duration
 
+	// What runs beside requests; with a Host only.
+	running    context.Context //nolint:containedctx // deployments and crons outlive the request that starts them
+	stop       context.CancelFunc
+	background sync.WaitGroup
+
 	mu      sync.Mutex // guards everything below; held for the whole of a request
 	auditor *Auditor   // nil: nobody watches
 	mint    *mint
@@ -85,6 +96,7 @@ type Emulator struct {
 	secrets    map[string]*secretState
 	functions  map[string]*product
 	containers map[string]*product
+	uploads    map[string]*upload // by the name in their URL
 }
 
 // New returns an emulator that holds an organization without any resource.
@@ -100,12 +112,16 @@ func New(o Options) *Emulator {
 		o.Quotas.VersionsPerSecret = DefaultQuotas().VersionsPerSecret
 	}
 	e := &Emulator{
-		clock: o.Clock, options: o, mint: newMint(o.Seed),
+		clock: o.Clock, options: o, mint: newMint(o.Seed), uploads: map[string]*upload{},
 		secrets: map[string]*secretState{}, functions: map[string]*product{}, containers: map[string]*product{},
 	}
 	e.SetLatency(o.Latency)
 	e.iam.init(e)
 	e.mux = e.routes()
+	e.running, e.stop = context.WithCancel(context.Background())
+	if o.Host != nil {
+		e.background.Go(func() { e.fireCrons(e.running) })
+	}
 	return e
 }
 

@@ -13,18 +13,25 @@ type Endpoint struct {
 	Domains   []string `json:"domains,omitempty"` // custom domains that are ready
 	Private   bool     `json:"private"`
 	Status    string   `json:"status"`
+
+	Invocations int `json:"invocations"` // as Invocations tells
 }
 
 // Endpoints returns all functions and containers, oldest first per region.
 func (e *Emulator) Endpoints() []Endpoint {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return e.endpoints()
+}
+
+// endpoints is Endpoints with the lock held.
+func (e *Emulator) endpoints() []Endpoint {
 	out := []Endpoint{}
 	for _, p := range e.products(e.clock.Now()) {
 		for _, w := range p.workloads.all(nil) {
 			end := Endpoint{
 				Product: p.name, Region: p.region, Project: w.namespace.project, Namespace: w.namespace.name, Name: w.name,
-				ID: w.id, Host: w.host, Private: w.privacy == "private", Status: w.status,
+				ID: w.id, Host: w.host, Private: w.privacy == "private", Status: w.status, Invocations: w.invocations,
 			}
 			for _, d := range p.domains.all(func(d *domain) bool { return d.workload == w && d.status == statusReady }) {
 				end.Domains = append(end.Domains, d.hostname)
@@ -63,6 +70,11 @@ type Token struct {
 func (e *Emulator) Tokens() []Token {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return e.tokens()
+}
+
+// tokens is Tokens with the lock held.
+func (e *Emulator) tokens() []Token {
 	out := []Token{}
 	for _, p := range e.products(e.clock.Now()) {
 		for _, t := range p.tokens.all(nil) {

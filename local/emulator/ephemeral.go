@@ -48,18 +48,17 @@ func (p *ephemeralPolicy) properties(now time.Time) *ephemeralProperties {
 // settle does what time has brought about: ephemeral versions expire, and
 // what was scheduled for deletion is erased. An erased version stays listed as
 // deleted, an erased secret is gone (A62).
-func (state *secretState) settle(c *call) {
-	erasure := c.options.Delays.SecretErasure
+func (state *secretState) settle(erasure time.Duration, now time.Time) {
 	for _, s := range state.rows.all(nil) {
-		if s.DeletionRequestedAt.due(c.now.Add(-erasure)) {
+		if s.DeletionRequestedAt.due(now.Add(-erasure)) {
 			state.erase(s)
 			continue
 		}
 		for _, v := range s.versions {
-			if p := v.EphemeralProperties; p != nil && p.ExpiresAt.due(c.now) {
+			if p := v.EphemeralProperties; p != nil && p.ExpiresAt.due(now) {
 				v.expire(p.ExpiresAt)
 			}
-			if v.Status == versionScheduled && v.DeletionRequestedAt.due(c.now.Add(-erasure)) {
+			if v.Status == versionScheduled && v.DeletionRequestedAt.due(now.Add(-erasure)) {
 				v.erase(at(v.DeletionRequestedAt.t.Add(erasure)))
 			}
 		}

@@ -13,6 +13,7 @@ type functionSpec struct {
 	memory  uint32 // MB
 	code    code
 	build   time.Time // when the deployment under way began; zero if it builds nothing
+	hosted  hosted    // with a Host only
 }
 
 // code is what is known of a function's code.
@@ -81,6 +82,9 @@ func httpOption(httpsOnly bool) string {
 // buildMessage names the build step in the middle third of a deployment: the
 // first answers after a deploy were recorded without one.
 func (c *call) buildMessage(w *workload) *string {
+	if launch := w.function.hosted.launch; launch != nil {
+		return launch.message()
+	}
 	if w.status != statusPending || w.function.build.IsZero() {
 		return nil
 	}
@@ -102,6 +106,9 @@ func (e *Emulator) routeFunctions(mux *http.ServeMux) {
 	a.handle(e, mux, "PATCH", "/functions/{function_id}", a.updateFunction)
 	a.handle(e, mux, "DELETE", "/functions/{function_id}", a.deleteFunction)
 	a.handle(e, mux, "POST", "/functions/{function_id}/deploy", a.deployFunction)
+	a.handle(e, mux, "GET", "/functions/{function_id}/upload-url", a.uploadURL)
+	a.handle(e, mux, "GET", "/namespaces/{namespace_id}/functions", a.listFunctionsOf)
+	a.handle(e, mux, "GET", "/triggers", a.listTriggers)
 	a.routeTokens(e, mux)
 	a.routeDomains(e, mux)
 	a.routeCrons(e, mux)
@@ -255,9 +262,9 @@ func (a *v1beta1) deployFunction(c *call, p *product) (any, error) {
 	if err := a.standing(&w.life, a.kind); err != nil {
 		return nil, err
 	}
-	// Code goes to object storage, which is not emulated. Who asks for a
-	// deployment is taken to have uploaded some (A20).
-	if w.function.code == codeUnknown {
+	// Without a host, who asks for a deployment is taken to have uploaded code
+	// somehow (A20).
+	if w.function.code == codeUnknown && c.options.Host == nil {
 		w.function.code = codeBuilds
 	}
 	w.updated = atNanos(c.now)
@@ -268,11 +275,15 @@ func (a *v1beta1) deployFunction(c *call, p *product) (any, error) {
 
 // deploy starts a function's deployment, as PATCH and deploy both do.
 func (c *call) deploy(w *workload, builds bool) {
+	w.function.build = time.Time{}
+	if c.options.Host != nil && w.function.hosted.archive != nil {
+		c.launch(w)
+		return
+	}
 	next := move{due: c.now.Add(c.options.Delays.Deploy), status: statusReady, stamp: at}
 	if !builds {
 		next.status, next.problem = statusError, "internal error"
 	}
-	w.function.build = time.Time{}
 	w.begin(statusPending, next)
 }
 

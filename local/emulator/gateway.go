@@ -146,11 +146,23 @@ func (e *Emulator) admit(r *http.Request, at entrance) *refusal {
 	if w.privacy == "private" && !e.mayEnter(r, at) {
 		return e.refuse()
 	}
-	// A redeployment keeps the instances that are there.
-	if w.status == statusReady || w.status == statusPending && w.served {
+	if w.answers(e.clock.Now()) {
 		return nil
 	}
+	return unavailable()
+}
+
+func unavailable() *refusal {
 	return &refusal{status: http.StatusServiceUnavailable, body: "no healthy upstream"}
+}
+
+// answers tells whether anybody is at home: a redeployment keeps the instances
+// that are there.
+func (w *workload) answers(now time.Time) bool {
+	if w.function != nil && w.function.hosted.serving != nil {
+		return w.function.hosted.serving.lasts(now)
+	}
+	return w.status == statusReady || w.status == statusPending && w.served
 }
 
 // refuse is how the gateway turns away who has no valid token (A07).

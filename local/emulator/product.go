@@ -140,6 +140,9 @@ func (p *product) vanishWorkload(w *workload, due time.Time) {
 	for _, k := range p.crons.all(func(k *cron) bool { return k.workload == w }) {
 		k.vanish(due)
 	}
+	if w.function != nil {
+		w.function.hosted.end()
+	}
 	w.vanish(due)
 }
 

@@ -64,7 +64,7 @@ func (c *call) secretsOf() (*secretState, error) {
 		return nil, errInvalid("region", "unknown", "no such region")
 	}
 	state := c.secretsIn(c.region)
-	state.settle(c)
+	state.settle(c.options.Delays.SecretErasure, c.now)
 	return state, nil
 }
 

@@ -3,12 +3,13 @@ package emulator
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
 // loadServerless installs s in a project as it is once everything has come to
 // rest, made in the past; region "" means fr-par. It takes e.mu, and its error
-// names what is wrong in s.
+// begins with the path to the field that is wrong in s.
 func (e *Emulator) loadServerless(project, region string, s SeedServerless) error {
 	if region == "" {
 		region = "fr-par"
@@ -16,17 +17,10 @@ func (e *Emulator) loadServerless(project, region string, s SeedServerless) erro
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	in := &installer{Emulator: e, project: project, region: region, now: e.clock.Now(), since: e.clock.Now().Add(-seedAge)}
-	for _, n := range s.FunctionNamespaces {
-		if err := in.functions(n); err != nil {
-			return fmt.Errorf("function namespace %q: %w", n.Name, err)
-		}
+	if err := each("function_namespaces", s.FunctionNamespaces, in.functions); err != nil {
+		return err
 	}
-	for _, n := range s.ContainerNamespaces {
-		if err := in.containers(n); err != nil {
-			return fmt.Errorf("container namespace %q: %w", n.Name, err)
-		}
-	}
-	return nil
+	return each("container_namespaces", s.ContainerNamespaces, in.containers)
 }
 
 // seedAge is how long ago everything in a seed was made; a token that has
@@ -46,10 +40,13 @@ func (in *installer) settled(status, problem string) life {
 
 func (in *installer) namespace(p *product, name string, env, secrets map[string]string, tags []string) (*namespace, error) {
 	if in.iam.projects.get(in.project) == nil {
-		return nil, fmt.Errorf("no project %s", in.project)
+		return nil, fmt.Errorf("project: there is no %s", in.project)
 	}
-	if name == "" || p.taken(in.project, name) {
-		return nil, fmt.Errorf("name is missing or taken")
+	if name == "" {
+		return nil, errNameRequired
+	}
+	if p.taken(in.project, name) {
+		return nil, fmt.Errorf("name: another namespace of the project's %s is named %s", p.name, name)
 	}
 	n := &namespace{
 		life: in.settled(statusReady, ""), id: in.mint.uuid(), name: name, project: in.project,
@@ -61,11 +58,15 @@ func (in *installer) namespace(p *product, name string, env, secrets map[string]
 }
 
 func (in *installer) workload(p *product, n *namespace, name, privacy string, env, secrets map[string]string, tags []string) (*workload, error) {
-	if err := nameOf("Function", name); err != nil || p.holds(n, name) {
-		return nil, fmt.Errorf("name is missing, too long or taken")
-	}
-	if privacy != "" && !slices.Contains(enums["privacy"], privacy) {
-		return nil, fmt.Errorf("privacy %q is neither private nor public", privacy)
+	switch {
+	case name == "":
+		return nil, errNameRequired
+	case len(name) > longestName("Function"):
+		return nil, fmt.Errorf("name: want at most %d characters, not the %d of %s", longestName("Function"), len(name), name)
+	case p.holds(n, name):
+		return nil, fmt.Errorf("name: another of the namespace's %s is named %s", p.name, name)
+	case privacy != "" && !slices.Contains(enums["privacy"], privacy):
+		return nil, noneOf("privacy", privacy, enums["privacy"])
 	}
 	w := &workload{
 		id: in.mint.uuid(), name: name, namespace: n, host: p.hostOf(n, name), privacy: chosen(privacy, "private"),
@@ -86,12 +87,7 @@ func (in *installer) functions(s SeedFunctionNamespace) error {
 	if err := in.tokens(p, n, nil, s.Tokens); err != nil {
 		return err
 	}
-	for _, f := range s.Functions {
-		if err := in.function(p, n, f); err != nil {
-			return fmt.Errorf("function %q: %w", f.Name, err)
-		}
-	}
-	return nil
+	return each("functions", s.Functions, func(f SeedFunction) error { return in.function(p, n, f) })
 }
 
 func (in *installer) function(p *product, n *namespace, s SeedFunction) error {
@@ -100,12 +96,18 @@ func (in *installer) function(p *product, n *namespace, s SeedFunction) error {
 		return err
 	}
 	status := chosen(s.Status, statusReady)
-	if !slices.Contains([]string{statusReady, statusError, statusCreated}, status) {
-		return fmt.Errorf("status %q is none of ready, error and created", status)
+	if want := []string{statusReady, statusError, statusCreated}; !slices.Contains(want, status) {
+		return noneOf("status", status, want)
 	}
 	runtime := chosen(s.Runtime, "go126")
 	if defaultHandler(runtime) == "" {
-		return fmt.Errorf("runtime %q is unknown", runtime)
+		return fmt.Errorf("runtime: want one that Scaleway has, such as go126, node22 or python313, not %q", runtime)
+	}
+	if s.HTTPOption != "" && !slices.Contains(enums["http_option"], s.HTTPOption) {
+		return noneOf("http_option", s.HTTPOption, enums["http_option"])
+	}
+	if err := s.Answer.check(); err != nil {
+		return err
 	}
 	w.life = in.settled(status, s.ErrorMessage)
 	w.function = &functionSpec{runtime: runtime, handler: defaultHandler(runtime), memory: 256, code: codeBuilds}
@@ -114,10 +116,13 @@ func (in *installer) function(p *product, n *namespace, s SeedFunction) error {
 	if status == statusReady {
 		w.readyAt = at(in.since)
 	}
-	for _, name := range s.Domains {
-		in.domain(p, w, name)
+	if err := in.domains(p, w, s.Domains); err != nil {
+		return err
 	}
-	for _, k := range s.Crons {
+	for i, k := range s.Crons {
+		if k.Schedule == "" {
+			return fmt.Errorf("crons[%d].schedule: is required, such as 17 4 * * *", i)
+		}
 		args := object(k.Args)
 		if args == nil {
 			args = object{}
@@ -137,12 +142,7 @@ func (in *installer) containers(s SeedContainerNamespace) error {
 	if err := in.tokens(p, n, nil, s.Tokens); err != nil {
 		return err
 	}
-	for _, s := range s.Containers {
-		if err := in.container(p, n, s); err != nil {
-			return fmt.Errorf("container %q: %w", s.Name, err)
-		}
-	}
-	return nil
+	return each("containers", s.Containers, func(c SeedContainer) error { return in.container(p, n, c) })
 }
 
 func (in *installer) container(p *product, n *namespace, s SeedContainer) error {
@@ -151,8 +151,14 @@ func (in *installer) container(p *product, n *namespace, s SeedContainer) error 
 		return err
 	}
 	status := chosen(s.Status, statusReady)
-	if status != statusReady && status != statusError {
-		return fmt.Errorf("status %q is neither ready nor error", status)
+	if want := []string{statusReady, statusError}; !slices.Contains(want, status) {
+		return noneOf("status", status, want)
+	}
+	if s.HealthPath != "" && !strings.HasPrefix(s.HealthPath, "/") {
+		return fmt.Errorf("health_path: want one that starts with a slash, not %q", s.HealthPath)
+	}
+	if err := s.Answer.check(); err != nil {
+		return err
 	}
 	w.life = in.settled(status, s.ErrorMessage)
 	w.container = newContainerSpec()
@@ -169,26 +175,48 @@ func (in *installer) container(p *product, n *namespace, s SeedContainer) error 
 	if status == statusReady {
 		w.readyAt = at(in.since)
 	}
-	for _, name := range s.Domains {
-		in.domain(p, w, name)
+	if err := in.domains(p, w, s.Domains); err != nil {
+		return err
 	}
 	return in.tokens(p, n, w, s.Tokens)
 }
 
-func (in *installer) domain(p *product, w *workload, name string) {
-	d := in.newDomain(w, name)
-	d.life = in.settled(statusReady, "")
-	p.domains.put(d.id, d)
+func (in *installer) domains(p *product, w *workload, names []string) error {
+	for i, name := range names {
+		if !hostname(name) {
+			return fmt.Errorf("domains[%d]: want a host name such as api.example.com, not %q", i, name)
+		}
+		if in.hostTaken(name, in.now) {
+			return fmt.Errorf("domains[%d]: %s leads elsewhere already", i, name)
+		}
+		d := in.newDomain(w, name)
+		d.life = in.settled(statusReady, "")
+		p.domains.put(d.id, d)
+	}
+	return nil
+}
+
+// check finds what no server could answer.
+func (a *SeedAnswer) check() error {
+	switch {
+	case a == nil:
+		return nil
+	case a.Status != 0 && (a.Status < 200 || a.Status > 599):
+		return fmt.Errorf("answer.status: want a number from 200 to 599, not %d", a.Status)
+	case a.Delay < 0:
+		return fmt.Errorf("answer.delay: want a duration such as 2s, not %s", a.Delay)
+	}
+	return nil
 }
 
 func (in *installer) tokens(p *product, n *namespace, w *workload, seeds []SeedToken) error {
-	for _, s := range seeds {
+	for i, s := range seeds {
 		t := &token{life: in.settled(statusReady, ""), id: in.mint.uuid(), description: s.Description, namespace: n, workload: w}
 		made := in.since
 		if s.ExpiresIn != "" {
 			var left SeedAge
 			if err := left.UnmarshalText([]byte(s.ExpiresIn)); err != nil {
-				return fmt.Errorf("token %q: expires_in: %w", s.Description, err)
+				return fmt.Errorf("tokens[%d].expires_in: %w", i, err)
 			}
 			expires := in.now.Add(time.Duration(left))
 			t.expires = given(&expires)

@@ -21,7 +21,7 @@ func TestSeedsAreReadStrictly(t *testing.T) {
 		`{"applications": [{"name": "a", "keys": [{"age": "old"}]}]}`:      "duration",
 		`{"applications": [{"name": "a", "keys": [{"age": "1.5d"}]}]}`:     "duration",
 		`{} {}`: "follows",
-		`[]`:    "seed",
+		`[]`:    "want an object",
 	} {
 		if _, err := emulator.ParseSeed([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want an error that says %q", text, err, want)

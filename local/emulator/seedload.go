@@ -8,15 +8,22 @@ import (
 )
 
 // Load adds what the seed holds to the emulator. A seed that names its
-// organization must be the first thing that the emulator gets. After an error
-// the emulator holds part of the seed.
+// organization must be the first thing that the emulator gets. An error begins
+// with the path to the field that is wrong, as ParseSeed's do; the emulator
+// then holds part of the seed.
 func (e *Emulator) Load(s Seed) error {
 	if err := e.loadAccount(s); err != nil {
-		return fmt.Errorf("seed: %w", err)
+		return err
 	}
-	for _, place := range s.Serverless {
-		if err := e.loadPlace(place); err != nil {
-			return fmt.Errorf("seed: serverless of project %s: %w", place.Project, err)
+	return each("serverless", s.Serverless, e.loadPlace)
+}
+
+// each loads the items of a list. Whatever is wrong with one begins with the
+// name of its field, so that the path to it grows from the inside out.
+func each[T any](field string, items []T, load func(T) error) error {
+	for i, item := range items {
+		if err := load(item); err != nil {
+			return fmt.Errorf("%s[%d].%w", field, i, err)
 		}
 	}
 	return nil
@@ -35,32 +42,19 @@ func (e *Emulator) loadAccount(s Seed) error {
 	if err := l.organization(s); err != nil {
 		return err
 	}
-	for _, p := range s.Projects {
-		if err := l.project(p); err != nil {
-			return fmt.Errorf("project %s: %w", p.Name, err)
-		}
+	if err := each("projects", s.Projects, l.project); err != nil {
+		return err
 	}
-	for _, u := range s.Users {
-		if err := l.user(u); err != nil {
-			return fmt.Errorf("user %s: %w", u.Username, err)
-		}
+	if err := each("users", s.Users, l.user); err != nil {
+		return err
 	}
-	for _, a := range s.Applications {
-		if err := l.application(a); err != nil {
-			return fmt.Errorf("application %s: %w", a.Name, err)
-		}
+	if err := each("applications", s.Applications, l.application); err != nil {
+		return err
 	}
-	for _, g := range s.Groups {
-		if err := l.group(g); err != nil {
-			return fmt.Errorf("group %s: %w", g.Name, err)
-		}
+	if err := each("groups", s.Groups, l.group); err != nil {
+		return err
 	}
-	for _, secret := range s.Secrets {
-		if err := l.secret(secret); err != nil {
-			return fmt.Errorf("secret %s: %w", secret.Name, err)
-		}
-	}
-	return nil
+	return each("secrets", s.Secrets, l.secret)
 }
 
 func (l loader) since(age SeedAge) stamp {
@@ -70,14 +64,24 @@ func (l loader) since(age SeedAge) stamp {
 	return at(l.now.Add(-time.Duration(age)))
 }
 
-func (l loader) idOr(id string) string {
-	if id == "" {
-		return l.mint.uuid()
+// idOr is the id that a seed gives, or a new one. known tells whether
+// something has that id already.
+func (l loader) idOr(id string, known bool) (string, error) {
+	switch {
+	case id == "":
+		return l.mint.uuid(), nil
+	case !secretForm.MatchString(id):
+		return "", fmt.Errorf("id: want a UUID in lower case, not %q", id)
+	case known:
+		return "", fmt.Errorf("id: %s is taken", id)
 	}
-	return id
+	return id, nil
 }
 
 func (l loader) organization(s Seed) error {
+	if s.OrganizationID != "" && !secretForm.MatchString(s.OrganizationID) {
+		return fmt.Errorf("organization_id: want a UUID in lower case, not %q", s.OrganizationID)
+	}
 	if s.OrganizationID != "" && s.OrganizationID != l.iam.organization {
 		if len(l.iam.projects.order) > 1 || len(l.iam.applications.order) > 0 {
 			return errors.New("organization_id: the emulator holds another organization already")
@@ -97,9 +101,9 @@ func (l loader) project(p SeedProject) error {
 	known := l.iam.projectID(p.Name)
 	switch {
 	case p.Name == "":
-		return errors.New("name is required")
+		return errNameRequired
 	case p.Name != "default" && known != "":
-		return errors.New("another has that name")
+		return fmt.Errorf("name: another project is named %s", p.Name)
 	case p.Name == "default" && (p.ID == "" || p.ID == l.iam.defaultProject):
 		return nil
 	case p.Name == "default":
@@ -107,8 +111,12 @@ func (l loader) project(p SeedProject) error {
 		l.iam.defaultProject = p.ID
 		l.iam.keys.get(l.iam.ownerKey).DefaultProjectID = p.ID
 	}
+	id, err := l.idOr(p.ID, l.iam.projects.get(p.ID) != nil)
+	if err != nil {
+		return err
+	}
 	row := &project{
-		ID: l.idOr(p.ID), Name: p.Name, Description: p.Description, OrganizationID: l.iam.organization,
+		ID: id, Name: p.Name, Description: p.Description, OrganizationID: l.iam.organization,
 		CreatedAt: l.since(p.Age), UpdatedAt: l.since(p.Age),
 	}
 	l.iam.projects.put(row.ID, row)
@@ -123,32 +131,46 @@ func (s *iamState) projectID(name string) string {
 	return ""
 }
 
-func (l loader) mustProject(name string) (string, error) {
+// mustProject is projectID of what a field names.
+func (l loader) mustProject(field, name string) (string, error) {
 	if id := l.iam.projectID(name); id != "" {
 		return id, nil
 	}
-	return "", fmt.Errorf("no project is named %q", name)
+	var names []string
+	for _, p := range l.iam.projects.all(nil) {
+		names = append(names, p.Name)
+	}
+	return "", noneOf(field, name, names)
+}
+
+var errNameRequired = errors.New("name: is required")
+
+// noneOf is the error of a value that is none of those that would be right.
+func noneOf(field, value string, want []string) error {
+	return fmt.Errorf("%s: want %s, not %q", field, either(want), value)
 }
 
 func (l loader) user(u SeedUser) error {
 	if u.Username == "" {
-		return errors.New("username is required")
+		return errors.New("username: is required")
 	}
 	if u.Email == "" {
 		u.Email = u.Username + "@example.com"
 	}
 	row := l.iam.addUser(l.Emulator, u.Email, u.Username, l.since(0))
-	for i, k := range u.Keys {
-		if err := l.key(k, &apiKey{UserID: row.ID}); err != nil {
-			return fmt.Errorf("keys[%d]: %w", i, err)
-		}
+	if err := each("keys", u.Keys, func(k SeedKey) error { return l.key(k, &apiKey{UserID: row.ID}) }); err != nil {
+		return err
 	}
 	return l.policies(u.Policies, principal{UserID: row.ID})
 }
 
 func (l loader) application(a SeedApplication) error {
 	if a.Name == "" {
-		return errors.New("name is required")
+		return errNameRequired
+	}
+	id, err := l.idOr(a.ID, l.iam.applications.get(a.ID) != nil)
+	if err != nil {
+		return err
 	}
 	if a.Age == 0 {
 		for _, k := range a.Keys {
@@ -157,15 +179,16 @@ func (l loader) application(a SeedApplication) error {
 		a.Age += SeedAge(30 * 24 * time.Hour)
 	}
 	row := &application{
-		ID: l.idOr(a.ID), Name: a.Name, Description: a.Description, CreatedAt: l.since(a.Age), UpdatedAt: l.since(a.Age),
+		ID: id, Name: a.Name, Description: a.Description, CreatedAt: l.since(a.Age), UpdatedAt: l.since(a.Age),
 		OrganizationID: l.iam.organization, Editable: !a.Managed, Deletable: !a.Managed, Managed: a.Managed, Tags: orEmpty(a.Tags),
 	}
 	l.iam.applications.put(row.ID, row)
-	for i, k := range a.Keys {
+	err = each("keys", a.Keys, func(k SeedKey) error {
 		k.Managed = k.Managed || a.Managed
-		if err := l.key(k, &apiKey{ApplicationID: row.ID}); err != nil {
-			return fmt.Errorf("keys[%d]: %w", i, err)
-		}
+		return l.key(k, &apiKey{ApplicationID: row.ID})
+	})
+	if err != nil {
+		return err
 	}
 	return l.policies(a.Policies, principal{ApplicationID: row.ID})
 }
@@ -182,17 +205,17 @@ func (l loader) key(k SeedKey, row *apiKey) error {
 		row.AccessKey = l.mint.accessKey()
 	}
 	if !accessKeys.MatchString(row.AccessKey) {
-		return fmt.Errorf("access_key %q is not SCW and 17 of A-Z and 0-9", row.AccessKey)
+		return fmt.Errorf("access_key: want SCW and 17 of A-Z and 0-9, not %q", row.AccessKey)
 	}
 	if l.iam.keys.get(row.AccessKey) != nil {
-		return fmt.Errorf("access_key %s is taken", row.AccessKey)
+		return fmt.Errorf("access_key: %s is taken", row.AccessKey)
 	}
 	if k.ExpiresIn != 0 {
 		row.ExpiresAt = at(l.now.Add(time.Duration(k.ExpiresIn)))
 	}
 	row.DefaultProjectID = l.iam.defaultProject
 	if k.Project != "" {
-		id, err := l.mustProject(k.Project)
+		id, err := l.mustProject("project", k.Project)
 		if err != nil {
 			return err
 		}
@@ -203,26 +226,23 @@ func (l loader) key(k SeedKey, row *apiKey) error {
 }
 
 func (l loader) policies(policies []SeedPolicy, who principal) error {
-	for _, p := range policies {
+	return each("policies", policies, func(p SeedPolicy) error {
 		row := &policy{
 			ID: l.mint.uuid(), Name: p.Name, OrganizationID: l.iam.organization, CreatedAt: l.since(0), UpdatedAt: l.since(0),
 			Editable: true, Deletable: true, Tags: []string{}, principal: who, attached: l.since(0).t,
 		}
-		for i, r := range p.Rules {
-			rule, err := l.rule(r)
-			if err != nil {
-				return fmt.Errorf("policy %s: rules[%d]: %w", p.Name, i, err)
-			}
-			row.rules = append(row.rules, rule)
-		}
 		l.iam.policies.put(row.ID, row)
-	}
-	return nil
+		return each("rules", p.Rules, func(r SeedRule) error {
+			rule, err := l.rule(r)
+			row.rules = append(row.rules, rule)
+			return err
+		})
+	})
 }
 
 func (l loader) rule(r SeedRule) (*rule, error) {
 	if r.Organization == (len(r.Projects) > 0) {
-		return nil, errors.New("either projects or organization must be set")
+		return nil, errors.New("projects: want either project names here or organization: true")
 	}
 	row := &rule{
 		ID: l.mint.uuid(), PermissionSetNames: r.PermissionSets, ScopeType: scopeType(r.PermissionSets), Condition: r.Condition,
@@ -231,8 +251,8 @@ func (l loader) rule(r SeedRule) (*rule, error) {
 	if r.Organization {
 		row.OrganizationID = l.iam.organization
 	}
-	for _, name := range r.Projects {
-		id, err := l.mustProject(name)
+	for i, name := range r.Projects {
+		id, err := l.mustProject(fmt.Sprintf("projects[%d]", i), name)
 		if err != nil {
 			return nil, err
 		}
@@ -242,19 +262,25 @@ func (l loader) rule(r SeedRule) (*rule, error) {
 }
 
 func (l loader) group(g SeedGroup) error {
+	switch {
+	case g.Name == "":
+		return errNameRequired
+	case len(l.iam.groups.all(func(other *group) bool { return other.Name == g.Name })) > 0:
+		return fmt.Errorf("name: another group is named %s", g.Name)
+	}
 	row := l.iam.addGroup(l.mint.uuid(), g.Name, "", l.since(0))
 	row.AllApplications, row.AllUsers = g.AllApplications, g.AllUsers
-	for _, name := range g.Applications {
+	for i, name := range g.Applications {
 		a := l.iam.applicationNamed(name)
 		if a == nil {
-			return fmt.Errorf("no application is named %q", name)
+			return fmt.Errorf("applications[%d]: no application is named %q", i, name)
 		}
 		row.join(a.ID, "", l.since(0).t)
 	}
-	for _, name := range g.Users {
+	for i, name := range g.Users {
 		found := l.iam.users.all(func(u *user) bool { return u.Username == name })
 		if len(found) == 0 {
-			return fmt.Errorf("no user is named %q", name)
+			return fmt.Errorf("users[%d]: no user is named %q", i, name)
 		}
 		row.join("", found[0].ID, l.since(0).t)
 	}

@@ -60,10 +60,8 @@ func (env *Env) checkRoutes() {
 	if env.unknown {
 		return
 	}
-	for _, r := range env.History() {
-		if r.Route == "" && r.Fault == "" && r.Host == "api.scaleway.com" {
-			env.t.Errorf("the emulator has no route %s %s", r.Method, r.Path)
-		}
+	for _, r := range env.UnknownRoutes() {
+		env.t.Errorf("the emulator has no route %s", r.Route)
 	}
 }
 

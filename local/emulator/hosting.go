@@ -1,0 +1,263 @@
+package emulator
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Host runs the code of functions: local/host has one. The emulator says what
+// to deploy, who may call and when crons fire; a host knows nothing of the API.
+type Host interface {
+	// Deploy checks and builds what was uploaded, and returns once an instance
+	// of it listens, or ctx is done. Its error is for the owner of the code to
+	// read: the API shows it.
+	Deploy(ctx context.Context, d Deployment) (Revision, error)
+	// Close ends everything that runs, and waits for its end.
+	Close() error
+}
+
+// Deployment is one version of a function: its code, and how to run it.
+type Deployment struct {
+	Name     string // namespace/function, for logs
+	Runtime  string // go126
+	Handler  string
+	Archive  []byte        // a zip
+	Env      []string      // NAME=VALUE, each name once
+	Timeout  time.Duration // of one request
+	MinScale int
+	MaxScale int               // at least 1
+	Step     func(step string) // is called with what is being done
+	Log      func(line string) // is called with each line that the code writes
+}
+
+// Revision serves requests with one version of a function, as many at a time
+// as there may be instances.
+type Revision interface {
+	http.Handler
+	// Close lets requests under way end, and then the instances. No request
+	// may come after it.
+	Close()
+}
+
+// How long the last revision that worked goes on when newer ones fail (A74).
+const rollback = 24 * time.Hour
+
+// hosted is what the host has of a function. The zero value is nothing.
+type hosted struct {
+	archive []byte   // uploaded last
+	launch  *launch  // the deployment under way
+	serving *serving // the last that succeeded
+	logs    logs
+}
+
+// launch is a deployment under way.
+type launch struct {
+	cancel context.CancelFunc
+	done   chan struct{} // closed once the function's status says what came of it
+	step   string
+}
+
+func (l *launch) message() *string {
+	if l.step == "" {
+		return nil
+	}
+	step := l.step
+	return &step
+}
+
+// serving is a revision with those that are inside: it ends after them.
+type serving struct {
+	revision Revision
+	inside   sync.WaitGroup // added to under the emulator's lock, and not once it is replaced
+	until    time.Time      // zero: for as long as nothing newer is asked for
+}
+
+func (s *serving) enter() http.Handler {
+	s.inside.Add(1)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer s.inside.Done()
+		s.revision.ServeHTTP(w, r)
+	})
+}
+
+func (s *serving) lasts(now time.Time) bool { return s.until.IsZero() || now.Before(s.until) }
+
+// leave ends s once nobody is inside. nil has nothing to end.
+func (s *serving) leave() {
+	if s != nil {
+		go func() {
+			s.inside.Wait()
+			s.revision.Close()
+		}()
+	}
+}
+
+// end ends what there is of a function that is deleted.
+func (h *hosted) end() {
+	if h.launch != nil {
+		h.launch.cancel()
+	}
+	h.serving.leave()
+	h.archive, h.launch, h.serving = nil, nil, nil
+}
+
+// launch has the host deploy w as it is now. A deployment that was under way
+// is given up: the last write counts.
+func (c *call) launch(w *workload) {
+	h := &w.function.hosted
+	if h.launch != nil {
+		h.launch.cancel()
+	}
+	ctx, cancel := context.WithCancel(c.running)
+	this := &launch{cancel: cancel, done: make(chan struct{})}
+	h.launch = this
+	w.status, w.problem, w.ahead = statusPending, "", nil
+	deployment := w.deployment(this.told(c.Emulator))
+	c.background.Go(func() {
+		defer cancel()
+		revision, err := c.options.Host.Deploy(ctx, deployment)
+		c.launched(w, this, revision, err)
+	})
+}
+
+func (l *launch) told(e *Emulator) func(string) {
+	return func(step string) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		l.step = step
+	}
+}
+
+// launched takes over what a deployment has come to.
+func (e *Emulator) launched(w *workload, this *launch, revision Revision, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	defer close(this.done)
+	h, now := &w.function.hosted, e.clock.Now()
+	switch {
+	case h.launch != this && err == nil:
+		(&serving{revision: revision}).leave()
+		return
+	case h.launch != this:
+		return
+	}
+	h.launch = nil
+	if err != nil {
+		if h.serving != nil && h.serving.until.IsZero() {
+			h.serving.until = now.Add(rollback)
+		}
+		w.begin(statusPending, move{due: now, status: statusError, stamp: at, problem: err.Error()})
+		return
+	}
+	h.serving.leave()
+	h.serving = &serving{revision: revision}
+	w.begin(statusPending, move{due: now, status: statusReady, stamp: at})
+}
+
+func (w *workload) deployment(step func(string)) Deployment {
+	f := w.function
+	return Deployment{
+		Name: w.namespace.name + "/" + w.name, Runtime: f.runtime, Handler: f.handler, Archive: f.hosted.archive,
+		Env: w.environment(), Timeout: time.Duration(w.timeout), MinScale: int(w.minScale), MaxScale: max(1, int(w.maxScale)),
+		Step: step, Log: f.hosted.logs.add,
+	}
+}
+
+// environment is what w's code sees: its namespace's variables and secrets,
+// then its own, and what the platform sets, which nobody else can (A73).
+func (w *workload) environment() []string {
+	all := map[string]string{}
+	for _, from := range []struct {
+		env     map[string]string
+		secrets secretEnv
+	}{{w.namespace.env, w.namespace.secrets}, {w.env, w.secrets}} {
+		for name, value := range from.env {
+			all[name] = value
+		}
+		for _, secret := range from.secrets {
+			all[secret.key] = secret.value
+		}
+	}
+	all["SCW_APPLICATION_ID"], all["SCW_NAMESPACE_ID"] = w.id, w.namespace.id
+	all["SCW_PUBLIC"] = "false"
+	if w.privacy == "public" {
+		all["SCW_PUBLIC"] = "true"
+	}
+	lines := []string{}
+	for name, value := range all {
+		lines = append(lines, name+"="+value)
+	}
+	return lines
+}
+
+// Deployed returns once the host has no deployment of a function under way, or
+// ctx is done.
+func (e *Emulator) Deployed(ctx context.Context, id string) error {
+	for {
+		var under *launch
+		e.change(id, func(w *workload) {
+			if w.function != nil {
+				under = w.function.hosted.launch
+			}
+		})
+		if under == nil {
+			return ctx.Err()
+		}
+		select {
+		case <-under.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Logs returns the last lines that a function's code has written, over all its
+// instances, oldest first.
+func (e *Emulator) Logs(id string) []string {
+	var lines []string
+	e.change(id, func(w *workload) {
+		if w.function != nil {
+			lines = w.function.hosted.logs.all()
+		}
+	})
+	return lines
+}
+
+// Close ends the functions and crons that a Host runs, cutting what they are
+// at. Without a Host there is nothing to end.
+func (e *Emulator) Close() error {
+	e.stop()
+	if e.options.Host == nil {
+		return nil
+	}
+	err := e.options.Host.Close()
+	e.background.Wait()
+	return err
+}
+
+// logLines is how many are kept of each function.
+const logLines = 1000
+
+// logs are the last lines of a function. They have a lock of their own, since
+// code writes them at any time.
+type logs struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *logs) add(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, line)
+	if len(l.lines) >= 2*logLines {
+		l.lines = append([]string(nil), l.lines[len(l.lines)-logLines:]...)
+	}
+}
+
+func (l *logs) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]string(nil), l.lines[max(0, len(l.lines)-logLines):]...)
+}

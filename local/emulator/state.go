@@ -1,0 +1,171 @@
+package emulator
+
+import (
+	"path"
+	"time"
+)
+
+// The state as Control shows it. It is told field by field, rather than by
+// marshalling the emulator's rows, so that no secret gets in by being added to
+// one of those: no secret key, payload, JWT or environment.
+type (
+	stateView struct {
+		Clock          time.Time    `json:"clock"`
+		Latency        SeedAge      `json:"latency"`
+		OrganizationID string       `json:"organization_id"`
+		Projects       []named      `json:"projects"`
+		Users          []bearerView `json:"users"`
+		Applications   []bearerView `json:"applications"`
+		Secrets        []secretView `json:"secrets"`
+		Functions      []Endpoint   `json:"functions"`
+		Containers     []Endpoint   `json:"containers"`
+		Tokens         []Token      `json:"tokens"`
+		Faults         []faultView  `json:"faults"` // armed, and not spent
+	}
+
+	named struct {
+		Name string `json:"name"`
+		ID   string `json:"id"`
+	}
+
+	bearerView struct {
+		named
+		Managed bool      `json:"managed,omitempty"`
+		Keys    []keyView `json:"keys"` // oldest first
+	}
+
+	keyView struct {
+		AccessKey   string     `json:"access_key"`
+		Description string     `json:"description,omitempty"`
+		Project     string     `json:"project,omitempty"` // the name of its default project
+		CreatedAt   time.Time  `json:"created_at"`
+		Age         SeedAge    `json:"age"`
+		ExpiresAt   *time.Time `json:"expires_at,omitempty"`
+		ExpiresIn   *SeedAge   `json:"expires_in,omitempty"` // negative: it has expired
+	}
+
+	secretView struct {
+		named
+		Path     string        `json:"path"`
+		Project  string        `json:"project"`
+		Region   string        `json:"region"`
+		Deleting bool          `json:"deleting,omitempty"` // it is scheduled for deletion
+		Versions []versionView `json:"versions"`           // oldest first
+	}
+
+	versionView struct {
+		Revision    int       `json:"revision"`
+		Status      string    `json:"status"`
+		Description string    `json:"description,omitempty"`
+		CreatedAt   time.Time `json:"created_at"`
+		Age         SeedAge   `json:"age"`
+	}
+)
+
+func (e *Emulator) state() stateView {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.clock.Now()
+	s := stateView{
+		Clock: now, Latency: SeedAge(e.Latency()), OrganizationID: e.iam.organization,
+		Projects: []named{}, Users: []bearerView{}, Applications: []bearerView{}, Secrets: []secretView{},
+		Functions: []Endpoint{}, Containers: []Endpoint{}, Tokens: e.tokens(), Faults: e.faults.view(),
+	}
+	for _, p := range e.iam.projects.all(nil) {
+		s.Projects = append(s.Projects, named{p.Name, p.ID})
+	}
+	for _, u := range e.iam.users.all(nil) {
+		s.Users = append(s.Users, bearerView{named: named{u.Username, u.ID}, Keys: e.keyViews(u.ID, now)})
+	}
+	for _, a := range e.iam.applications.all(nil) {
+		s.Applications = append(s.Applications, bearerView{named: named{a.Name, a.ID}, Managed: a.Managed, Keys: e.keyViews(a.ID, now)})
+	}
+	for _, region := range secretRegions {
+		e.secretsIn(region).settle(e.options.Delays.SecretErasure, now)
+		for _, row := range e.secretsIn(region).rows.all(nil) {
+			s.Secrets = append(s.Secrets, e.secretView(row, now))
+		}
+	}
+	for _, end := range e.endpoints() {
+		end.Project = e.projectName(end.Project)
+		if end.Product == "functions" {
+			s.Functions = append(s.Functions, end)
+		} else {
+			s.Containers = append(s.Containers, end)
+		}
+	}
+	for i := range s.Tokens {
+		s.Tokens[i].Project = e.projectName(s.Tokens[i].Project)
+	}
+	return s
+}
+
+// projectName is the name of a project, or the id of one that is gone.
+func (e *Emulator) projectName(id string) string {
+	if p := e.iam.projects.get(id); p != nil {
+		return p.Name
+	}
+	return id
+}
+
+// ageOf is rounded to what a person reads.
+func ageOf(created stamp, now time.Time) SeedAge { return SeedAge(created.age(now).Round(time.Second)) }
+
+func (e *Emulator) keyViews(bearer string, now time.Time) []keyView {
+	views := []keyView{}
+	for _, k := range e.iam.keysOf(bearer) {
+		view := keyView{
+			AccessKey: k.AccessKey, Description: k.Description, Project: e.projectName(k.DefaultProjectID),
+			CreatedAt: k.CreatedAt.t, Age: ageOf(k.CreatedAt, now),
+		}
+		if !k.ExpiresAt.isNull() {
+			left := SeedAge(k.ExpiresAt.t.Sub(now).Round(time.Second))
+			view.ExpiresAt, view.ExpiresIn = &k.ExpiresAt.t, &left
+		}
+		views = append(views, view)
+	}
+	return views
+}
+
+func (e *Emulator) secretView(s *secret, now time.Time) secretView {
+	view := secretView{
+		named: named{s.Name, s.ID}, Path: s.Path, Project: e.projectName(s.ProjectID), Region: s.Region,
+		Deleting: !s.DeletionRequestedAt.isNull(), Versions: []versionView{},
+	}
+	for _, v := range s.versions {
+		view.Versions = append(view.Versions, versionView{
+			Revision: v.Revision, Status: v.Status, Description: v.Description,
+			CreatedAt: v.CreatedAt.t, Age: ageOf(v.CreatedAt, now),
+		})
+	}
+	return view
+}
+
+// view is what of the armed faults can still strike.
+func (fs *faults) view() []faultView {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	views := []faultView{}
+	for _, f := range fs.armed {
+		if f.Times == 0 {
+			continue
+		}
+		view := faultView{
+			Method: f.Method, Path: f.Path, Skip: f.Skip, Times: f.Times, Delay: SeedAge(f.Delay), Status: f.Status,
+			Body: f.Body, DropFirst: f.DropFirst, DropAfter: f.DropAfter, Half: f.Half, NotJSON: f.NotJSON,
+		}
+		for name := range f.Header {
+			if view.Header == nil {
+				view.Header = map[string]string{}
+			}
+			view.Header[name] = f.Header.Get(name)
+		}
+		views = append(views, view)
+	}
+	return views
+}
+
+func validPattern(pattern string) bool {
+	_, err := path.Match(pattern, "/")
+	return err == nil
+}
