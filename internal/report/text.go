@@ -252,11 +252,20 @@ func (p *printer) findings(r *Report) {
 	}
 	p.section("Findings")
 	for _, level := range []Level{Error, Warning, Note} {
+		var said []Finding // those of the level, once each, whatever their subject
+		subjects := map[Finding][]string{}
 		for _, f := range r.Findings {
 			if f.Level != level {
 				continue
 			}
-			p.line("  %s: %s: %s", level, f.Subject, f.Text)
+			same := Finding{Level: level, Text: f.Text, Hint: f.Hint}
+			if subjects[same] == nil {
+				said = append(said, same)
+			}
+			subjects[same] = append(subjects[same], f.Subject)
+		}
+		for _, f := range said {
+			p.line("  %s: %s: %s", level, strings.Join(subjects[f], ",\n      "), f.Text)
 			if f.Hint != "" {
 				p.line("    → %s", f.Hint)
 			}

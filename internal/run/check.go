@@ -180,21 +180,20 @@ func (s *session) purge(ctx context.Context) []error {
 	applier := &purge.Applier{Client: s.client, Journal: s.journal, Clock: s.clock, Locks: s.locks(), Mode: mode}
 	var err error
 	s.decisions, err = applier.Apply(ctx, purge.Plan(s.world.tokens, applier.Locks, mode, s.world.now))
-	reported := 0
+	n := map[purge.Verdict]int{}
 	for _, d := range s.decisions {
-		switch d.Verdict {
-		case purge.Held:
-			s.find(report.Error, "legacy token "+d.Token.ID, "is held: "+d.Why, "mend the policy, then run again; or set ROTATOR_LEGACY_TOKENS=delete-all")
-			err = errors.Join(err, errors.New("legacy token "+d.Token.ID+" is held"))
-		case purge.Reported:
-			reported++
-		case purge.Left:
-			s.leave("see legacy token " + d.Token.ID + " gone")
-		case purge.ToDelete, purge.Going, purge.Deleted, purge.Failed:
+		n[d.Verdict]++
+		if d.Verdict == purge.Left {
+			s.leave("wait for legacy token " + d.Token.ID + " to go")
 		}
 	}
-	if reported > 0 {
-		s.find(report.Warning, "legacy tokens", fmt.Sprintf("%d legacy tokens are still there", reported), "set ROTATOR_LEGACY_TOKENS=delete to delete them")
+	if held := n[purge.Held]; held > 0 {
+		s.find(report.Error, "legacy tokens", fmt.Sprintf("%d are held, since their callers would be locked out", held),
+			"mend the policies so that an IAM key opens what they open, then run again; or set ROTATOR_LEGACY_TOKENS=delete-all")
+		err = errors.Join(err, fmt.Errorf("%d legacy tokens are held", held))
+	}
+	if reported := n[purge.Reported]; reported > 0 {
+		s.find(report.Warning, "legacy tokens", fmt.Sprintf("%d are still there", reported), "set ROTATOR_LEGACY_TOKENS=delete to delete them")
 	}
 	return []error{err}
 }
