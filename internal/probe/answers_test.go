@@ -47,6 +47,17 @@ func door(keyless, withKey http.Handler) http.Handler {
 	})
 }
 
+// picky answers 400 to a token that is not a UUID.
+func picky(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if token := r.Header.Get("X-Auth-Token"); token != "" && len(token) != 36 {
+			reply(http.StatusBadRequest, "not a token")(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 const forbidden = `{"error":"request is forbidden"}`
 
 func TestAnswerToAKeyIsJudgedAgainstTheRefusals(t *testing.T) {
@@ -69,6 +80,8 @@ func TestAnswerToAKeyIsJudgedAgainstTheRefusals(t *testing.T) {
 		{"404 of the platform's runtime", refuse, reply(404, ""), probe.Accepted, 404, probe.OK},
 		{"405", refuse, reply(405, ""), probe.Accepted, 405, probe.OK},
 		{"403 again", refuse, refuse, probe.Refused, 403, probe.Locked},
+		{"a gateway that says 400 to the malformed token", picky(refuse), reply(200, "hello"), probe.Accepted, 200, probe.OK},
+		{"an application that says 400 to everybody", reply(400, "what?"), reply(200, "hello"), probe.NotTried, 0, probe.Open},
 		{"401 again", reply(401, "no"), reply(401, "no"), probe.Refused, 401, probe.Locked},
 		{"403 with other identifiers", ids, ids, probe.Refused, 403, probe.Locked},
 		{"403 with another trace", hexes, hexes, probe.Refused, 403, probe.Locked},

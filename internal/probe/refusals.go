@@ -55,8 +55,18 @@ func (p *Prober) Refusals(ctx context.Context, e Endpoint) Refusals {
 			all.Go(func() { *check.answer = refusal(p.ask(ctx, e.URL, check.token)) })
 		}
 		all.Wait()
+		asked.answers.weigh()
 	})
 	return asked.answers
+}
+
+// weigh takes a 400 to the malformed token for a refusal, where the other two
+// were refused: whoever reads a token before refusing it may say that it is
+// none.
+func (r *Refusals) weigh() {
+	if r.NoToken.Verdict == Refused && r.Unknown.Verdict == Refused && r.Malformed.Status == http.StatusBadRequest {
+		r.Malformed.Verdict = Refused
+	}
 }
 
 // refusal judges an answer to a request without a valid key: only 401 and 403

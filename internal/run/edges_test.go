@@ -243,6 +243,18 @@ func TestOrganizationCapClampsTheLifetime(t *testing.T) {
 	}
 }
 
+// Nobody has seen which right the security settings need: without it the cap is
+// not known, and that is all.
+func TestARunGoesOnWithoutKnowingTheCap(t *testing.T) {
+	t.Parallel()
+	r := start(t, emulator.Options{})
+	r.Arm(emulator.Fault{Path: "/iam/v1alpha1/organizations/*/security-settings", Times: -1, Status: http.StatusForbidden, Body: `{"message":"insufficient permissions","type":"permissions_denied","details":[]}`})
+	got := r.mustRun(t, run.Request{})
+	if text := strings.Join(findings(got, report.Warning), "\n"); !strings.Contains(text, "cap on the lifetime of API keys is not known") {
+		t.Errorf("no finding about the cap:\n%s", text)
+	}
+}
+
 // A run that would not end in time leaves what it has not begun, and says so.
 func TestARunEndsBeforeItsBudget(t *testing.T) {
 	t.Parallel()

@@ -225,6 +225,10 @@ func (s *session) plan() {
 			days(s.world.lifetimeCap), days(base.Lifetime), days(s.policy.Lifetime), days(s.policy.RotateAfter)),
 			"lower ROTATOR_KEY_LIFETIME and ROTATOR_ROTATE_AFTER, or raise the cap in the organization's security settings")
 	}
+	if err := s.world.capUnknown; err != nil {
+		s.find(report.Warning, "organization", "its cap on the lifetime of API keys is not known: "+err.Error(),
+			"if creating keys is refused because of their expiry, lower ROTATOR_KEY_LIFETIME")
+	}
 	s.applier.Policy = s.policy
 	for _, c := range s.world.credentials {
 		c.plan = rotate.Make(c.state, s.policy, s.world.now)
