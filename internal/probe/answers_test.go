@@ -81,7 +81,6 @@ func TestAnswerToAKeyIsJudgedAgainstTheRefusals(t *testing.T) {
 		{"405", refuse, reply(405, ""), probe.Accepted, 405, probe.OK},
 		{"403 again", refuse, refuse, probe.Refused, 403, probe.Locked},
 		{"a gateway that says 400 to the malformed token", picky(refuse), reply(200, "hello"), probe.Accepted, 200, probe.OK},
-		{"an application that says 400 to everybody", reply(400, "what?"), reply(200, "hello"), probe.NotTried, 0, probe.Open},
 		{"401 again", reply(401, "no"), reply(401, "no"), probe.Refused, 401, probe.Locked},
 		{"403 with other identifiers", ids, ids, probe.Refused, 403, probe.Locked},
 		{"403 with another trace", hexes, hexes, probe.Refused, 403, probe.Locked},
