@@ -25,8 +25,9 @@ func TestMain(m *testing.M) {
 //
 //	start ARG...       a command of the runner in the background, until it says ready;
 //	                   its KEY=VALUE lines become variables, its first http:// line URL
-//	stop               end the one that STARTED names, the last, as Ctrl-C does; it
-//	                   must exit with 0. What it said on standard error becomes the file stderr
+//	interrupt          end the one that STARTED names, the last, as Ctrl-C does; it
+//	                   must exit with 0. What it said on standard error becomes the file said.err.
+//	                   Not called stop: that is testscript's own, and ends the script
 //	ask [-H LINE]... [-d BODY] METHOD URL   a request; status, headers and body become the file answer
 //	capture NAME PATTERN FILE               what the pattern's group holds becomes a variable
 func TestScripts(t *testing.T) {
@@ -34,7 +35,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "stop": stop, "ask": ask, "capture": capture,
+			"start": start, "interrupt": interrupt, "ask": ask, "capture": capture,
 		},
 		RequireExplicitExec: true,
 	})
@@ -104,17 +105,17 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 // running are the started commands by the value of STARTED.
 var running sync.Map
 
-func stop(ts *testscript.TestScript, neg bool, args []string) {
+func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	found, ok := running.LoadAndDelete(ts.Getenv("STARTED"))
 	if neg || len(args) > 0 || !ok {
-		ts.Fatalf("usage: stop, after start")
+		ts.Fatalf("usage: interrupt, after start")
 	}
 	b, _ := found.(*background)
 	b.stop()
 	if code := <-b.done; code != 0 {
 		ts.Fatalf("it exited with %d:\n%s", code, b.stderr)
 	}
-	ts.Check(os.WriteFile(ts.MkAbs("stderr"), []byte(b.stderr.String()), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("said.err"), []byte(b.stderr.String()), 0o600))
 	ts.Setenv("URL", "")
 }
 

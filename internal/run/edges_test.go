@@ -35,11 +35,11 @@ func without(sets ...string) emulator.Seed {
 	return seed
 }
 
-// findings are those of a level, each with its subject.
-func findings(r *report.Report, level report.Level) []string {
+// warnings are the findings of that level, each with its subject.
+func warnings(r *report.Report) []string {
 	var out []string
 	for _, f := range r.Findings {
-		if f.Level == level {
+		if f.Level == report.Warning {
 			out = append(out, f.Subject+": "+f.Text)
 		}
 	}
@@ -157,8 +157,8 @@ func TestTokensAreOnlyReportedWhereThatIsAsked(t *testing.T) {
 	if n := len(tokens(got, "reported")); n != 9 {
 		t.Errorf("%d legacy tokens reported", n)
 	}
-	if diff := cmp.Diff(true, slices.Contains(findings(got, report.Warning), "legacy tokens: 9 are still there")); diff != "" {
-		t.Errorf("no finding: %v", findings(got, report.Warning))
+	if diff := cmp.Diff(true, slices.Contains(warnings(got), "legacy tokens: 9 are still there")); diff != "" {
+		t.Errorf("no finding: %v", warnings(got))
 	}
 }
 
@@ -236,7 +236,7 @@ func TestOrganizationCapClampsTheLifetime(t *testing.T) {
 		if rotated := action == "rotated"; rotated != (day%20 == 0) {
 			t.Errorf("day %d: %s", day, action)
 		}
-		if text := strings.Join(findings(got, report.Warning), "\n"); !strings.Contains(text, "caps the lifetime of API keys at 30d") {
+		if text := strings.Join(warnings(got), "\n"); !strings.Contains(text, "caps the lifetime of API keys at 30d") {
 			t.Fatalf("no finding about the cap:\n%s", text)
 		}
 		r.Clock().Advance(24 * time.Hour)
@@ -250,7 +250,7 @@ func TestARunGoesOnWithoutKnowingTheCap(t *testing.T) {
 	r := start(t, emulator.Options{})
 	r.Arm(emulator.Fault{Path: "/iam/v1alpha1/organizations/*/security-settings", Times: -1, Status: http.StatusForbidden, Body: `{"message":"insufficient permissions","type":"permissions_denied","details":[]}`})
 	got := r.mustRun(t, run.Request{})
-	if text := strings.Join(findings(got, report.Warning), "\n"); !strings.Contains(text, "cap on the lifetime of API keys is not known") {
+	if text := strings.Join(warnings(got), "\n"); !strings.Contains(text, "cap on the lifetime of API keys is not known") {
 		t.Errorf("no finding about the cap:\n%s", text)
 	}
 }

@@ -298,6 +298,7 @@ func TestFaultMatrix(t *testing.T) {
 
 // try plays one case and returns how many requests were audited.
 func (sc scenario) try(t *testing.T, f fault, k int, want string) int64 {
+	t.Helper()
 	r, auditor := sc.rehearse(t)
 	s := &saboteur{next: r.RoundTripper(), fault: f, k: k}
 	rep := r.runThrough(t, s)

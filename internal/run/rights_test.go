@@ -34,7 +34,7 @@ func granted(less string) emulator.Seed {
 
 // months are the times after the start at which runs happen: a first run, one
 // that retires, one that rotates.
-var months = []time.Duration{0, 8 * 24 * time.Hour, 31 * 24 * time.Hour} //nolint:gochecknoglobals // a constant
+var months = []time.Duration{0, 8 * 24 * time.Hour, 31 * 24 * time.Hour}
 
 func TestTheReadmesPolicyIsEnough(t *testing.T) {
 	t.Parallel()

@@ -90,6 +90,7 @@ func TestRunsAtTheSameTime(t *testing.T) {
 }
 
 func (sc scenario) together(t *testing.T, seed uint64, runs int) int64 {
+	t.Helper()
 	r, auditor := sc.rehearse(t)
 	gate := &turnstile{next: r.RoundTripper(), chance: rand.New(rand.NewPCG(seed, 7))}
 	var ended atomic.Int32
@@ -108,7 +109,7 @@ func (sc scenario) together(t *testing.T, seed uint64, runs int) int64 {
 		synctest.Wait() // one at a time uses the source of chance
 	}
 	before := len(r.Keys("orders"))
-	gate.play(&ended, int32(runs)) //nolint:gosec // two or three
+	gate.play(&ended, int32(runs))
 	published := 0
 	for _, rep := range reports {
 		for _, c := range rep.Changes {

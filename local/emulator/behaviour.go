@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -120,12 +121,12 @@ func (e *Emulator) act(w http.ResponseWriter, r *http.Request, b behaviour) {
 // echo sends a request's headers back as careless code does, and as the
 // platform's CoreProcessing does with all of them, X-Auth-Token too.
 func echo(out, in http.Header) string {
-	body := ""
+	var body strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(in)) {
 		for _, value := range in[name] {
 			out.Add(name, value)
-			body += fmt.Sprintf("%s: %s\n", name, value)
+			fmt.Fprintf(&body, "%s: %s\n", name, value)
 		}
 	}
-	return body
+	return body.String()
 }

@@ -165,7 +165,6 @@ func TestBothContainerAPIsShowTheSameContainer(t *testing.T) {
 	if !errors.As(err, &missing) || missing.Resource != "container" || missing.ResourceID != "none" {
 		t.Errorf("v1: %v", err)
 	}
-
 }
 
 func TestContainersOfAProjectAreListedByV1(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -104,14 +105,6 @@ func (c *call) decode(v any) error {
 	return nil
 }
 
-// given returns the fields that the request's body names, so that an absent
-// one can be told from a zero one.
-func (c *call) given() map[string]json.RawMessage {
-	fields := map[string]json.RawMessage{}
-	_ = json.Unmarshal(c.body, &fields) // decode has reported what is not an object
-	return fields
-}
-
 func writeAnswer(w http.ResponseWriter, answer any) {
 	w.Header().Set("Content-Type", "application/json")
 	if answer == nil {
@@ -127,9 +120,7 @@ func writeError(w http.ResponseWriter, err error) {
 	if !errors.As(err, &failure) {
 		failure = errMessage(http.StatusInternalServerError, "Internal error")
 	}
-	for name, values := range failure.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), failure.header)
 	if failure.body == nil {
 		w.WriteHeader(failure.status)
 		return

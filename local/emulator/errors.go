@@ -84,12 +84,3 @@ func errQuota(resource string, quota, current int) *apiError {
 		"message": "quota(s) exceeded for this resource", "type": "quotas_exceeded",
 	}}
 }
-
-// errRateLimited is the gateway's 429: no body, no Content-Type, no
-// Retry-After.
-func errRateLimited() *apiError {
-	return &apiError{
-		status: http.StatusTooManyRequests,
-		header: http.Header{"X-Envoy-Ratelimited": {"true"}},
-	}
-}

@@ -45,7 +45,7 @@ func TestFunctionNamespaceIsPendingThenReadyThenGone(t *testing.T) {
 func TestFunctionNamespaceIsReconciledWhenItsEnvironmentChanges(t *testing.T) {
 	t.Parallel()
 	l := newLand(t, emulator.Options{}, place())
-	path := functionsBase + "/namespaces/" + l.namespaceOf("web-ns")
+	path := functionsBase + "/namespaces/" + l.namespace()
 	for _, row := range []struct{ patch, want string }{
 		{`{"description":"d","tags":["t"],"secret_environment_variables":null}`, "ready"},
 		{`{"secret_environment_variables":[]}`, "ready"},
@@ -188,7 +188,7 @@ func TestRedeployKeepsReadyAtAndNamesTheBuildStep(t *testing.T) {
 func TestListFiltersOfFunctions(t *testing.T) {
 	t.Parallel()
 	l := newLand(t, emulator.Options{}, place())
-	n := l.namespaceOf("web-ns")
+	n := l.namespace()
 	for _, row := range []struct {
 		query string
 		want  []string
@@ -239,7 +239,7 @@ func TestFunctionDomainGetsItsURLWhenReady(t *testing.T) {
 func TestNamesAreCheckedAsTheAPIDoes(t *testing.T) {
 	t.Parallel()
 	l := newLand(t, emulator.Options{}, place())
-	n := l.namespaceOf("web-ns")
+	n := l.namespace()
 	for _, row := range []struct {
 		name, path, body string
 		status           int

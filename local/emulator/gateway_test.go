@@ -255,7 +255,7 @@ func TestHandlersCanBePlugged(t *testing.T) {
 	end := l.endpoint("api")
 	if !l.SetBehaviour(end.ID, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// It may call the API: the gateway holds no lock meanwhile.
-		status, _ := l.raw("GET", functionsBase+"/functions/"+end.ID, "")
+		status, _ := l.raw("GET", functionsBase+"/functions/"+end.ID, "") //nolint:contextcheck // it has the test's
 		fmt.Fprintf(w, "%s %d", r.URL.Path, status)
 	})) {
 		t.Fatal("no such function")

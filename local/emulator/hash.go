@@ -54,7 +54,7 @@ func (s *secretVar) hash(a argon) string {
 // sums remembers what was hashed in this process. Emulators with the same seed
 // salt alike, and a test that starts a thousand of them would do little else
 // than hash.
-var sums sync.Map //nolint:gochecknoglobals // a cache of a pure function
+var sums sync.Map
 
 func (a argon) sum(value string, salt []byte) []byte {
 	type input struct {
@@ -116,7 +116,7 @@ func (env secretEnv) replace(in map[string]string, m *mint) secretEnv {
 			continue
 		}
 		if at := slices.IndexFunc(env, func(s *secretVar) bool { return s.key == key }); at >= 0 {
-			out = append(out, env[at])
+			out = append(out, env[at]) //nolint:gosec // IndexFunc found it there
 		}
 	}
 	return out

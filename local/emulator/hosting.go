@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -173,9 +174,7 @@ func (w *workload) environment() []string {
 		env     map[string]string
 		secrets secretEnv
 	}{{w.namespace.env, w.namespace.secrets}, {w.env, w.secrets}} {
-		for name, value := range from.env {
-			all[name] = value
-		}
+		maps.Copy(all, from.env)
 		for _, secret := range from.secrets {
 			all[secret.key] = secret.value
 		}

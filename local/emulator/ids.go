@@ -36,7 +36,7 @@ func (m *mint) pick(alphabet string, n int) string {
 func (m *mint) bytes(n int) []byte {
 	out := make([]byte, n)
 	for i := range out {
-		out[i] = byte(m.rnd.Uint32())
+		out[i] = byte(m.rnd.UintN(256)) //nolint:gosec // below 256
 	}
 	return out
 }

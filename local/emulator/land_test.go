@@ -80,8 +80,7 @@ func must[T any](v T, err error) func(t *testing.T) T {
 }
 
 func statusOf(err error) int {
-	var answer *scw.ResponseError
-	if errors.As(err, &answer) {
+	if answer, ok := errors.AsType[*scw.ResponseError](err); ok {
 		return answer.StatusCode
 	}
 	return 0
@@ -114,8 +113,10 @@ func (l *land) endpoint(name string) emulator.Endpoint {
 	return end
 }
 
-func (l *land) namespaceOf(name string) string {
+// namespace is the id of the functions' namespace.
+func (l *land) namespace() string {
 	l.t.Helper()
+	name := "web-ns"
 	for _, n := range must(function.NewAPI(l.client).ListNamespaces(&function.ListNamespacesRequest{Name: &name}))(l.t).Namespaces {
 		return n.ID
 	}

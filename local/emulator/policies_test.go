@@ -156,7 +156,7 @@ func TestGroups(t *testing.T) {
 		t.Errorf("taken: %s", taken.Text)
 	}
 	billing := env.Application("billing")
-	g = env.MustCall("POST", path+"/add-member", object{"application_id": billing})
+	env.MustCall("POST", path+"/add-member", object{"application_id": billing})
 	g = env.MustCall("POST", path+"/add-member", object{"application_id": billing})
 	if diff := cmp.Diff([]any{billing}, g["application_ids"]); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

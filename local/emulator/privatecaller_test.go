@@ -64,9 +64,8 @@ func TestPrivateCaller(t *testing.T) {
 		e.mu.Lock()
 		who, err := e.privateCaller(secret, row.product, e.iam.projectID(row.project), e.clock.Now())
 		e.mu.Unlock()
-		var refusal *apiError
 		status := 0
-		if errors.As(err, &refusal) {
+		if refusal, ok := errors.AsType[*apiError](err); ok {
 			status = refusal.status
 		}
 		if status != row.status || (who == nil) != (row.status != 0) {

@@ -27,7 +27,7 @@ func TestServerlessRightsAreByProject(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	f, c, n := l.endpoint("api").ID, l.endpoint("shop").ID, l.namespaceOf("web-ns")
+	f, c, n := l.endpoint("api").ID, l.endpoint("shop").ID, l.namespace()
 	token := ""
 	for _, row := range l.Tokens() {
 		if row.Description == "live" {

@@ -3,6 +3,7 @@ package emulator
 import (
 	"bytes"
 	"context"
+	"maps"
 	"net/http"
 	"strconv"
 )
@@ -29,9 +30,7 @@ func (a *recorder) Write(p []byte) (int, error) {
 }
 
 func (a *recorder) copyTo(w http.ResponseWriter) {
-	for name, values := range a.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), a.header)
 	if a.status != http.StatusNoContent && w.Header().Get("Content-Length") == "" {
 		w.Header().Set("Content-Length", strconv.Itoa(a.body.Len()))
 	}
@@ -41,9 +40,7 @@ func (a *recorder) copyTo(w http.ResponseWriter) {
 
 // answer writes the fault's own answer.
 func (f *Fault) answer(a *recorder) {
-	for name, values := range f.Header {
-		a.header[name] = values
-	}
+	maps.Copy(a.header, f.Header)
 	if f.Body != "" && a.header.Get("Content-Type") == "" {
 		a.header.Set("Content-Type", "application/json")
 	}

@@ -29,7 +29,7 @@ func runtimes() []functionRuntime {
 		{"Python", "python", "37 38 39 310 311 312 313 314", "handler.handle", "py"},
 		{"Rust", "rust", "165 179 185 196", "handle", "rs"},
 	} {
-		for _, version := range strings.Fields(language.versions) {
+		for version := range strings.FieldsSeq(language.versions) {
 			out = append(out, functionRuntime{
 				Name: language.prefix + version, Language: language.name, Version: dotted(language.prefix, version),
 				DefaultHandler: language.handler, Status: "available", Extension: language.extension,

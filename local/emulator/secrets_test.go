@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -27,9 +28,7 @@ func newVault(t *testing.T, o emulator.Options, fields object) *vault {
 	t.Helper()
 	v := &vault{Env: start(t, o)}
 	body := object{"project_id": v.Project("demo"), "name": "db", "type": "unknown_type"}
-	for name, value := range fields {
-		body[name] = value
-	}
+	maps.Copy(body, fields)
 	s := v.MustCall("POST", secretsPath, body)
 	v.id = s["id"].(string)
 	v.path = secretsPath + "/" + v.id
@@ -39,9 +38,7 @@ func newVault(t *testing.T, o emulator.Options, fields object) *vault {
 // add makes a version that holds text.
 func (v *vault) add(text string, more object) object {
 	body := object{"data": base64.StdEncoding.EncodeToString([]byte(text))}
-	for name, value := range more {
-		body[name] = value
-	}
+	maps.Copy(body, more)
 	return v.MustCall("POST", v.path+"/versions", body)
 }
 
@@ -118,9 +115,7 @@ func TestSecretListHonoursItsFilters(t *testing.T) {
 	env := start(t, emulator.Options{})
 	add := func(name string, more object) {
 		body := object{"project_id": env.Project("demo"), "name": name}
-		for field, value := range more {
-			body[field] = value
-		}
+		maps.Copy(body, more)
 		env.MustCall("POST", secretsPath, body)
 		env.Clock().Advance(time.Second)
 	}

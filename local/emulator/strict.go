@@ -48,11 +48,11 @@ func unreadable(text []byte, err error, offset int64) error {
 	return fmt.Errorf("%s: not JSON: %w", position(text, offset), err)
 }
 
-// position is an offset as editors show it.
-func position(text []byte, offset int64) string {
-	before := text[:min(int(offset), len(text))]
+// position is where the last of so many bytes stands, as editors show it.
+func position(text []byte, bytesRead int64) string {
+	before := text[:min(max(int(bytesRead)-1, 0), len(text))]
 	line := bytes.Count(before, []byte("\n")) + 1
-	return fmt.Sprintf("line %d, column %d", line, len(before)-bytes.LastIndexByte(before, '\n')-1)
+	return fmt.Sprintf("line %d, column %d", line, len(before)-bytes.LastIndexByte(before, '\n'))
 }
 
 // mismatches are the places at which a JSON value is not what t can hold.

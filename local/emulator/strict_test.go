@@ -51,6 +51,7 @@ groups: want a list in [ ], not 1`,
 		"nothing":                   {"  ", "want a JSON object, not nothing"},
 		"two objects":               {"{}\n{}", "line 2, column 1: something follows the JSON value"},
 		"no JSON":                   {"{\n  \"projects\": [,]\n}", "line 2, column 16: not JSON: invalid character ',' looking for beginning of value"},
+		"a text that does not end":  {"{\"projects\": \"a\n\"}", "line 1, column 16: not JSON: invalid character '\\n' in string literal"},
 		"half of it":                {"{\n\"projects\": [", "line 2, column 13: not JSON: unexpected EOF"},
 		"a long value is not shown": {`{"projects": "` + strings.Repeat("x", 99) + `"}`, `projects: want a list in [ ], not "` + strings.Repeat("x", 39) + "…"},
 	} {

@@ -63,7 +63,7 @@ func (a *v1beta1) tokenView(t *token, jwt, publicKey string) object {
 	return view
 }
 
-const hiddenToken = "<hidden>" //nolint:gosec // what the API shows instead of a token
+const hiddenToken = "<hidden>"
 
 func (a *v1beta1) listTokens(c *call, p *product) (any, error) {
 	rows, err := search(c, p.tokens.all(nil), func(t *token) string { return t.namespace.project }, c.scope(p),

@@ -75,8 +75,8 @@ func TestTokensAreListedByWhatTheyBelongTo(t *testing.T) {
 		want    []string
 	}{
 		{"by function", emulator.Answers{}, func(l *land) string { return "?function_id=" + l.endpoint("api").ID }, []string{"old", "live"}},
-		{"by namespace", emulator.Answers{}, func(l *land) string { return "?namespace_id=" + l.namespaceOf("web-ns") }, []string{"whole namespace"}},
-		{"by namespace, with all in it", emulator.Answers{NamespaceTokensAll: true}, func(l *land) string { return "?namespace_id=" + l.namespaceOf("web-ns") }, []string{"whole namespace", "old", "live"}},
+		{"by namespace", emulator.Answers{}, func(l *land) string { return "?namespace_id=" + l.namespace() }, []string{"whole namespace"}},
+		{"by namespace, with all in it", emulator.Answers{NamespaceTokensAll: true}, func(l *land) string { return "?namespace_id=" + l.namespace() }, []string{"whole namespace", "old", "live"}},
 		{"filters ignored", emulator.Answers{IgnoreFilters: true}, func(*land) string { return "?function_id=x" }, []string{"whole namespace", "old", "live"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {

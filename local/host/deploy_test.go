@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -38,9 +39,7 @@ func TestABadArchiveEndsInErrorThatSaysWhatIsWrong(t *testing.T) {
 		{name: "nothing uploaded", raw: "-", want: "internal error"},
 	} {
 		fields := map[string]any{"name": "f" + strconv.Itoa(number)}
-		for name, value := range row.fields {
-			fields[name] = value
-		}
+		maps.Copy(fields, row.fields)
 		id, url := l.function(fields)
 		switch row.raw {
 		case "":

@@ -38,18 +38,18 @@ var Epoch = time.Date(2026, time.September, 1, 12, 0, 0, 123456789, time.UTC)
 
 // Start runs an emulator that holds seed. Without a clock in o it gets one
 // that stands still until it is advanced or slept on.
-func Start(t testing.TB, o emulator.Options, seed emulator.Seed) *Env {
-	t.Helper()
+func Start(tb testing.TB, o emulator.Options, seed emulator.Seed) *Env {
+	tb.Helper()
 	if o.Clock == nil {
 		o.Clock = emulator.NewManualClock(Epoch)
 	}
 	e := emulator.New(o)
 	if err := e.Load(seed); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	env := &Env{Emulator: e, HTTP: &http.Client{Transport: e.RoundTripper()}, t: t}
+	env := &Env{Emulator: e, HTTP: &http.Client{Transport: e.RoundTripper()}, t: tb}
 	env.AccessKey, env.Secret = e.Owner()
-	t.Cleanup(env.checkRoutes)
+	tb.Cleanup(env.checkRoutes)
 	return env
 }
 

@@ -1,0 +1,169 @@
+//go:build e2e
+
+// Package e2e goes the whole way a person goes: the emulator as go run ./local
+// api starts it, the real osls and its plugin through make, curl through the
+// proxy, crons, and back. It prints a transcript.
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const namespace = "scw-key-rotator"
+
+func TestTheWholeWay(t *testing.T) {
+	s := start(t)
+	s.say("$ make deploy")
+	s.say(s.mustMake("", "deploy"))
+	f := s.function()
+	at := "https://" + f.Host
+
+	s.say("\n$ curl https://$HOST                                      # no key")
+	s.curls(403, at)
+	s.say("$ curl -H 'X-Auth-Token: nonsense' https://$HOST           # not a key")
+	s.curls(403, "-H", "X-Auth-Token: nonsense", at)
+	s.say("$ curl -H \"X-Auth-Token: $KEY\" \"https://$HOST?format=text\" # a caller's key; a GET is a dry run")
+	report := s.curls(200, "-H", "X-Auth-Token: "+s.callerKey, at+"?format=text")
+	s.wants("the dry run", report, "SUCCESS: dry run", "3 keys to be rotated", "9 legacy tokens to be deleted")
+	s.say(head(report, 3))
+	if state := s.state(); len(state.Tokens) != 9 || len(state.published()) != 0 {
+		t.Errorf("the dry run left %d tokens and %d published keys", len(state.Tokens), len(state.published()))
+	}
+	before := s.state()
+
+	s.say("\n$ curl -d '{\"to\": \"<the next 03:17>\"}' $EMULATOR_CONTROL_URL/clock # its cron fires")
+	s.cron(f.Host)
+	after := s.state()
+	s.say(fmt.Sprintf("# legacy tokens: %d before, %d now; credentials published: %d before, %d now",
+		len(before.Tokens), len(after.Tokens), len(before.published()), len(after.published())))
+	if len(after.Tokens) != 0 || len(after.published()) != 3 {
+		t.Errorf("after the cron: %d tokens, published %v", len(after.Tokens), after.published())
+	}
+	for application, key := range after.published() {
+		if !slices.Contains(after.keys(application), key) || slices.Contains(before.keys(application), key) {
+			t.Errorf("application %s: %s is published, its keys are %v, and were %v", application, key, after.keys(application), before.keys(application))
+		}
+	}
+	checked := s.asked(before.Clock)
+	s.say(fmt.Sprintf("# endpoints asked: %d, with %d requests", len(checked), total(checked)))
+	for _, end := range slices.Concat(after.Functions, after.Containers) {
+		if end.Private && end.Project == s.vars["SCW_DEFAULT_PROJECT_ID"] && checked[end.Host] < 3 {
+			t.Errorf("%s was asked %d times, want at least 3", end.Host, checked[end.Host])
+		}
+	}
+
+	s.say("\n$ curl -H \"X-Auth-Token: $(the key that was published)\" -X POST \"https://$HOST?format=text\"")
+	s.callerKey = s.credential("storefront")
+	report = s.curls(200, "-H", "X-Auth-Token: "+s.callerKey, "-X", "POST", at+"?format=text")
+	s.wants("the run after it", report, "SUCCESS: run", "0 keys rotated", "ENDPOINTS: WHO IS LET IN", "accepted 404")
+	s.say(head(report, 3))
+
+	s.say("\n$ curl -d '{\"advance\": \"8d\"}' $EMULATOR_CONTROL_URL/clock          # the grace is over; its cron fires")
+	s.move(8 * 24 * time.Hour)
+	s.cron(f.Host)
+	left := s.state()
+	for application := range left.published() {
+		if keys := left.keys(application); len(keys) != 1 || keys[0] != left.published()[application] {
+			t.Errorf("after the grace application %s has %v, published %v", application, keys, left.published())
+		}
+	}
+	s.say(fmt.Sprintf("# API keys of the %d applications: %d before, %d now", len(left.published()), total(after.counts()), total(left.counts())))
+
+	s.say("\n$ make deploy                                             # again, with a caller that keeps calling")
+	calls := s.during(at, func() { s.say(tail(s.mustMake("", "deploy"), 1)) })
+	s.say(fmt.Sprintf("# %d calls meanwhile, all answered 200", calls))
+	if again := s.function(); again.ID != f.ID {
+		t.Errorf("the redeploy made another function: %s, then %s", f.ID, again.ID)
+	}
+	s.say("\n$ make invoke")
+	s.wants("make invoke", s.mustMake("", "invoke"), `"outcome": "success"`, `"dry_run": true`)
+
+	s.say("\n$ echo " + namespace + " | make undeploy")
+	s.say(tail(s.mustMake(namespace+"\n", "undeploy"), 2))
+	for _, end := range s.state().Functions {
+		if end.Namespace == namespace {
+			t.Errorf("still there: %+v", end)
+		}
+	}
+	s.curls(404, at)
+	s.end()
+}
+
+// during keeps calling while f runs, and returns how often it did.
+func (s *shell) during(at string, f func()) (calls int) {
+	s.t.Helper()
+	stop := make(chan struct{})
+	var callers sync.WaitGroup
+	callers.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			out, err := s.curl("-H", "X-Auth-Token: "+s.callerKey, "-o", "/dev/null", at)
+			if err != nil || out != "200" {
+				s.t.Errorf("a call during the redeploy: %s %v", out, err)
+			}
+			calls++
+		}
+	})
+	f()
+	close(stop)
+	callers.Wait()
+	return calls
+}
+
+// cron moves the clock to the next 03:17, when the cron of serverless.yml
+// fires, and waits until its call has been answered.
+func (s *shell) cron(host string) {
+	s.t.Helper()
+	now := s.state().Clock
+	next := time.Date(now.Year(), now.Month(), now.Day(), 3, 17, 0, 0, time.UTC)
+	if !next.After(now) {
+		next = next.AddDate(0, 0, 1)
+	}
+	s.move(next.Sub(now))
+	s.until("the cron has been answered", func() bool {
+		return slices.ContainsFunc(s.history(now), func(r request) bool {
+			if !r.cron(host) || r.Time.Before(next) {
+				return false
+			}
+			if r.Status != http.StatusOK {
+				s.t.Fatalf("the cron's call was answered %d", r.Status)
+			}
+			return true
+		})
+	})
+}
+
+// credential is the key that a consumer of an application reads.
+func (s *shell) credential(application string) string {
+	s.t.Helper()
+	for _, a := range s.state().Applications {
+		if a.Name == application {
+			query := url.Values{"secret_path": {"/rotator"}, "secret_name": {a.ID}, "project_id": {s.vars["SCW_DEFAULT_PROJECT_ID"]}}
+			var version struct{ Data []byte }
+			s.api("GET", "/secret-manager/v1beta1/regions/fr-par/secrets-by-path/versions/latest_enabled/access?"+query.Encode(), nil, &version)
+			return s.secret(version.Data)
+		}
+	}
+	s.t.Fatalf("no application %s", application)
+	return ""
+}
+
+func (s *shell) wants(what, text string, wants ...string) {
+	s.t.Helper()
+	for _, want := range wants {
+		if !strings.Contains(text, want) {
+			s.t.Errorf("%s: want %q in:\n%s", what, want, text)
+		}
+	}
+}
