@@ -51,7 +51,7 @@ type Request struct {
 type UnknownApplicationError struct{ Name string }
 
 func (e *UnknownApplicationError) Error() string {
-	return fmt.Sprintf("applications: %q is not an application in scope: want the ID or the name of one that the report of a dry run lists", e.Name)
+	return fmt.Sprintf("applications: %q is not an application in scope: want the ID or the name of one that the report of a dry run lists", report.Line(e.Name))
 }
 
 // Options are a run's surroundings. Nil fields take the real ones.
