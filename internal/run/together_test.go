@@ -1,7 +1,6 @@
 package run_test
 
 import (
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -16,8 +15,6 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/run"
 )
-
-var interleavings = flag.Int("interleavings", 2000, "how many ways of running at once are tried")
 
 // turnstile lets the requests of several runs through one at a time, in an
 // order that a seed decides.
@@ -75,10 +72,14 @@ func TestRunsAtTheSameTime(t *testing.T) {
 			chosen = append(chosen, sc)
 		}
 	}
+	each := 100
+	if *everything {
+		each = 1000
+	}
 	for _, sc := range chosen {
 		t.Run(sc.name, func(t *testing.T) {
 			t.Parallel()
-			for seed := range *interleavings / len(chosen) {
+			for seed := range each {
 				synctest.Test(t, func(t *testing.T) { requests.Add(sc.together(t, uint64(seed), 2+seed%2)) })
 				played.Add(1)
 				if t.Failed() {
