@@ -12,11 +12,11 @@ FUZZTIME ?= 20s
 ARGS ?=
 
 .PHONY: ci
-ci: tidy vet test lint archive test-deploy ## what CI runs: tidy, vet, test, lint, archive, test-deploy
+ci: tidy vet test lint archive test-deploy e2e ## what CI runs: tidy, vet, test, lint, archive, test-deploy, e2e
 
 .PHONY: help
 help: ## this list
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' Makefile | expand -t 16
+	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/  \1\t\2/p' Makefile | expand -t 16
 
 .PHONY: run
 run: ## a demo project and one run on it, on this machine (ARGS=--json)
@@ -38,6 +38,10 @@ test: ## all tests that need Go only
 test-deploy: node_modules ## the tests that run the real osls, against a stub of the API
 	go test -race -count=1 -tags deploy ./local/deploy
 
+.PHONY: e2e
+e2e: node_modules ## the whole way: emulator, real osls deploy, curl, cron, redeploy, undeploy
+	go test -v -count=1 -tags e2e ./local/e2e
+
 .PHONY: check
 check: fmt tidy vet test lint archive vuln ## format, then all checks, known vulnerabilities included
 
@@ -57,6 +61,7 @@ tidy: ## go.mod and go.sum are as go mod tidy leaves them; changes nothing
 vet: ## go vet, with and without the tests that need Node
 	go vet ./...
 	go vet -tags deploy ./local/deploy
+	go vet -tags e2e ./local/e2e
 
 .PHONY: vuln
 vuln: ## known vulnerabilities in what is called; needs the Go vulnerability database

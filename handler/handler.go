@@ -24,6 +24,7 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/run"
+	"github.com/scw-key-rotator/rotator/internal/safe"
 )
 
 // bodyMax is the largest request body: what a run takes is a few names.
@@ -130,7 +131,11 @@ func (h *Handler) serve(r *http.Request, runID string, log *slog.Logger) (done *
 	defer func() {
 		if v := recover(); v != nil {
 			// What a panic says may hold anything: only its stack is logged.
-			log.Error("panic in a run", "stack", string(debug.Stack()))
+			stack := string(debug.Stack())
+			if p, ok := v.(*safe.Panic); ok {
+				stack = p.Stack // of the goroutine where it began
+			}
+			log.Error("panic in a run", "stack", stack)
 			done, err = nil, &failure{http.StatusInternalServerError, "the run ended in a panic; its stack is in the log", "please report it"}
 		}
 	}()

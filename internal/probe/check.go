@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/safe"
 )
 
 // Result is an endpoint's row in one word.
@@ -46,7 +47,7 @@ const retryEvery = 5 * time.Second
 // prober's patience ends: IAM is eventually consistent (FACTS section 2).
 func (p *Prober) Check(ctx context.Context, endpoints []Endpoint, keys []Key) []Row {
 	rows := make([]Row, len(endpoints))
-	var all sync.WaitGroup
+	var all safe.Group
 	for i, e := range endpoints {
 		all.Go(func() { rows[i] = p.row(ctx, e, keys) })
 	}
@@ -77,7 +78,7 @@ func (p *Prober) row(ctx context.Context, e Endpoint, keys []Key) Row {
 			}
 		}
 	}
-	var all sync.WaitGroup
+	var all safe.Group
 	for i := range row.Keys {
 		all.Go(func() { row.Keys[i].Answer = p.Try(ctx, e, row.Keys[i].Key) })
 	}

@@ -3,9 +3,9 @@ package probe
 import (
 	"context"
 	"net/http"
-	"sync"
 
 	"github.com/scw-key-rotator/rotator/internal/redact"
+	"github.com/scw-key-rotator/rotator/internal/safe"
 )
 
 // Refusals are an endpoint's answers to requests without a valid key.
@@ -43,7 +43,7 @@ func (p *Prober) Refusals(ctx context.Context, e Endpoint) Refusals {
 	}
 	p.mu.Unlock()
 	asked.Do(func() {
-		var all sync.WaitGroup
+		var all safe.Group
 		for _, check := range []struct {
 			token  redact.Secret
 			answer *Answer

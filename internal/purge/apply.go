@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/safe"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
@@ -68,7 +68,7 @@ func (a *Applier) Apply(ctx context.Context, decisions []Decision) ([]Decision, 
 
 // delete sends one DELETE a token, all at once.
 func (a *Applier) delete(ctx context.Context, decisions []Decision) {
-	var all sync.WaitGroup
+	var all safe.Group
 	for i := range decisions {
 		d := &decisions[i]
 		if d.Verdict != ToDelete {
@@ -94,7 +94,7 @@ func (a *Applier) delete(ctx context.Context, decisions []Decision) {
 // other.
 func (a *Applier) reread(ctx context.Context, scopes []scaleway.Scope, decisions []Decision) ([]Decision, error) {
 	lists, errs := make([][]scaleway.Token, len(scopes)), make([]error, len(scopes))
-	var all sync.WaitGroup
+	var all safe.Group
 	for i, s := range scopes {
 		all.Go(func() { lists[i], errs[i] = a.Client.Tokens(ctx, s) })
 	}

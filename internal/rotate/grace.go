@@ -23,8 +23,11 @@ func supersededAt(s State, k scaleway.APIKey) time.Time {
 			return latest(endOf(s.Versions, i), k.CreatedAt)
 		}
 	}
-	first := s.Versions[len(s.Versions)-1].CreatedAt
-	return latest(first, k.CreatedAt)
+	since := s.Versions[len(s.Versions)-1].CreatedAt
+	if keyProject(k.Description) != "" && !allOurs(s) {
+		since = s.Versions[0].CreatedAt // its own version may be the one whose description was changed
+	}
+	return latest(since, k.CreatedAt)
 }
 
 // endOf tells since when the version at index i is not the newest enabled one.

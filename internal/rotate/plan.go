@@ -191,7 +191,7 @@ func planKey(s State, p Policy, k scaleway.APIKey, now time.Time) KeyPlan {
 		plan.State = Current
 	case k.Managed || !k.Deletable:
 		plan.State = Managed
-	case keyProject(k.Description) == p.Project && !named(s, k.AccessKey) && allOurs(s):
+	case keyProject(k.Description) == p.Project && !named(s, k.AccessKey) && mayBeOrphan(s, k):
 		plan.State = InProgress
 		if plan.RetireAt = k.CreatedAt.Add(OrphanAfter); !now.Before(plan.RetireAt) {
 			plan.State, plan.Retire = Orphan, true

@@ -216,7 +216,7 @@ func TestPlan(t *testing.T) {
 		{
 			"where somebody changed a description, nothing is taken for an orphan",
 			state([]scaleway.APIKey{key("A", 2*day, ours), key("B", 3*day, ours)}, version(2, "A", 2*day), version(1, "B", 3*day, foreign)), policy(),
-			[]string{"A current", "B superseded, goes in 96h0m0s"},
+			[]string{"A current", "B superseded, goes in 120h0m0s"}, // from the last version on
 		},
 		{
 			"someone else's newest version leaves everything alone",

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/clock"
+	"github.com/scw-key-rotator/rotator/internal/safe"
 )
 
 // verify tries all new keys over one window. IAM is eventually consistent and
@@ -25,7 +25,7 @@ func (a *Applier) verify(ctx context.Context, rotations []*Rotation) {
 	start := a.Clock.Now()
 	interval := max(a.Window/12, 100*time.Millisecond)
 	for open := trials; len(open) > 0; open = pending(open) {
-		var round sync.WaitGroup
+		var round safe.Group
 		for _, t := range open {
 			round.Go(func() { t.attempt(ctx, a.Clock, a.Window) })
 		}

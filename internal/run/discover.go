@@ -11,6 +11,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
+	"github.com/scw-key-rotator/rotator/internal/safe"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
@@ -42,7 +43,8 @@ type credential struct {
 	state  rotate.State
 	// pair is the key that the newest enabled version holds.
 	pair   *scaleway.KeyPair
-	broken error // why the credential cannot be read, or is not what it says
+	broken error    // why the credential cannot be read, or is not what it says
+	gone   []string // keys that versions name and that are not there
 	plan   rotate.Plan
 	// rotation is what became of the plan in this run, or nil.
 	rotation *rotate.Rotation
@@ -96,7 +98,7 @@ type discovery struct {
 // happened and stops nothing else.
 func (d *discovery) read(ctx context.Context) {
 	var (
-		all      sync.WaitGroup
+		all      safe.Group
 		policies []scaleway.Principal
 		groups   []scaleway.Group
 		secrets  []scaleway.Secret
@@ -153,6 +155,10 @@ func (d *discovery) iam(ctx context.Context, policies []scaleway.Principal, grou
 			s.own = w.keys[i].ApplicationID
 		}
 	}
+	if w.ownKey != nil && w.ownKey.ApplicationID == "" && w.ownKey.UserID == "" {
+		w.failed(fmt.Errorf("the function's own key %s is said to be nobody's", d.cfg.AccessKey))
+		return
+	}
 	if w.ownKey == nil {
 		w.failed(fmt.Errorf("the function's own key %s is not among the organization's API keys: is ROTATOR_ORGANIZATION_ID right?", d.cfg.AccessKey))
 		return
@@ -162,7 +168,7 @@ func (d *discovery) iam(ctx context.Context, policies []scaleway.Principal, grou
 			w.failed(fmt.Errorf("ROTATOR_APPLICATIONS lists %s, which is not an application of the organization", id))
 		}
 	}
-	var all sync.WaitGroup
+	var all safe.Group
 	for _, p := range s.relevant() {
 		all.Go(func() {
 			rules, err := d.client.Rules(ctx, p)
@@ -198,29 +204,14 @@ func (d *discovery) credential(ctx context.Context, c *credential, secrets []sca
 			c.state.Secret = s
 		}
 	}
-	if c.state.Secret.ID == "" {
-		return
+	if c.state.Secret.ID != "" {
+		if c.state.Versions, c.broken = d.client.Versions(ctx, c.state.Secret); c.broken == nil {
+			c.broken = d.doubt(ctx, c)
+		}
 	}
-	if c.state.Versions, c.broken = d.client.Versions(ctx, c.state.Secret); c.broken != nil {
-		return
+	if c.broken == nil {
+		c.broken = c.state.Implausible(d.world.now)
 	}
-	newest := c.state.Published()
-	if newest == nil {
-		return
-	}
-	named := rotate.VersionKey(newest.Description)
-	if named == "" {
-		return // somebody else's; the plan leaves it alone
-	}
-	pair, err := d.client.Access(ctx, c.state.Secret, newest.Revision)
-	if err == nil && pair.AccessKey != named {
-		err = fmt.Errorf("version %d of %s says that it holds %s, and does not", newest.Revision, c.state.Secret.FullName(), named)
-	}
-	if err != nil {
-		c.broken = err
-		return
-	}
-	c.pair = &pair
 }
 
 // region finds one product's namespaces, resources, domains and tokens in one
@@ -236,7 +227,8 @@ func (d *discovery) region(ctx context.Context, p scaleway.Product, region strin
 		return // and so there are no resources
 	}
 	w.add(func() { w.namespaces = append(w.namespaces, namespaces...) })
-	var all sync.WaitGroup
+	var all safe.Group
+	defer all.Wait() // a panic here must not leave the others behind
 	for _, n := range namespaces {
 		all.Go(func() {
 			d.scope(ctx, scaleway.Scope{Product: p, Region: region, Namespace: n, Name: n.Name})
@@ -245,6 +237,12 @@ func (d *discovery) region(ctx context.Context, p scaleway.Product, region strin
 	resources, err := d.client.Resources(ctx, p, region, namespaces)
 	if err != nil {
 		w.failed(err)
+		all.Wait()
+		// What their namespaces' tokens open is not known, and so not checked.
+		w.add(func() {
+			w.tokens = slices.DeleteFunc(w.tokens, func(t scaleway.Token) bool { return t.Scope.Product == p && t.Scope.Region == region })
+		})
+		return
 	}
 	for i := range resources {
 		r := &resources[i]
@@ -279,7 +277,7 @@ func (d *discovery) domains(ctx context.Context, p scaleway.Product, region stri
 		}
 		return
 	}
-	var all sync.WaitGroup
+	var all safe.Group
 	for i := range resources {
 		r := &resources[i]
 		if !r.Private {

@@ -300,8 +300,10 @@ func TestFaultMatrix(t *testing.T) {
 func (sc scenario) try(t *testing.T, f fault, k int, want string) int64 {
 	t.Helper()
 	r, auditor := sc.rehearse(t)
+	listen := r.listen()
 	s := &saboteur{next: r.RoundTripper(), fault: f, k: k}
 	rep := r.runThrough(t, s)
+	listen.report(t, rep)
 	if !f.dies && sc.settled && rep.Outcome == report.Success && r.outcome(rep) != want {
 		t.Errorf("the run with the fault was a success, and left\n  %s\nwhere all is done with\n  %s", r.outcome(rep), want)
 	}
@@ -309,6 +311,7 @@ func (sc scenario) try(t *testing.T, f fault, k int, want string) int64 {
 	for range 3 {
 		time.Sleep(70 * time.Minute) // older than any run can last
 		rep = r.runThrough(t, &saboteur{next: r.RoundTripper()})
+		listen.report(t, rep)
 		if rep.Outcome == report.Success && len(rep.Changes) == 0 {
 			break
 		}
@@ -317,6 +320,7 @@ func (sc scenario) try(t *testing.T, f fault, k int, want string) int64 {
 		t.Errorf("three runs later the outcome is %s", rep.Outcome)
 	}
 	r.converged(t, rep)
+	listen.check(t)
 	audited, violations := auditor.Result()
 	if len(violations) > 0 {
 		t.Errorf("invariants:\n  %s", strings.Join(violations, "\n  "))

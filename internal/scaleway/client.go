@@ -11,9 +11,7 @@ package scaleway
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	container "github.com/scaleway/scaleway-sdk-go/api/container/v1"
@@ -27,9 +25,6 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/redact"
 )
-
-// pageSize is the most that the API allows: the fewest calls.
-const pageSize = 100
 
 // Options say whom to call, as whom, and how hard.
 type Options struct {
@@ -92,11 +87,6 @@ func newSDK(o Options, accessKey string, secretKey redact.Secret, t *transport) 
 	if err != nil {
 		return nil, fmt.Errorf("set up the Scaleway client: %w", err)
 	}
-	// The SDK caches this answer without a lock: have it before going parallel
-	// (FACTS section 7).
-	if _, err := sdk.GetAPIMetadata(); err != nil {
-		return nil, fmt.Errorf("set up the Scaleway client: %w", err)
-	}
 	return sdk, nil
 }
 
@@ -124,36 +114,19 @@ func (c *Client) ClockOffset() (offset time.Duration, known bool) {
 	return c.transport.offset, c.transport.dated
 }
 
-// metadata answers GET /metadata itself. The SDK asks it to fill SRNs, which
-// nothing here reads; asking the API would cost a call, and where that call
-// fails, one more with every other (FACTS section 7).
+// metadata refuses GET /metadata itself. The SDK asks it after each call to fill
+// SRNs, which nothing here reads; asking the API would cost a call (FACTS section
+// 7), and with an answer, the SDK panics where a list holds a null, and keeps the
+// answer without a lock.
 type metadata struct{ next http.RoundTripper }
 
-func (m metadata) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Path != "/metadata" {
-		return m.next.RoundTrip(r)
-	}
-	const body = `{"platform":"external","partition":"scw","domain":"scw.eu"}`
-	return &http.Response{
-		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header:  http.Header{"Content-Type": {"application/json"}},
-		Body:    io.NopCloser(strings.NewReader(body)),
-		Request: r, ContentLength: int64(len(body)),
-	}, nil
-}
+var errNoMetadata = errors.New("metadata are not read here")
 
-// once removes items that came twice, as an item does that moves between pages
-// while they are read.
-func once[T any](items []T, id func(T) string) []T {
-	seen := make(map[string]bool, len(items))
-	kept := items[:0]
-	for _, item := range items {
-		if key := id(item); !seen[key] {
-			seen[key] = true
-			kept = append(kept, item)
-		}
+func (m metadata) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path == "/metadata" {
+		return nil, errNoMetadata
 	}
-	return kept
+	return m.next.RoundTrip(r)
 }
 
 func value[T any](p *T) T {

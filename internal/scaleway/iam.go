@@ -82,37 +82,62 @@ type NewKey struct {
 // APIKeys lists all keys of the organization, oldest first.
 // GET /iam/v1alpha1/api-keys.
 func (c *Client) APIKeys(ctx context.Context) ([]APIKey, error) {
-	resp, err := c.iam.ListAPIKeys(&iam.ListAPIKeysRequest{
-		OrganizationID: &c.organization, OrderBy: iam.ListAPIKeysRequestOrderByCreatedAtAsc, PageSize: scw.Uint32Ptr(pageSize),
-	}, scw.WithContext(ctx), scw.WithAllPages())
+	found, err := every(ctx, c, func(x *iam.APIKey) string { return x.AccessKey }, func(page *int32) ([]*iam.APIKey, uint64, error) {
+		resp, err := c.iam.ListAPIKeys(&iam.ListAPIKeysRequest{
+			OrganizationID: &c.organization, OrderBy: iam.ListAPIKeysRequestOrderByCreatedAtAsc, Page: page, PageSize: scw.Uint32Ptr(pageSize),
+		}, scw.WithContext(ctx))
+		if err != nil {
+			return nil, 0, err
+		}
+		return resp.APIKeys, uint64(resp.TotalCount), nil
+	})
 	if err != nil {
 		return nil, failure("list the organization's API keys", needIAMRead, err)
 	}
-	return apiKeys(resp.APIKeys), nil
+	return apiKeys(found), nil
+}
+
+// HasKey looks one key up; nil is that there is none.
+// GET /iam/v1alpha1/api-keys/{access_key}.
+func (c *Client) HasKey(ctx context.Context, accessKey string) (*APIKey, error) {
+	got, err := c.iam.GetAPIKey(&iam.GetAPIKeyRequest{AccessKey: accessKey}, scw.WithContext(ctx))
+	err = failure("look for the key "+accessKey, needIAMRead, err)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	key := apiKey(got)
+	return &key, nil
 }
 
 // ApplicationKeys lists the keys of one application, oldest first.
 // GET /iam/v1alpha1/api-keys?bearer_id=….
 func (c *Client) ApplicationKeys(ctx context.Context, application string) ([]APIKey, error) {
-	resp, err := c.iam.ListAPIKeys(&iam.ListAPIKeysRequest{
-		OrganizationID: &c.organization, BearerID: &application, BearerType: iam.BearerTypeApplication,
-		OrderBy: iam.ListAPIKeysRequestOrderByCreatedAtAsc, PageSize: scw.Uint32Ptr(pageSize),
-	}, scw.WithContext(ctx), scw.WithAllPages())
+	found, err := every(ctx, c, func(x *iam.APIKey) string { return x.AccessKey }, func(page *int32) ([]*iam.APIKey, uint64, error) {
+		resp, err := c.iam.ListAPIKeys(&iam.ListAPIKeysRequest{
+			OrganizationID: &c.organization, BearerID: &application, BearerType: iam.BearerTypeApplication,
+			OrderBy: iam.ListAPIKeysRequestOrderByCreatedAtAsc, Page: page, PageSize: scw.Uint32Ptr(pageSize),
+		}, scw.WithContext(ctx))
+		if err != nil {
+			return nil, 0, err
+		}
+		return resp.APIKeys, uint64(resp.TotalCount), nil
+	})
 	if err != nil {
 		return nil, failure("list the keys of application "+application, needIAMRead, err)
 	}
-	keys := slices.DeleteFunc(apiKeys(resp.APIKeys), func(k APIKey) bool { return k.ApplicationID != application })
+	keys := slices.DeleteFunc(apiKeys(found), func(k APIKey) bool { return k.ApplicationID != application })
 	return keys, nil
 }
 
 func apiKeys(found []*iam.APIKey) []APIKey {
 	keys := make([]APIKey, 0, len(found))
 	for _, k := range found {
-		if k != nil && k.AccessKey != "" {
-			keys = append(keys, apiKey(k))
-		}
+		keys = append(keys, apiKey(k))
 	}
-	return once(keys, func(k APIKey) string { return k.AccessKey })
+	return keys
 }
 
 func apiKey(k *iam.APIKey) APIKey {
@@ -126,69 +151,105 @@ func apiKey(k *iam.APIKey) APIKey {
 // Applications lists the organization's applications.
 // GET /iam/v1alpha1/applications.
 func (c *Client) Applications(ctx context.Context) ([]Application, error) {
-	resp, err := c.iam.ListApplications(&iam.ListApplicationsRequest{
-		OrganizationID: c.organization, OrderBy: iam.ListApplicationsRequestOrderByCreatedAtAsc, PageSize: scw.Uint32Ptr(pageSize),
-	}, scw.WithContext(ctx), scw.WithAllPages())
+	found, err := every(ctx, c, func(x *iam.Application) string { return x.ID }, func(page *int32) ([]*iam.Application, uint64, error) {
+		resp, err := c.iam.ListApplications(&iam.ListApplicationsRequest{
+			OrganizationID: c.organization, OrderBy: iam.ListApplicationsRequestOrderByCreatedAtAsc, Page: page, PageSize: scw.Uint32Ptr(pageSize),
+		}, scw.WithContext(ctx))
+		if err != nil {
+			return nil, 0, err
+		}
+		return resp.Applications, uint64(resp.TotalCount), nil
+	})
 	if err != nil {
 		return nil, failure("list the organization's applications", needIAMRead, err)
 	}
-	apps := make([]Application, 0, len(resp.Applications))
-	for _, a := range resp.Applications {
-		if a != nil && a.OrganizationID == c.organization {
+	apps := make([]Application, 0, len(found))
+	for _, a := range found {
+		if a.OrganizationID == "" {
+			return nil, failure("list the organization's applications", needIAMRead, missing("application "+a.ID, "organization_id"))
+		}
+		if a.OrganizationID == c.organization {
 			apps = append(apps, Application{ID: a.ID, Name: a.Name, Managed: a.Managed})
 		}
 	}
-	return once(apps, func(a Application) string { return a.ID }), nil
+	return apps, nil
 }
 
 // Policies lists whom the organization's policies reach. What they grant is
 // read with Rules. GET /iam/v1alpha1/policies.
 func (c *Client) Policies(ctx context.Context) ([]Principal, error) {
-	resp, err := c.iam.ListPolicies(&iam.ListPoliciesRequest{
-		OrganizationID: c.organization, OrderBy: iam.ListPoliciesRequestOrderByCreatedAtAsc, PageSize: scw.Uint32Ptr(pageSize),
-	}, scw.WithContext(ctx), scw.WithAllPages())
+	found, err := every(ctx, c, func(x *iam.Policy) string { return x.ID }, func(page *int32) ([]*iam.Policy, uint64, error) {
+		resp, err := c.iam.ListPolicies(&iam.ListPoliciesRequest{
+			OrganizationID: c.organization, OrderBy: iam.ListPoliciesRequestOrderByCreatedAtAsc, Page: page, PageSize: scw.Uint32Ptr(pageSize),
+		}, scw.WithContext(ctx))
+		if err != nil {
+			return nil, 0, err
+		}
+		return resp.Policies, uint64(resp.TotalCount), nil
+	})
 	if err != nil {
 		return nil, failure("list the organization's policies", needIAMRead, err)
 	}
-	policies := make([]Principal, 0, len(resp.Policies))
-	for _, p := range resp.Policies {
-		if p != nil && p.OrganizationID == c.organization {
+	policies := make([]Principal, 0, len(found))
+	for _, p := range found {
+		nobody := p.ApplicationID == nil && p.GroupID == nil && p.UserID == nil && !value(p.NoPrincipal)
+		if p.OrganizationID == "" || nobody {
+			return nil, failure("list the organization's policies", needIAMRead, missing("policy "+p.ID, "organization_id or principal"))
+		}
+		if p.OrganizationID == c.organization {
 			policies = append(policies, Principal{
 				PolicyID: p.ID, PolicyName: p.Name, ApplicationID: value(p.ApplicationID), GroupID: value(p.GroupID),
 			})
 		}
 	}
-	return once(policies, func(p Principal) string { return p.PolicyID }), nil
+	return policies, nil
 }
 
 // Groups lists the organization's groups. GET /iam/v1alpha1/groups.
 func (c *Client) Groups(ctx context.Context) ([]Group, error) {
-	resp, err := c.iam.ListGroups(&iam.ListGroupsRequest{
-		OrganizationID: c.organization, OrderBy: iam.ListGroupsRequestOrderByCreatedAtAsc, PageSize: scw.Uint32Ptr(pageSize),
-	}, scw.WithContext(ctx), scw.WithAllPages())
+	found, err := every(ctx, c, func(x *iam.Group) string { return x.ID }, func(page *int32) ([]*iam.Group, uint64, error) {
+		resp, err := c.iam.ListGroups(&iam.ListGroupsRequest{
+			OrganizationID: c.organization, OrderBy: iam.ListGroupsRequestOrderByCreatedAtAsc, Page: page, PageSize: scw.Uint32Ptr(pageSize),
+		}, scw.WithContext(ctx))
+		if err != nil {
+			return nil, 0, err
+		}
+		return resp.Groups, uint64(resp.TotalCount), nil
+	})
 	if err != nil {
 		return nil, failure("list the organization's groups", needIAMRead, err)
 	}
-	groups := make([]Group, 0, len(resp.Groups))
-	for _, g := range resp.Groups {
-		if g != nil && g.OrganizationID == c.organization {
+	groups := make([]Group, 0, len(found))
+	for _, g := range found {
+		if g.OrganizationID == "" || g.ApplicationIDs == nil {
+			return nil, failure("list the organization's groups", needIAMRead, missing("group "+g.ID, "organization_id or application_ids"))
+		}
+		if g.OrganizationID == c.organization {
 			groups = append(groups, Group{ID: g.ID, ApplicationIDs: g.ApplicationIDs, AllApplications: g.AllApplications})
 		}
 	}
-	return once(groups, func(g Group) string { return g.ID }), nil
+	return groups, nil
 }
 
 // Rules lists what a policy grants. GET /iam/v1alpha1/rules.
 func (c *Client) Rules(ctx context.Context, policy Principal) ([]Grant, error) {
-	resp, err := c.iam.ListRules(&iam.ListRulesRequest{PolicyID: policy.PolicyID, PageSize: scw.Uint32Ptr(pageSize)},
-		scw.WithContext(ctx), scw.WithAllPages())
+	found, err := every(ctx, c, func(x *iam.Rule) string { return x.ID }, func(page *int32) ([]*iam.Rule, uint64, error) {
+		resp, err := c.iam.ListRules(&iam.ListRulesRequest{
+			PolicyID: policy.PolicyID, Page: page, PageSize: scw.Uint32Ptr(pageSize),
+		}, scw.WithContext(ctx))
+		if err != nil {
+			return nil, 0, err
+		}
+		return resp.Rules, uint64(resp.TotalCount), nil
+	})
 	if err != nil {
 		return nil, failure("list the rules of policy "+policy.PolicyName, needIAMRead, err)
 	}
-	grants := make([]Grant, 0, len(resp.Rules))
-	for _, r := range resp.Rules {
-		if r == nil {
-			continue
+	grants := make([]Grant, 0, len(found))
+	for _, r := range found {
+		nowhere := r.ProjectIDs == nil && r.OrganizationID == nil && r.AccountRootUserID == nil
+		if r.PermissionSetNames == nil || nowhere {
+			return nil, failure("list the rules of policy "+policy.PolicyName, needIAMRead, missing("rule "+r.ID, "permission_set_names or scope"))
 		}
 		grants = append(grants, Grant{
 			PermissionSets: value(r.PermissionSetNames), Condition: r.Condition,

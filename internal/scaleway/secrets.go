@@ -2,12 +2,14 @@ package scaleway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 	"time"
 
 	secret "github.com/scaleway/scaleway-sdk-go/api/secret/v1beta1"
@@ -18,12 +20,15 @@ import (
 
 // Secret is a secret of Secret Manager, without any payload.
 type Secret struct {
-	ID        string
-	Name      string
-	Path      string
-	Region    string
-	Tags      []string
-	CreatedAt time.Time
+	ID     string
+	Name   string
+	Path   string
+	Region string
+	Tags   []string
+	// VersionCount counts all versions that ever were: numbering goes on after a
+	// deletion (FACTS section 6).
+	VersionCount uint32
+	CreatedAt    time.Time
 }
 
 // Version is one version of a secret, without its payload.
@@ -45,24 +50,36 @@ type payload struct {
 // Secrets lists the project's secrets in one folder.
 // GET /secret-manager/v1beta1/regions/{region}/secrets.
 func (c *Client) Secrets(ctx context.Context, region, path string) ([]Secret, error) {
-	resp, err := c.secrets.ListSecrets(&secret.ListSecretsRequest{
-		Region: scw.Region(region), ProjectID: &c.project, Path: &path,
-		OrderBy: secret.ListSecretsRequestOrderByCreatedAtAsc, PageSize: scw.Uint32Ptr(pageSize),
-	}, scw.WithContext(ctx), scw.WithAllPages())
+	found, err := every(ctx, c, func(x *secret.Secret) string { return x.ID }, func(page *int32) ([]*secret.Secret, uint64, error) {
+		resp, err := c.secrets.ListSecrets(&secret.ListSecretsRequest{
+			Region: scw.Region(region), ProjectID: &c.project, Path: &path,
+			OrderBy: secret.ListSecretsRequestOrderByCreatedAtAsc, Page: page, PageSize: scw.Uint32Ptr(pageSize),
+		}, scw.WithContext(ctx))
+		if err != nil {
+			return nil, 0, err
+		}
+		return resp.Secrets, uint64(resp.TotalCount), nil
+	})
 	if err != nil {
 		return nil, failure("list the secrets under "+path+" in "+region, needSecretRead, err)
 	}
-	secrets := make([]Secret, 0, len(resp.Secrets))
-	for _, s := range resp.Secrets {
-		if s != nil && s.ProjectID == c.project && s.Path == path && s.DeletionRequestedAt == nil {
-			secrets = append(secrets, asSecret(s))
+	secrets := make([]Secret, 0, len(found))
+	for _, s := range found {
+		if s.ProjectID == "" || s.Path == "" || s.Name == "" {
+			return nil, failure("list the secrets under "+path+" in "+region, needSecretRead, missing("secret "+s.ID, "project_id, path or name"))
+		}
+		if s.ProjectID == c.project && s.Path == path && s.DeletionRequestedAt == nil {
+			secrets = append(secrets, asSecret(s, region))
 		}
 	}
-	return once(secrets, func(s Secret) string { return s.ID }), nil
+	return secrets, nil
 }
 
-func asSecret(s *secret.Secret) Secret {
-	return Secret{ID: s.ID, Name: s.Name, Path: s.Path, Region: s.Region.String(), Tags: s.Tags, CreatedAt: value(s.CreatedAt)}
+func asSecret(s *secret.Secret, region string) Secret {
+	return Secret{
+		ID: s.ID, Name: s.Name, Path: s.Path, Region: region, Tags: s.Tags,
+		VersionCount: s.VersionCount, CreatedAt: value(s.CreatedAt),
+	}
 }
 
 // CreateSecret creates an empty key_value secret in the project.
@@ -76,7 +93,7 @@ func (c *Client) CreateSecret(ctx context.Context, want Secret, description stri
 	if err != nil {
 		return Secret{}, failure(act, needSecretNew, err)
 	}
-	got := asSecret(s)
+	got := asSecret(s, want.Region)
 	if got.ID == "" || got.Name != want.Name || got.Path != want.Path || s.ProjectID != c.project {
 		return Secret{}, failure(act, needSecretNew, errors.New("the answer is not what was asked for"))
 	}
@@ -94,19 +111,50 @@ func (s Secret) FullName() string {
 // Versions lists all versions of a secret, newest first.
 // GET /secret-manager/v1beta1/regions/{region}/secrets/{secret_id}/versions.
 func (c *Client) Versions(ctx context.Context, s Secret) ([]Version, error) {
-	resp, err := c.secrets.ListSecretVersions(&secret.ListSecretVersionsRequest{
-		Region: scw.Region(s.Region), SecretID: s.ID, PageSize: scw.Uint32Ptr(pageSize),
-	}, scw.WithContext(ctx), scw.WithAllPages())
+	found, err := every(ctx, c, func(x *secret.SecretVersion) string { return revision(x.Revision) }, func(page *int32) ([]*secret.SecretVersion, uint64, error) {
+		resp, err := c.secrets.ListSecretVersions(&secret.ListSecretVersionsRequest{
+			Region: scw.Region(s.Region), SecretID: s.ID, Page: page, PageSize: scw.Uint32Ptr(pageSize),
+		}, scw.WithContext(ctx))
+		if err != nil {
+			return nil, 0, err
+		}
+		return resp.Versions, uint64(resp.TotalCount), nil
+	})
 	if err != nil {
 		return nil, failure("list the versions of "+s.FullName(), needSecretRead, err)
 	}
-	versions := make([]Version, 0, len(resp.Versions))
-	for _, v := range resp.Versions {
-		if v != nil && v.SecretID == s.ID {
+	versions := make([]Version, 0, len(found))
+	for _, v := range found {
+		if v.SecretID == "" {
+			return nil, failure("list the versions of "+s.FullName(), needSecretRead, missing("version "+revision(v.Revision), "secret_id"))
+		}
+		if v.SecretID == s.ID {
 			versions = append(versions, asVersion(v))
 		}
 	}
-	return once(versions, func(v Version) string { return fmt.Sprint(v.Revision) }), nil
+	slices.SortFunc(versions, func(a, b Version) int { return cmp.Compare(b.Revision, a.Revision) })
+	return versions, nil
+}
+
+// revision writes the number of a version; "" is none.
+func revision(n uint32) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+// HasVersion tells whether a secret has a version of this number, one that is
+// being deleted not counted. GET …/secrets/{secret_id}/versions/{revision}.
+func (c *Client) HasVersion(ctx context.Context, s Secret, revision uint32) (bool, error) {
+	v, err := c.secrets.GetSecretVersion(&secret.GetSecretVersionRequest{
+		Region: scw.Region(s.Region), SecretID: s.ID, Revision: fmt.Sprint(revision),
+	}, scw.WithContext(ctx))
+	err = failure(fmt.Sprintf("look for version %d of %s", revision, s.FullName()), needSecretRead, err)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && !asVersion(v).Going, err
 }
 
 func asVersion(v *secret.SecretVersion) Version {
@@ -141,6 +189,24 @@ func (c *Client) Publish(ctx context.Context, s Secret, pair KeyPair, descriptio
 // ErrPayload means that a version holds something else than a key pair. What it
 // holds is never shown.
 var ErrPayload = errors.New("the version does not hold an access_key and a secret_key")
+
+// AccessLatest reads what readers of latest_enabled get, and the number of the
+// version that holds it. No such version is ErrNotFound.
+// GET …/secrets/{secret_id}/versions/latest_enabled/access.
+func (c *Client) AccessLatest(ctx context.Context, s Secret) (KeyPair, uint32, error) {
+	act := "read the newest enabled version of " + s.FullName()
+	got, err := c.secrets.AccessSecretVersion(&secret.AccessSecretVersionRequest{
+		Region: scw.Region(s.Region), SecretID: s.ID, Revision: "latest_enabled",
+	}, scw.WithContext(ctx))
+	if err != nil {
+		return KeyPair{}, 0, failure(act, needSecretValue, err)
+	}
+	pair, err := decodePayload(got.Data)
+	if err == nil && got.SecretID != s.ID {
+		err = errors.New("the answer is that of another secret")
+	}
+	return pair, got.Revision, failure(act, needSecretValue, err)
+}
 
 // Access reads the key pair that a version holds; of the key, only the access
 // key and the secret are known.

@@ -45,7 +45,7 @@ type Resource struct {
 	Name      string
 	Region    string
 	Namespace Namespace
-	Private   bool
+	Private   bool   // or of a privacy that is not known here
 	Ready     bool   // its status is ready
 	Status    string // as the API says
 	Host      string // of the default endpoint
@@ -94,41 +94,54 @@ func names(regions []scw.Region) []string {
 // Namespaces lists the project's namespaces of one product in a region.
 // GET /functions/v1beta1/…/namespaces or /containers/v1/…/namespaces.
 func (c *Client) Namespaces(ctx context.Context, p Product, region string) ([]Namespace, error) {
-	var namespaces []Namespace
+	var (
+		namespaces []Namespace
+		err        error
+	)
 	add := func(id, name, project string) {
+		if project == "" {
+			err = missing("namespace "+id, "project_id")
+		}
 		if project == c.project {
 			namespaces = append(namespaces, Namespace{Product: p, ID: id, Name: name, Region: region})
 		}
 	}
 	act := "list the " + p.One() + " namespaces in " + region
 	if p == Functions {
-		resp, err := c.functions.ListNamespaces(&function.ListNamespacesRequest{
-			Region: scw.Region(region), ProjectID: &c.project,
-			OrderBy: function.ListNamespacesRequestOrderByCreatedAtAsc, PageSize: scw.Uint32Ptr(pageSize),
-		}, scw.WithContext(ctx), scw.WithAllPages())
-		if err != nil {
-			return nil, failure(act, needFunctions, err)
-		}
-		for _, n := range resp.Namespaces {
-			if n != nil {
-				add(n.ID, n.Name, n.ProjectID)
+		var found []*function.Namespace
+		found, err = every(ctx, c, func(x *function.Namespace) string { return x.ID }, func(page *int32) ([]*function.Namespace, uint64, error) {
+			resp, err := c.functions.ListNamespaces(&function.ListNamespacesRequest{
+				Region: scw.Region(region), ProjectID: &c.project,
+				OrderBy: function.ListNamespacesRequestOrderByCreatedAtAsc, Page: page, PageSize: scw.Uint32Ptr(pageSize),
+			}, scw.WithContext(ctx))
+			if err != nil {
+				return nil, 0, err
 			}
+			return resp.Namespaces, uint64(resp.TotalCount), nil
+		})
+		for _, n := range found {
+			add(n.ID, n.Name, n.ProjectID)
 		}
 	} else {
-		resp, err := c.containers.ListNamespaces(&container.ListNamespacesRequest{
-			Region: scw.Region(region), ProjectID: &c.project,
-			OrderBy: container.ListNamespacesRequestOrderByCreatedAtAsc, PageSize: scw.Uint32Ptr(pageSize),
-		}, scw.WithContext(ctx), scw.WithAllPages())
-		if err != nil {
-			return nil, failure(act, needContainers, err)
-		}
-		for _, n := range resp.Namespaces {
-			if n != nil {
-				add(n.ID, n.Name, n.ProjectID)
+		var found []*container.Namespace
+		found, err = every(ctx, c, func(x *container.Namespace) string { return x.ID }, func(page *int32) ([]*container.Namespace, uint64, error) {
+			resp, err := c.containers.ListNamespaces(&container.ListNamespacesRequest{
+				Region: scw.Region(region), ProjectID: &c.project,
+				OrderBy: container.ListNamespacesRequestOrderByCreatedAtAsc, Page: page, PageSize: scw.Uint32Ptr(pageSize),
+			}, scw.WithContext(ctx))
+			if err != nil {
+				return nil, 0, err
 			}
+			return resp.Namespaces, uint64(resp.TotalCount), nil
+		})
+		for _, n := range found {
+			add(n.ID, n.Name, n.ProjectID)
 		}
 	}
-	return once(namespaces, func(n Namespace) string { return n.ID }), nil
+	if err != nil {
+		return nil, failure(act, Scope{Product: p}.needs(), err)
+	}
+	return namespaces, nil
 }
 
 // Resources lists the project's functions or containers in a region, by the
@@ -153,30 +166,36 @@ func (c *Client) Resources(ctx context.Context, p Product, region string, namesp
 	}
 	var resources []Resource
 	for _, r := range found {
+		if r.Namespace.ID == "" {
+			return nil, missing(p.One()+" "+r.Name+" in "+region, "namespace_id")
+		}
 		if namespace, ok := ours[r.Namespace.ID]; ok {
 			r.Namespace = namespace
 			resources = append(resources, r)
 		}
 	}
-	return once(resources, func(r Resource) string { return r.ID }), nil
+	return resources, nil
 }
 
 func (c *Client) listFunctions(ctx context.Context, region string) ([]Resource, error) {
-	resp, err := c.functions.ListFunctions(&function.ListFunctionsRequest{
-		Region: scw.Region(region), ProjectID: &c.project,
-		OrderBy: function.ListFunctionsRequestOrderByCreatedAtAsc, PageSize: scw.Uint32Ptr(pageSize),
-	}, scw.WithContext(ctx), scw.WithAllPages())
+	list, err := every(ctx, c, func(x *function.Function) string { return x.ID }, func(page *int32) ([]*function.Function, uint64, error) {
+		resp, err := c.functions.ListFunctions(&function.ListFunctionsRequest{
+			Region: scw.Region(region), ProjectID: &c.project,
+			OrderBy: function.ListFunctionsRequestOrderByCreatedAtAsc, Page: page, PageSize: scw.Uint32Ptr(pageSize),
+		}, scw.WithContext(ctx))
+		if err != nil {
+			return nil, 0, err
+		}
+		return resp.Functions, uint64(resp.TotalCount), nil
+	})
 	if err != nil {
 		return nil, failure("list the functions in "+region, needFunctions, err)
 	}
 	var found []Resource
-	for _, f := range resp.Functions {
-		if f == nil {
-			continue
-		}
+	for _, f := range list {
 		found = append(found, Resource{
 			Product: Functions, ID: f.ID, Name: f.Name, Region: region, Namespace: Namespace{ID: f.NamespaceID},
-			Private: f.Privacy == function.FunctionPrivacyPrivate, Ready: f.Status == function.FunctionStatusReady,
+			Private: f.Privacy != function.FunctionPrivacyPublic, Ready: f.Status == function.FunctionStatusReady,
 			Status: f.Status.String(), Host: f.DomainName,
 			PlainHTTP: f.HTTPOption == function.FunctionHTTPOptionEnabled, Env: f.EnvironmentVariables,
 		})
@@ -185,21 +204,24 @@ func (c *Client) listFunctions(ctx context.Context, region string) ([]Resource, 
 }
 
 func (c *Client) listContainers(ctx context.Context, region string) ([]Resource, error) {
-	resp, err := c.containers.ListContainers(&container.ListContainersRequest{
-		Region: scw.Region(region), ProjectID: &c.project,
-		OrderBy: container.ListContainersRequestOrderByCreatedAtAsc, PageSize: scw.Uint32Ptr(pageSize),
-	}, scw.WithContext(ctx), scw.WithAllPages())
+	list, err := every(ctx, c, func(x *container.Container) string { return x.ID }, func(page *int32) ([]*container.Container, uint64, error) {
+		resp, err := c.containers.ListContainers(&container.ListContainersRequest{
+			Region: scw.Region(region), ProjectID: &c.project,
+			OrderBy: container.ListContainersRequestOrderByCreatedAtAsc, Page: page, PageSize: scw.Uint32Ptr(pageSize),
+		}, scw.WithContext(ctx))
+		if err != nil {
+			return nil, 0, err
+		}
+		return resp.Containers, uint64(resp.TotalCount), nil
+	})
 	if err != nil {
 		return nil, failure("list the containers in "+region, needContainers, err)
 	}
 	var found []Resource
-	for _, k := range resp.Containers {
-		if k == nil {
-			continue
-		}
+	for _, k := range list {
 		r := Resource{
 			Product: Containers, ID: k.ID, Name: k.Name, Region: region, Namespace: Namespace{ID: k.NamespaceID},
-			Private: k.Privacy == container.ContainerPrivacyPrivate, Ready: k.Status == container.ContainerStatusReady,
+			Private: k.Privacy != container.ContainerPrivacyPublic, Ready: k.Status == container.ContainerStatusReady,
 			Status: k.Status.String(), Host: hostOf(k.PublicEndpoint), HostMayBeOff: !k.DefaultPublicEndpointEnabled,
 			PlainHTTP: !k.HTTPSConnectionsOnly, Env: k.EnvironmentVariables,
 		}
@@ -212,29 +234,37 @@ func (c *Client) listContainers(ctx context.Context, region string) ([]Resource,
 }
 
 // hostOf takes the host out of containers v1's public_endpoint, a URL; the old
-// API's bare host passes as it is.
+// API's bare host passes as it is, and so does what is more than a host.
 func hostOf(endpoint string) string {
-	host, _, _ := strings.Cut(strings.TrimPrefix(endpoint, "https://"), "/")
-	return host
+	return strings.TrimSuffix(strings.TrimPrefix(endpoint, "https://"), "/")
 }
 
 // FunctionDomains lists the custom domains of one function; the API has no
 // list for a whole project. GET /functions/v1beta1/…/domains.
 func (c *Client) FunctionDomains(ctx context.Context, r Resource) ([]Domain, error) {
-	resp, err := c.functions.ListDomains(&function.ListDomainsRequest{
-		Region: scw.Region(r.Region), FunctionID: r.ID, PageSize: scw.Uint32Ptr(pageSize),
-		OrderBy: function.ListDomainsRequestOrderByCreatedAtAsc,
-	}, scw.WithContext(ctx), scw.WithAllPages())
+	found, err := every(ctx, c, func(x *function.Domain) string { return x.ID }, func(page *int32) ([]*function.Domain, uint64, error) {
+		resp, err := c.functions.ListDomains(&function.ListDomainsRequest{
+			Region: scw.Region(r.Region), FunctionID: r.ID, Page: page, PageSize: scw.Uint32Ptr(pageSize),
+			OrderBy: function.ListDomainsRequestOrderByCreatedAtAsc,
+		}, scw.WithContext(ctx))
+		if err != nil {
+			return nil, 0, err
+		}
+		return resp.Domains, uint64(resp.TotalCount), nil
+	})
 	if err != nil {
 		return nil, failure("list the domains of function "+r.Name, needFunctions, err)
 	}
 	var domains []Domain
-	for _, d := range resp.Domains {
-		if d != nil && d.FunctionID == r.ID {
+	for _, d := range found {
+		if d.FunctionID == "" {
+			return nil, failure("list the domains of function "+r.Name, needFunctions, missing("domain "+d.ID, "function_id"))
+		}
+		if d.FunctionID == r.ID {
 			domains = append(domains, Domain{Host: d.Hostname, ResourceID: r.ID, Ready: d.Status == function.DomainStatusReady})
 		}
 	}
-	return once(domains, func(d Domain) string { return d.Host }), nil
+	return domains, nil
 }
 
 // ContainerDomains lists the custom domains of the project's containers in a
@@ -242,18 +272,25 @@ func (c *Client) FunctionDomains(ctx context.Context, r Resource) ([]Domain, err
 // again here: callers keep those of containers they know.
 // GET /containers/v1/…/domains.
 func (c *Client) ContainerDomains(ctx context.Context, region string) ([]Domain, error) {
-	resp, err := c.containers.ListDomains(&container.ListDomainsRequest{
-		Region: scw.Region(region), ProjectID: &c.project, PageSize: scw.Uint32Ptr(pageSize),
-		OrderBy: container.ListDomainsRequestOrderByCreatedAtAsc,
-	}, scw.WithContext(ctx), scw.WithAllPages())
+	found, err := every(ctx, c, func(x *container.Domain) string { return x.ID }, func(page *int32) ([]*container.Domain, uint64, error) {
+		resp, err := c.containers.ListDomains(&container.ListDomainsRequest{
+			Region: scw.Region(region), ProjectID: &c.project, Page: page, PageSize: scw.Uint32Ptr(pageSize),
+			OrderBy: container.ListDomainsRequestOrderByCreatedAtAsc,
+		}, scw.WithContext(ctx))
+		if err != nil {
+			return nil, 0, err
+		}
+		return resp.Domains, uint64(resp.TotalCount), nil
+	})
 	if err != nil {
 		return nil, failure("list the container domains in "+region, needContainers, err)
 	}
 	var domains []Domain
-	for _, d := range resp.Domains {
-		if d != nil {
-			domains = append(domains, Domain{Host: d.Hostname, ResourceID: d.ContainerID, Ready: d.Status == container.DomainStatusReady})
+	for _, d := range found {
+		if d.ContainerID == "" {
+			return nil, failure("list the container domains in "+region, needContainers, missing("domain "+d.ID, "container_id"))
 		}
+		domains = append(domains, Domain{Host: d.Hostname, ResourceID: d.ContainerID, Ready: d.Status == container.DomainStatusReady})
 	}
-	return once(domains, func(d Domain) string { return d.ResourceID + " " + d.Host }), nil
+	return domains, nil
 }

@@ -56,6 +56,9 @@ func (c *Client) Tokens(ctx context.Context, s Scope) ([]Token, error) {
 		err    error
 	)
 	add := func(id, namespace, resource, description, status string, expires *time.Time) {
+		if namespace == "" && resource == "" {
+			err = missing("token "+id, s.Product.One()+"_id, and no namespace_id")
+		}
 		if (s.ResourceID == "" && namespace == s.Namespace.ID && resource == "") || (s.ResourceID != "" && resource == s.ResourceID) {
 			tokens = append(tokens, Token{ID: id, Scope: s, Description: description, Status: status, ExpiresAt: value(expires)})
 		}
@@ -65,36 +68,40 @@ func (c *Client) Tokens(ctx context.Context, s Scope) ([]Token, error) {
 		namespace, resource = nil, &s.ResourceID
 	}
 	if s.Product == Functions {
-		var resp *function.ListTokensResponse
-		resp, err = c.functions.ListTokens(&function.ListTokensRequest{
-			Region: scw.Region(s.Region), NamespaceID: namespace, FunctionID: resource, PageSize: scw.Uint32Ptr(pageSize),
-			OrderBy: function.ListTokensRequestOrderByCreatedAtAsc,
-		}, scw.WithContext(ctx), scw.WithAllPages())
-		if err == nil {
-			for _, t := range resp.Tokens {
-				if t != nil {
-					add(t.ID, value(t.NamespaceID), value(t.FunctionID), value(t.Description), t.Status.String(), t.ExpiresAt)
-				}
+		var found []*function.Token
+		found, err = every(ctx, c, func(x *function.Token) string { return x.ID }, func(page *int32) ([]*function.Token, uint64, error) {
+			resp, err := c.functions.ListTokens(&function.ListTokensRequest{
+				Region: scw.Region(s.Region), NamespaceID: namespace, FunctionID: resource, Page: page, PageSize: scw.Uint32Ptr(pageSize),
+				OrderBy: function.ListTokensRequestOrderByCreatedAtAsc,
+			}, scw.WithContext(ctx))
+			if err != nil {
+				return nil, 0, err
 			}
+			return resp.Tokens, uint64(resp.TotalCount), nil
+		})
+		for _, t := range found {
+			add(t.ID, value(t.NamespaceID), value(t.FunctionID), value(t.Description), t.Status.String(), t.ExpiresAt)
 		}
 	} else {
-		var resp *containerbeta.ListTokensResponse
-		resp, err = c.containersBeta.ListTokens(&containerbeta.ListTokensRequest{
-			Region: scw.Region(s.Region), NamespaceID: namespace, ContainerID: resource, PageSize: scw.Uint32Ptr(pageSize),
-			OrderBy: containerbeta.ListTokensRequestOrderByCreatedAtAsc,
-		}, scw.WithContext(ctx), scw.WithAllPages())
-		if err == nil {
-			for _, t := range resp.Tokens {
-				if t != nil {
-					add(t.ID, value(t.NamespaceID), value(t.ContainerID), value(t.Description), t.Status.String(), t.ExpiresAt)
-				}
+		var found []*containerbeta.Token
+		found, err = every(ctx, c, func(x *containerbeta.Token) string { return x.ID }, func(page *int32) ([]*containerbeta.Token, uint64, error) {
+			resp, err := c.containersBeta.ListTokens(&containerbeta.ListTokensRequest{
+				Region: scw.Region(s.Region), NamespaceID: namespace, ContainerID: resource, Page: page, PageSize: scw.Uint32Ptr(pageSize),
+				OrderBy: containerbeta.ListTokensRequestOrderByCreatedAtAsc,
+			}, scw.WithContext(ctx))
+			if err != nil {
+				return nil, 0, err
 			}
+			return resp.Tokens, uint64(resp.TotalCount), nil
+		})
+		for _, t := range found {
+			add(t.ID, value(t.NamespaceID), value(t.ContainerID), value(t.Description), t.Status.String(), t.ExpiresAt)
 		}
 	}
 	if err != nil && !gone(err) {
 		return nil, failure("list the legacy tokens of "+s.Kind()+" "+s.Name, s.needs(), err)
 	}
-	return once(tokens, func(t Token) string { return t.ID }), nil
+	return tokens, nil
 }
 
 // DeleteToken deletes a legacy token for good, through the product that it

@@ -26,6 +26,8 @@ const (
 	backoffMax  = 15 * time.Second
 	// retryAfterMax is the longest that a Retry-After is waited for.
 	retryAfterMax = time.Minute
+	// jumpMax is how far ahead of those before it an answer's Date is believed.
+	jumpMax = 2 * time.Minute
 )
 
 // transport is the one place where calls are retried, spaced and counted. It
@@ -136,6 +138,9 @@ func (t *transport) readDate(header string) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.dated && offset > t.offset+jumpMax {
+		return // one answer ahead of all others would end every grace
+	}
 	t.offset, t.dated = offset, true
 }
 

@@ -341,11 +341,15 @@ func TestVerifyWantsExactlyOneCron(t *testing.T) {
 	cron := func(id, function, schedule string) object {
 		return object{"id": id, "function_id": function, "schedule": schedule}
 	}
+	going := cron("1", "fn", "17 3 * * *")
+	going["status"] = "deleting"
 	for _, test := range []struct {
 		name  string
 		crons []object
 		want  string
 	}{
+		{"one, and the one before it", []object{going, cron("2", "fn", "17 3 * * *")}, ""},
+		{"only one that goes", []object{going}, `crons of rotator: is none, want "17 3 * * *"`},
 		{"one", []object{cron("1", "fn", "17 3 * * *"), cron("2", "another", "1 1 * * *")}, ""},
 		{"none", nil, `crons of rotator: is none, want "17 3 * * *"`},
 		{"two", []object{cron("1", "fn", "17 3 * * *"), cron("2", "fn", "17 3 * * *")}, `crons of rotator: is "17 3 * * *" and "17 3 * * *", want "17 3 * * *"`},

@@ -176,7 +176,8 @@ func (r *remote) verify(ctx context.Context, s service) (*functions.Function, er
 	}
 	var schedules []string
 	for _, cron := range list.Crons {
-		if cron.FunctionID == f.function.ID {
+		// The one before it may still be listed for some seconds.
+		if cron.FunctionID == f.function.ID && cron.Status != functions.CronStatusDeleting {
 			schedules = append(schedules, fmt.Sprintf("%q", cron.Schedule))
 		}
 	}

@@ -16,11 +16,14 @@ import (
 	"time"
 )
 
-const namespace = "scw-key-rotator"
+const (
+	project   = "demo"
+	namespace = "scw-key-rotator" // serverless.yml's
+)
 
 func TestTheWholeWay(t *testing.T) {
 	s := start(t)
-	s.say("$ make deploy")
+	s.say("\n$ make deploy")
 	s.say(s.mustMake("", "deploy"))
 	f := s.function()
 	at := "https://" + f.Host
@@ -33,18 +36,17 @@ func TestTheWholeWay(t *testing.T) {
 	report := s.curls(200, "-H", "X-Auth-Token: "+s.callerKey, at+"?format=text")
 	s.wants("the dry run", report, "SUCCESS: dry run", "3 keys to be rotated", "9 legacy tokens to be deleted")
 	s.say(head(report, 3))
-	if state := s.state(); len(state.Tokens) != 9 || len(state.published()) != 0 {
-		t.Errorf("the dry run left %d tokens and %d published keys", len(state.Tokens), len(state.published()))
-	}
 	before := s.state()
+	if tokens := before.tokens(); tokens != 9 || len(before.published()) != 0 {
+		t.Errorf("the dry run left %d tokens and %d published keys", tokens, len(before.published()))
+	}
 
-	s.say("\n$ curl -d '{\"to\": \"<the next 03:17>\"}' $EMULATOR_CONTROL_URL/clock # its cron fires")
-	s.cron(f.Host)
+	s.cron(f.Host, 0, "past 03:17 UTC: its cron fires")
 	after := s.state()
 	s.say(fmt.Sprintf("# legacy tokens: %d before, %d now; credentials published: %d before, %d now",
-		len(before.Tokens), len(after.Tokens), len(before.published()), len(after.published())))
-	if len(after.Tokens) != 0 || len(after.published()) != 3 {
-		t.Errorf("after the cron: %d tokens, published %v", len(after.Tokens), after.published())
+		before.tokens(), after.tokens(), len(before.published()), len(after.published())))
+	if after.tokens() != 0 || len(after.published()) != 3 {
+		t.Errorf("after the cron: %d tokens, published %v", after.tokens(), after.published())
 	}
 	for application, key := range after.published() {
 		if !slices.Contains(after.keys(application), key) || slices.Contains(before.keys(application), key) {
@@ -53,8 +55,11 @@ func TestTheWholeWay(t *testing.T) {
 	}
 	checked := s.asked(before.Clock)
 	s.say(fmt.Sprintf("# endpoints asked: %d, with %d requests", len(checked), total(checked)))
-	for _, end := range slices.Concat(after.Functions, after.Containers) {
-		if end.Private && end.Project == s.vars["SCW_DEFAULT_PROJECT_ID"] && checked[end.Host] < 3 {
+	if private := len(after.private()); private < 10 {
+		t.Errorf("the project has %d private endpoints: the test looks in the wrong place", private)
+	}
+	for _, end := range after.private() {
+		if checked[end.Host] < 3 {
 			t.Errorf("%s was asked %d times, want at least 3", end.Host, checked[end.Host])
 		}
 	}
@@ -65,9 +70,7 @@ func TestTheWholeWay(t *testing.T) {
 	s.wants("the run after it", report, "SUCCESS: run", "0 keys rotated", "ENDPOINTS: WHO IS LET IN", "accepted 404")
 	s.say(head(report, 3))
 
-	s.say("\n$ curl -d '{\"advance\": \"8d\"}' $EMULATOR_CONTROL_URL/clock          # the grace is over; its cron fires")
-	s.move(8 * 24 * time.Hour)
-	s.cron(f.Host)
+	s.cron(f.Host, 8*24*time.Hour, "the grace is over; its cron fires")
 	left := s.state()
 	for application := range left.published() {
 		if keys := left.keys(application); len(keys) != 1 || keys[0] != left.published()[application] {
@@ -77,7 +80,7 @@ func TestTheWholeWay(t *testing.T) {
 	s.say(fmt.Sprintf("# API keys of the %d applications: %d before, %d now", len(left.published()), total(after.counts()), total(left.counts())))
 
 	s.say("\n$ make deploy                                             # again, with a caller that keeps calling")
-	calls := s.during(at, func() { s.say(tail(s.mustMake("", "deploy"), 1)) })
+	calls := s.during(at, func() { s.say(tail(s.mustMake("", "deploy"), 2)) })
 	s.say(fmt.Sprintf("# %d calls meanwhile, all answered 200", calls))
 	if again := s.function(); again.ID != f.ID {
 		t.Errorf("the redeploy made another function: %s, then %s", f.ID, again.ID)
@@ -86,7 +89,7 @@ func TestTheWholeWay(t *testing.T) {
 	s.wants("make invoke", s.mustMake("", "invoke"), `"outcome": "success"`, `"dry_run": true`)
 
 	s.say("\n$ echo " + namespace + " | make undeploy")
-	s.say(tail(s.mustMake(namespace+"\n", "undeploy"), 2))
+	s.say(tail(s.mustMake(namespace+"\n", "undeploy"), 3))
 	for _, end := range s.state().Functions {
 		if end.Namespace == namespace {
 			t.Errorf("still there: %+v", end)
@@ -111,6 +114,7 @@ func (s *shell) during(at string, f func()) (calls int) {
 			out, err := s.curl("-H", "X-Auth-Token: "+s.callerKey, "-o", "/dev/null", at)
 			if err != nil || out != "200" {
 				s.t.Errorf("a call during the redeploy: %s %v", out, err)
+				return
 			}
 			calls++
 		}
@@ -121,16 +125,19 @@ func (s *shell) during(at string, f func()) (calls int) {
 	return calls
 }
 
-// cron moves the clock to the next 03:17, when the cron of serverless.yml
-// fires, and waits until its call has been answered.
-func (s *shell) cron(host string) {
+// cron moves the clock by so long, and on to the next 03:17, when the cron of
+// serverless.yml fires; it waits until the cron's call has been answered.
+func (s *shell) cron(host string, by time.Duration, why string) {
 	s.t.Helper()
 	now := s.state().Clock
-	next := time.Date(now.Year(), now.Month(), now.Day(), 3, 17, 0, 0, time.UTC)
-	if !next.After(now) {
+	then := now.Add(by)
+	next := time.Date(then.Year(), then.Month(), then.Day(), 3, 17, 0, 0, time.UTC)
+	if !next.After(then) {
 		next = next.AddDate(0, 0, 1)
 	}
-	s.move(next.Sub(now))
+	by = next.Sub(now).Round(time.Second) + time.Second
+	s.say(fmt.Sprintf("\n$ curl -d '{\"advance\": %q}' $EMULATOR_CONTROL_URL/clock   # %s", by, why))
+	s.move(by)
 	s.until("the cron has been answered", func() bool {
 		return slices.ContainsFunc(s.history(now), func(r request) bool {
 			if !r.cron(host) || r.Time.Before(next) {

@@ -61,7 +61,7 @@ func start(t *testing.T) *shell {
 	if s.vars["EMULATOR_CONTROL_URL"] == "" {
 		t.Fatalf("the emulator printed %v", s.vars)
 	}
-	s.say("# prints the variables of what follows\n")
+	s.say("# in another terminal, with the variables that it prints, and those of a key made for the function:")
 	own := s.newKey("rotator")
 	s.rotator = map[string]string{
 		"ROTATOR_ACCESS_KEY": own.AccessKey, "ROTATOR_SECRET_KEY": own.SecretKey,
@@ -130,15 +130,16 @@ func (s *shell) mustMake(stdin string, target string) string {
 	if err != nil {
 		s.t.Fatalf("make %s: %v\n%s\nthe emulator says:\n%s", target, err, out, tail(s.log.String(), 20))
 	}
-	s.t.Logf("make %s took %.1fs", target, time.Since(began).Seconds())
-	return string(out)
+	return strings.TrimRight(string(out), "\n") + fmt.Sprintf("\n# took %.0fs", time.Since(began).Seconds())
 }
 
-// environ is the test's environment without what is Scaleway's or the
-// function's, and with vars.
+// environ is the test's environment without what is Scaleway's, the function's
+// or make's own, with vars. curl would look at CURL_CA_BUNDLE and SSL_CERT_DIR
+// before SSL_CERT_FILE.
 func environ(vars map[string]string) []string {
 	list := slices.DeleteFunc(os.Environ(), func(line string) bool {
-		return strings.HasPrefix(line, "SCW_") || strings.HasPrefix(line, "ROTATOR_") || strings.HasPrefix(line, "MAKE")
+		return strings.HasPrefix(line, "SCW_") || strings.HasPrefix(line, "ROTATOR_") || strings.HasPrefix(line, "MAKE") ||
+			strings.HasPrefix(line, "CURL_CA_BUNDLE=") || strings.HasPrefix(line, "SSL_CERT_DIR=")
 	})
 	for name, value := range vars {
 		list = append(list, name+"="+value)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,7 +26,7 @@ type state struct {
 		Versions   []struct{ Status, Description string }
 	}
 	Functions, Containers []endpoint
-	Tokens                []struct{ ID string }
+	Tokens                []struct{ Project string }
 }
 
 type endpoint struct {
@@ -38,6 +39,16 @@ func (s *shell) state() state {
 	var now state
 	s.ask("GET", s.vars["EMULATOR_CONTROL_URL"]+"/state", nil, &now)
 	return now
+}
+
+// private are the demo project's private endpoints.
+func (s state) private() (found []endpoint) {
+	for _, end := range slices.Concat(s.Functions, s.Containers) {
+		if end.Private && end.Project == project {
+			found = append(found, end)
+		}
+	}
+	return found
 }
 
 // function is the one that was deployed.
@@ -64,6 +75,16 @@ func (s state) published() map[string]string {
 		}
 	}
 	return found
+}
+
+// tokens is how many the demo project has.
+func (s state) tokens() (n int) {
+	for _, token := range s.Tokens {
+		if token.Project == project {
+			n++
+		}
+	}
+	return n
 }
 
 func (s state) keys(application string) (found []string) {

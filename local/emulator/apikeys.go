@@ -43,6 +43,7 @@ func (s *iamState) keyBySecret(secret string) *apiKey { return s.bySecret[secret
 func (s *iamState) addKey(k *apiKey) {
 	s.keys.put(k.AccessKey, k)
 	s.bySecret[k.secret] = k
+	s.everSecret[k.secret] = k.AccessKey
 }
 
 func (s *iamState) removeKey(k *apiKey) {

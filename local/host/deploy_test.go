@@ -54,7 +54,7 @@ func TestABadArchiveEndsInErrorThatSaysWhatIsWrong(t *testing.T) {
 		if message := text(f["error_message"]); f["status"] != "error" || !strings.Contains(message, row.want) {
 			t.Errorf("%s: %v %q, want error and %q", row.name, f["status"], message, row.want)
 		}
-		if got := <-l.ask(url); got.status != http.StatusServiceUnavailable {
+		if got := l.got(l.ask(url)); got.status != http.StatusServiceUnavailable {
 			t.Errorf("%s: the gateway answers %v", row.name, got)
 		}
 		if strings.Contains(row.name, "ends") && strings.Join(l.Logs(id), "\n") != "started" {
@@ -138,7 +138,7 @@ func TestADeployTakesThePlaceOfOneUnderWay(t *testing.T) {
 		t.Fatalf("the second deploy: %v", f)
 	}
 	came := l.ask(url)
-	(<-l.calls).release()
+	l.next().release()
 	l.answers(came, "1")
 	// A PATCH builds anew, from what was uploaded last.
 	l.MustCall("PATCH", base+"/functions/"+id, map[string]any{"environment_variables": l.env("2")})
@@ -146,6 +146,6 @@ func TestADeployTakesThePlaceOfOneUnderWay(t *testing.T) {
 		t.Fatalf("PATCH: %v", f)
 	}
 	came = l.ask(url)
-	(<-l.calls).release()
+	l.next().release()
 	l.answers(came, "2")
 }

@@ -53,6 +53,7 @@ func Handle(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/die" {
 		os.Exit(7)
 	}
+	fmt.Println("done", r.URL.Path)
 	w.Header().Set("X-Kind", "fixture")
 	w.WriteHeader(http.StatusAccepted)
 	io.WriteString(w, "version "+os.Getenv("VERSION"))
@@ -262,7 +263,7 @@ func (l *land) ask(url string) <-chan answer {
 // answers checks that one says what a version of the fixture does.
 func (l *land) answers(came <-chan answer, version string) {
 	l.t.Helper()
-	if got, want := <-came, (answer{http.StatusAccepted, "version " + version}); got != want {
+	if got, want := l.got(came), (answer{http.StatusAccepted, "version " + version}); got != want {
 		l.t.Errorf("got %v, want %v", got, want)
 	}
 }
@@ -270,9 +271,30 @@ func (l *land) answers(came <-chan answer, version string) {
 // once waits until so many processes run.
 func (l *land) once(want int) {
 	l.t.Helper()
-	for n := range l.processes {
-		if n == want {
-			return
-		}
+	for await(l.t, l.processes, "change of the number of processes") != want {
 	}
+}
+
+// next is the next call that reaches the code.
+func (l *land) next() call {
+	l.t.Helper()
+	return await(l.t, l.calls, "call that reaches the code")
+}
+
+func (l *land) got(came <-chan answer) answer {
+	l.t.Helper()
+	return await(l.t, came, "answer")
+}
+
+// await fails the test where nothing comes: the limit is far beyond what
+// anything here takes.
+func await[T any](t *testing.T, from <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(30 * time.Second):
+		t.Fatalf("no %s", what)
+	}
+	panic("unreachable: Fatalf does not return")
 }

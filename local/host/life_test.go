@@ -18,7 +18,8 @@ func TestIdleInstancesEnd(t *testing.T) {
 	l := newLand(t, host.Options{})
 	_, at := l.running(map[string]any{"max_scale": 2})
 	one, other := l.ask(at), l.ask(at)
-	first, second := <-l.calls, <-l.calls
+	first, second := l.next(), l.next()
+	l.once(2)
 	first.release()
 	second.release()
 	l.answers(one, "1")
@@ -28,7 +29,7 @@ func TestIdleInstancesEnd(t *testing.T) {
 	l.Clock().Advance(15 * time.Minute)
 	l.once(0)
 	one = l.ask(at)
-	again := <-l.calls
+	again := l.next()
 	again.release()
 	l.answers(one, "1")
 	if again.PID == first.PID || again.PID == second.PID {
@@ -41,7 +42,8 @@ func TestMinScaleKeepsInstances(t *testing.T) {
 	l := newLand(t, host.Options{})
 	id, at := l.running(map[string]any{"min_scale": 1, "max_scale": 2})
 	one, other := l.ask(at), l.ask(at)
-	first, second := <-l.calls, <-l.calls
+	first, second := l.next(), l.next()
+	l.once(2)
 	first.release()
 	second.release()
 	l.answers(one, "1")
@@ -49,7 +51,7 @@ func TestMinScaleKeepsInstances(t *testing.T) {
 	l.Clock().Advance(time.Hour)
 	l.once(1)
 	one = l.ask(at)
-	again := <-l.calls
+	again := l.next()
 	again.release()
 	l.answers(one, "1")
 	if again.PID != first.PID && again.PID != second.PID {
@@ -58,7 +60,7 @@ func TestMinScaleKeepsInstances(t *testing.T) {
 	// Deleting the function ends them all.
 	l.MustCall("DELETE", base+"/functions/"+id, nil)
 	l.once(0)
-	if got := <-l.ask(at); got.status != http.StatusNotFound {
+	if got := l.got(l.ask(at)); got.status != http.StatusNotFound {
 		t.Errorf("deleted: %v", got)
 	}
 }
@@ -71,20 +73,23 @@ func TestACronFiresWhenTheClockPassesItsTime(t *testing.T) {
 		return text(l.MustCall("POST", base+"/crons", map[string]any{"function_id": id, "schedule": schedule, "args": args})["id"])
 	}
 	cron("17 3 * * *", map[string]any{"dry_run": true, "n": 1})
-	never := cron("18 3 * * *", map[string]any{"deleted": true})
+	once := cron("16 3 * * *", map[string]any{"beside": true})
+	never := cron("16 3 * * *", map[string]any{"deleted": true})
 	l.Clock().Advance(time.Minute)
+	l.Clock().Advance(time.Date(2026, 9, 2, 3, 15, 58, 0, time.UTC).Sub(l.Clock().Now()))
 	l.MustCall("DELETE", base+"/crons/"+never, nil)
-
 	fires := func(what, body string, advance time.Duration) {
 		t.Helper()
 		l.Clock().Advance(advance)
-		c := <-l.calls
+		c := l.next()
 		c.release()
 		if c.Method != "POST" || c.Path != "/" || c.Body != body || c.Header.Get("Content-Type") != "application/json" || c.Header.Get("X-Auth-Token") != "" {
 			t.Errorf("%s: the code sees %+v", what, c)
 		}
 	}
-	fires("the next morning", `{"dry_run":true,"n":1}`, 16*time.Hour) // it is noon
+	fires("beside one that is deleting still", `{"beside":true}`, 3*time.Second)
+	l.MustCall("DELETE", base+"/crons/"+once, nil)
+	fires("the next morning", `{"dry_run":true,"n":1}`, time.Hour)
 	fires("three days at once", `{"dry_run":true,"n":1}`, 72*time.Hour)
 	// Had it fired more often, or the deleted one at all, that would come first.
 	cron("30 * * * *", map[string]any{"hourly": true})
@@ -98,7 +103,7 @@ func TestARedeployDropsNoRequest(t *testing.T) {
 	l := newLand(t, host.Options{})
 	id, at := l.running(map[string]any{"max_scale": 3})
 	slow := l.ask(at + "/slow")
-	old := <-l.calls
+	old := l.next()
 
 	// Callers keep calling; what reaches the code is let on at once.
 	stop, versions := make(chan struct{}), make(chan string, 10000)
@@ -120,7 +125,7 @@ func TestARedeployDropsNoRequest(t *testing.T) {
 					return
 				default:
 				}
-				if got := <-l.ask(at); got.status != http.StatusAccepted {
+				if got := l.got(l.ask(at)); got.status != http.StatusAccepted {
 					t.Errorf("during the redeploy: %v", got)
 				}
 			}
@@ -158,11 +163,11 @@ func TestAFailedDeployLeavesTheOldRevisionForADay(t *testing.T) {
 			t.Fatalf("deploy of nonsense: %v", f)
 		}
 		came := l.ask(at)
-		(<-l.calls).release()
+		l.next().release()
 		l.answers(came, "1")
 		l.Clock().Advance(12 * time.Hour)
 	}
-	if got := <-l.ask(at); got.status != http.StatusServiceUnavailable {
+	if got := l.got(l.ask(at)); got.status != http.StatusServiceUnavailable {
 		t.Errorf("a day later: %v", got)
 	}
 	l.upload(id, zipped(t, nil))
@@ -170,7 +175,7 @@ func TestAFailedDeployLeavesTheOldRevisionForADay(t *testing.T) {
 		t.Fatalf("mended: %v", f)
 	}
 	came := l.ask(at)
-	(<-l.calls).release()
+	l.next().release()
 	l.answers(came, "1")
 }
 
@@ -180,7 +185,7 @@ func TestClosingLeavesNothingBehind(t *testing.T) {
 	l := newLand(t, host.Options{})
 	id, at := l.running(map[string]any{"max_scale": 2})
 	one, other := l.ask(at+"/one"), l.ask(at+"/other")
-	first, second := <-l.calls, <-l.calls
+	first, second := l.next(), l.next()
 	if first.Path == "/one" {
 		first, second = second, first
 	}
@@ -191,7 +196,7 @@ func TestClosingLeavesNothingBehind(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := <-other; got.status != http.StatusServiceUnavailable {
+	if got := l.got(other); got.status != http.StatusServiceUnavailable {
 		t.Errorf("the request that was cut: %v", got)
 	}
 	for _, pid := range []int{first.PID, second.PID} {

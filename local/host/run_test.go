@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func TestCodeSeesItsRequestAndItsEnvironmentAndNothingElse(t *testing.T) {
 			_ = answer.Body.Close()
 			came <- answer
 		}()
-		seen := <-l.calls
+		seen := l.next()
 		seen.release()
 		answer := <-came
 		if answer == nil || answer.StatusCode != http.StatusAccepted || answer.Header.Get("X-Kind") != "fixture" || answer.Header.Get("Server") != "envoy" {
@@ -69,7 +70,7 @@ func TestCodeSeesItsRequestAndItsEnvironmentAndNothingElse(t *testing.T) {
 	if got := l.Call(l.Secret, "GET", base+"/functions/"+id, nil).Text; strings.Contains(got, "out /a b") {
 		t.Errorf("the API shows the log: %s", got)
 	}
-	if got := <-l.ask(at + "/favicon.ico"); got.status != http.StatusForbidden || l.Invocations(id) != 2 {
+	if got := l.got(l.ask(at + "/favicon.ico")); got.status != http.StatusForbidden || l.Invocations(id) != 2 {
 		t.Errorf("favicon: %v, %d invocations", got, l.Invocations(id))
 	}
 }
@@ -122,7 +123,7 @@ func TestOneRequestAtATimeAndNoMoreInstancesThanAllowed(t *testing.T) {
 	}
 	busy, seen := map[int]call{}, map[int]bool{}
 	for range requests {
-		c := <-l.calls
+		c := l.next()
 		if _, twice := busy[c.PID]; twice || len(busy) == 2 {
 			t.Fatalf("process %d is called while %d are busy", c.PID, len(busy))
 		}
@@ -158,14 +159,14 @@ func TestARequestThatTakesTooLongIsCutOffWithItsInstance(t *testing.T) {
 	}})
 	_, at := l.running(map[string]any{"timeout": "77s"})
 	came := l.ask(at)
-	first := <-l.calls
+	first := l.next()
 	over <- time.Time{}
-	if got, want := <-came, (answer{http.StatusGatewayTimeout, "upstream request timeout"}); got != want {
+	if got, want := l.got(came), (answer{http.StatusGatewayTimeout, "upstream request timeout"}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	l.once(0)
 	came = l.ask(at)
-	second := <-l.calls
+	second := l.next()
 	second.release()
 	l.answers(came, "1")
 	if first.PID == second.PID {
@@ -173,15 +174,15 @@ func TestARequestThatTakesTooLongIsCutOffWithItsInstance(t *testing.T) {
 	}
 	// One that waits in vain for an instance is told the same.
 	came = l.ask(at)
-	busy := <-l.calls
+	busy := l.next()
 	waits := l.ask(at)
 	over <- time.Time{}
 	over <- time.Time{}
-	if got := <-waits; got.status != http.StatusGatewayTimeout {
+	if got := l.got(waits); got.status != http.StatusGatewayTimeout {
 		t.Errorf("who waits gets %v", got)
 	}
 	busy.release()
-	if got := <-came; got.status != http.StatusGatewayTimeout {
+	if got := l.got(came); got.status != http.StatusGatewayTimeout {
 		t.Errorf("who was served gets %v", got)
 	}
 }
@@ -191,12 +192,21 @@ func TestAnInstanceThatDiesIsReplaced(t *testing.T) {
 	l := newLand(t, host.Options{})
 	_, at := l.running(nil)
 	came := l.ask(at + "/die")
-	(<-l.calls).release()
-	if got := <-came; got.status != http.StatusServiceUnavailable {
+	l.next().release()
+	if got := l.got(came); got.status != http.StatusServiceUnavailable {
 		t.Errorf("got %v", got)
 	}
+	l.once(0)
 	came = l.ask(at)
-	(<-l.calls).release()
+	idle := l.next()
+	idle.release()
+	l.answers(came, "1")
+	if err := syscall.Kill(idle.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	l.once(0)
+	came = l.ask(at)
+	l.next().release()
 	l.answers(came, "1")
 }
 
@@ -205,11 +215,53 @@ func TestCodeGoesOnWhenItsCallerHasGone(t *testing.T) {
 	l := newLand(t, host.Options{})
 	_, at := l.running(nil)
 	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	gone := l.askUntil(ctx, at)
+	first := l.next()
+	leave()
+	if err := await(t, gone, "word of the cut"); err == nil {
+		t.Error("who has gone gets an answer")
+	}
+	came := l.ask(at)
+	first.release() // only now is the instance free
+	second := l.next()
+	second.release()
+	l.answers(came, "1")
+	if first.PID != second.PID {
+		t.Error("another instance was started while the first was busy")
+	}
+}
+
+func TestARedeployLetsCodeEndWhoseCallerHasGone(t *testing.T) {
+	t.Parallel()
+	l := newLand(t, host.Options{})
+	id, at := l.running(nil)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	gone := l.askUntil(ctx, at+"/left")
+	left := l.next()
+	leave()
+	if err := await(t, gone, "word of the cut"); err == nil {
+		t.Error("who has gone gets an answer")
+	}
+	if f := l.deploy(id); f["status"] != "ready" {
+		t.Fatalf("redeploy: %v", f)
+	}
+	left.release()
+	l.once(2)
+	l.once(1)
+	if log := strings.Join(l.Logs(id), "\n"); !strings.Contains(log, "done /left") {
+		t.Errorf("the code was ended in the midst of it:\n%s", log)
+	}
+}
+
+// askUntil sends a request whose caller leaves when ctx ends.
+func (l *land) askUntil(ctx context.Context, at string) <-chan error {
 	gone := make(chan error, 1)
 	go func() {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 		if err != nil {
-			t.Error(err)
+			l.t.Error(err)
 		}
 		answer, err := l.HTTP.Do(r)
 		if err == nil {
@@ -217,17 +269,5 @@ func TestCodeGoesOnWhenItsCallerHasGone(t *testing.T) {
 		}
 		gone <- err
 	}()
-	first := <-l.calls
-	leave()
-	if err := <-gone; err == nil {
-		t.Error("who has gone gets an answer")
-	}
-	came := l.ask(at)
-	first.release() // only now is the instance free
-	second := <-l.calls
-	second.release()
-	l.answers(came, "1")
-	if first.PID != second.PID {
-		t.Error("another instance was started while the first was busy")
-	}
+	return gone
 }

@@ -1,0 +1,39 @@
+package emulator
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+)
+
+// Secrets returns every secret that the emulator knows, each with whose it is:
+// the keys that ever were, deleted ones too, the legacy tokens that are listed,
+// and what Secret Manager holds.
+func (e *Emulator) Secrets() map[string]string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := map[string]string{}
+	for secret, access := range e.iam.everSecret {
+		out[secret] = "key " + access
+	}
+	for _, t := range e.tokens() {
+		out[t.JWT] = "legacy token " + t.ID
+		out[t.JWT[strings.LastIndex(t.JWT, ".")+1:]] = "the signature of legacy token " + t.ID
+	}
+	for _, region := range secretRegions {
+		state := e.secrets[region]
+		if state == nil {
+			continue
+		}
+		for _, s := range state.rows.all(nil) {
+			for _, v := range s.versions {
+				if len(v.data) > 0 {
+					whose := fmt.Sprintf("version %d of secret %s", v.Revision, s.Name)
+					out[string(v.data)] = whose
+					out[base64.StdEncoding.EncodeToString(v.data)] = whose
+				}
+			}
+		}
+	}
+	return out
+}
