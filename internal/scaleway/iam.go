@@ -192,9 +192,9 @@ func (c *Client) Policies(ctx context.Context) ([]Principal, error) {
 	}
 	policies := make([]Principal, 0, len(found))
 	for _, p := range found {
-		nobody := p.ApplicationID == nil && p.GroupID == nil && p.UserID == nil && !value(p.NoPrincipal)
-		if p.OrganizationID == "" || nobody {
-			return nil, failure("list the organization's policies", needIAMRead, missing("policy "+p.ID, "organization_id or principal"))
+		// A principal of a kind that is not known yet is none that concerns us.
+		if p.OrganizationID == "" {
+			return nil, failure("list the organization's policies", needIAMRead, missing("policy "+p.ID, "organization_id"))
 		}
 		if p.OrganizationID == c.organization {
 			policies = append(policies, Principal{
@@ -247,7 +247,10 @@ func (c *Client) Rules(ctx context.Context, policy Principal) ([]Grant, error) {
 	}
 	grants := make([]Grant, 0, len(found))
 	for _, r := range found {
-		nowhere := r.ProjectIDs == nil && r.OrganizationID == nil && r.AccountRootUserID == nil
+		// One without a scope was recorded, of an unknown kind (FACTS section 3):
+		// it reaches nothing.
+		nowhere := r.ProjectIDs == nil && r.OrganizationID == nil && r.AccountRootUserID == nil &&
+			r.PermissionSetsScopeType != iam.PermissionSetScopeTypeUnknownScopeType
 		if r.PermissionSetNames == nil || nowhere {
 			return nil, failure("list the rules of policy "+policy.PolicyName, needIAMRead, missing("rule "+r.ID, "permission_set_names or scope"))
 		}
