@@ -123,10 +123,6 @@ func TestAnItemMustSayWhoseItIs(t *testing.T) {
 		call func(*scaleway.Client) error
 	}{
 		"an application": {`{"applications":[{"id":"a"}]}`, func(c *scaleway.Client) error { _, err := c.Applications(t.Context()); return err }},
-		"a policy without principal": {`{"policies":[{"id":"p","organization_id":"` + organization + `"}]}`, func(c *scaleway.Client) error {
-			_, err := c.Policies(t.Context())
-			return err
-		}},
 		"a group without members": {`{"groups":[{"id":"g","organization_id":"` + organization + `"}]}`, func(c *scaleway.Client) error {
 			_, err := c.Groups(t.Context())
 			return err
