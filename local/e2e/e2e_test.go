@@ -86,7 +86,9 @@ func TestTheWholeWay(t *testing.T) {
 		t.Errorf("the redeploy made another function: %s, then %s", f.ID, again.ID)
 	}
 	s.say("\n$ make invoke")
-	s.wants("make invoke", s.mustMake("", "invoke"), `"outcome": "success"`, `"dry_run": true`)
+	invoked := s.mustMake("", "invoke")
+	s.wants("make invoke", invoked, `"outcome": "success"`, `"dry_run": true`)
+	s.say(head(invoked, 4))
 
 	s.say("\n$ echo " + namespace + " | make undeploy")
 	s.say(tail(s.mustMake(namespace+"\n", "undeploy"), 3))
