@@ -32,6 +32,7 @@ type function struct {
 type surroundings struct {
 	environ []string                                       // over the demo's
 	api     func(next http.RoundTripper) http.RoundTripper // around the emulator's; nil: itself
+	all     bool                                           // api is around that of the endpoints, too
 }
 
 func start(t *testing.T, s surroundings) *function {
@@ -45,13 +46,16 @@ func start(t *testing.T, s surroundings) *function {
 		"ROTATOR_PROJECT_ID=" + f.Project("demo"),
 		"ROTATOR_REQUESTS_PER_SECOND=1000", // the emulator has no limit to respect
 	}, s.environ...)
-	api := f.RoundTripper()
+	api, endpoints := f.RoundTripper(), f.RoundTripper()
 	if s.api != nil {
 		api = s.api(api)
 	}
+	if s.all {
+		endpoints = api
+	}
 	var runs atomic.Int64
 	f.handler = handler.New(environ, &f.log, handler.Options{
-		API: api, Endpoints: f.RoundTripper(),
+		API: api, Endpoints: endpoints,
 		Clock:    clock.Clock{Now: f.Clock().Now, Sleep: f.Clock().Sleep},
 		NewRunID: func() string { return fmt.Sprintf("run-%d", runs.Add(1)) },
 	})

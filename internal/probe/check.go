@@ -22,6 +22,7 @@ const (
 	Unproven Result = "unproven"     // refuses without a valid key; there is no credential to try
 	Disabled Result = "disabled"     // the default endpoint is switched off
 	Own      Result = "own"          // the function's own: refuses without a valid key
+	Doubtful Result = "doubtful"     // its address is not one to send a key to: it was not asked
 )
 
 // KeyAnswer is what an endpoint answered to one credential.
@@ -70,6 +71,10 @@ func (p *Prober) Check(ctx context.Context, endpoints []Endpoint, keys []Key) []
 }
 
 func (p *Prober) row(ctx context.Context, e Endpoint, keys []Key) Row {
+	if e.Doubt != "" {
+		never := Answer{Verdict: NotTried, Detail: e.Doubt}
+		return Row{Endpoint: e, Refusals: Refusals{never, never, never}}
+	}
 	row := Row{Endpoint: e, Refusals: p.Refusals(ctx, e)}
 	for _, k := range keys {
 		for _, product := range k.Products {
@@ -118,6 +123,8 @@ func (r *Row) has(v Verdict) bool {
 // judge says what the answers come to.
 func (r *Row) judge() {
 	switch {
+	case r.Endpoint.Doubt != "":
+		r.Result, r.Detail = Doubtful, r.Endpoint.Doubt+"; no request was sent there"
 	case r.Endpoint.Resource.HostMayBeOff && !r.Endpoint.Custom && r.Refusals.Off():
 		r.Result, r.Detail = Disabled, "the default endpoint is switched off"
 	case r.Refusals.any(Accepted):

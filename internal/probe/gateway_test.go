@@ -23,7 +23,7 @@ func demo(env *emulatortest.Env) []scaleway.Resource {
 			continue
 		}
 		r := scaleway.Resource{
-			Product: scaleway.Product(e.Product), ID: e.ID, Name: e.Name, Host: e.Host, Private: true,
+			Product: scaleway.Product(e.Product), ID: e.ID, Name: e.Name, Region: e.Region, Host: e.Host, Private: true,
 			Ready: e.Status == "ready", HealthPath: health[e.Name], HostMayBeOff: e.Name == "admin-panel",
 		}
 		for _, d := range e.Domains {

@@ -94,7 +94,7 @@ func TestJudge(t *testing.T) {
 func TestEndpoints(t *testing.T) {
 	t.Parallel()
 	resource := func(name string, change func(*scaleway.Resource)) scaleway.Resource {
-		r := scaleway.Resource{Product: scaleway.Containers, ID: name, Name: name, Private: true, Host: name + ".test"}
+		r := scaleway.Resource{Product: scaleway.Containers, ID: name, Name: name, Private: true, Region: "fr-par", Host: name + ".functions.fnc.fr-par.scw.cloud"}
 		change(&r)
 		return r
 	}
@@ -104,6 +104,7 @@ func TestEndpoints(t *testing.T) {
 		resource("healthy", func(r *scaleway.Resource) { r.HealthPath = "/healthz" }),
 		resource("odd", func(r *scaleway.Resource) { r.HealthPath = "healthz" }),
 		resource("homeless", func(r *scaleway.Resource) { r.Host = "" }),
+		resource("switched off", func(r *scaleway.Resource) { r.Host, r.HostMayBeOff = "", true }),
 		resource("custom", func(r *scaleway.Resource) {
 			r.Domains = []scaleway.Domain{{Host: "a.example.org", Ready: true}, {Host: "b.example.org"}, {Host: "c.example.org", Ready: true}}
 		}),
@@ -112,22 +113,25 @@ func TestEndpoints(t *testing.T) {
 	type line struct {
 		URL         string
 		Custom, Own bool
+		Doubt       string
 	}
 	var got []line
 	for _, e := range probe.Endpoints(resources, "/favicon.ico", func(r scaleway.Resource) bool { return r.Name == "self" }) {
-		got = append(got, line{e.URL, e.Custom, e.Own})
-		if e.URL[:len("https://"+e.Host+"/")] != "https://"+e.Host+"/" {
+		got = append(got, line{e.URL, e.Custom, e.Own, e.Doubt})
+		if e.Doubt == "" && e.URL[:len("https://"+e.Host+"/")] != "https://"+e.Host+"/" {
 			t.Errorf("host %s of %s", e.Host, e.URL)
 		}
 	}
+	const at = ".functions.fnc.fr-par.scw.cloud"
 	want := []line{
-		{"https://plain.test/favicon.ico", false, false},
-		{"https://healthy.test/healthz", false, false},
-		{"https://odd.test/favicon.ico", false, false},
-		{"https://custom.test/favicon.ico", false, false},
-		{"https://a.example.org/favicon.ico", true, false},
-		{"https://c.example.org/favicon.ico", true, false},
-		{"https://self.test/favicon.ico", false, true},
+		{"https://plain" + at + "/favicon.ico", false, false, ""},
+		{"https://healthy" + at + "/healthz", false, false, ""},
+		{"https://odd" + at + "/favicon.ico", false, false, ""},
+		{`container homeless at ""`, false, false, "the API names no address for it"},
+		{"https://custom" + at + "/favicon.ico", false, false, ""},
+		{"https://a.example.org/favicon.ico", true, false, ""},
+		{"https://c.example.org/favicon.ico", true, false, ""},
+		{"https://self" + at + "/favicon.ico", false, true, ""},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -9,6 +9,9 @@ import (
 // valid one. A refusal that is the gateway's is told from one by the
 // application itself by comparing it with those refusals (A71).
 func (p *Prober) Try(ctx context.Context, e Endpoint, k Key) Answer {
+	if e.Doubt != "" {
+		return Answer{Verdict: NotTried, Detail: e.Doubt}
+	}
 	refusals := p.Refusals(ctx, e)
 	switch {
 	case e.Own:
@@ -36,7 +39,7 @@ func (p *Prober) Witness(ctx context.Context, endpoints []Endpoint, known []Key,
 	const most = 8
 	looked := 0
 	for _, e := range endpoints {
-		if e.Own || !e.Resource.Ready || !slices.Contains(may.Products, e.Resource.Product) {
+		if e.Doubt != "" || e.Own || !e.Resource.Ready || !slices.Contains(may.Products, e.Resource.Product) {
 			continue
 		}
 		if looked++; looked > most {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,9 +19,10 @@ import (
 type Endpoint struct {
 	Resource scaleway.Resource
 	Host     string
-	URL      string // https, with the path that is probed
+	URL      string // https, with the path that is probed; where there is a doubt, only to be read
 	Custom   bool   // a custom domain, else the default one
 	Own      bool   // of the function that is running
+	Doubt    string // why Host is not one to send anything to, or ""
 }
 
 // Key is a credential that endpoints are tried with.
@@ -92,11 +94,15 @@ func Endpoints(resources []scaleway.Resource, path string, own func(scaleway.Res
 			at = r.HealthPath
 		}
 		add := func(host string, custom bool) {
-			if host != "" {
-				endpoints = append(endpoints, Endpoint{Resource: r, Host: host, URL: "https://" + host + at, Custom: custom, Own: own(r)})
+			e := Endpoint{Resource: r, Host: host, URL: "https://" + host + at, Custom: custom, Own: own(r)}
+			if e.Doubt = doubtful(host, r, custom); e.Doubt != "" {
+				e.URL = r.Product.One() + " " + r.Name + " at " + strconv.QuoteToASCII(host[:min(len(host), 100)])
 			}
+			endpoints = append(endpoints, e)
 		}
-		add(r.Host, false)
+		if r.Host != "" || !r.HostMayBeOff {
+			add(r.Host, false)
+		}
 		for _, d := range r.Domains {
 			if d.Ready {
 				add(d.Host, true)

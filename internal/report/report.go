@@ -124,7 +124,7 @@ type Endpoint struct {
 	Namespace string  `json:"namespace"`
 	Region    string  `json:"region"`
 	Custom    bool    `json:"custom_domain"`
-	Result    string  `json:"result"` // ok, open, locked, inconclusive, unproven, disabled, own
+	Result    string  `json:"result"` // ok, open, locked, inconclusive, unproven, disabled, own, doubtful
 	Detail    string  `json:"detail"`
 	NoToken   Probe   `json:"no_token"`
 	Malformed Probe   `json:"malformed_token"`

@@ -20,9 +20,8 @@ const descriptionMax = 200
 func markKey(description, project string) string {
 	plain := keyMark.ReplaceAllString(description, "")
 	mark := "[rotator " + project + "]"
-	if room := descriptionMax - len(mark) - 1; len(plain) > room {
-		plain = strings.ToValidUTF8(plain[:room], "")
-	}
+	plain = plain[:min(len(plain), descriptionMax-len(mark)-1)]
+	plain = strings.TrimSpace(strings.ToValidUTF8(plain, "")) // the cut may go through a character
 	return strings.TrimSpace(plain + " " + mark)
 }
 

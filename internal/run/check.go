@@ -110,7 +110,7 @@ func (s *session) judge(row *probe.Row) error {
 		s.find(report.Error, where, "is private, and "+row.Detail, "look at its privacy setting and redeploy it")
 	case probe.Locked:
 		s.find(report.Error, where, row.Detail, "mend the policy: it must grant "+r.Product.PrivateAccess()+" on this project; a policy changed minutes ago counts from the next run on")
-	case probe.Unclear:
+	case probe.Doubtful, probe.Unclear:
 		if !r.Ready {
 			s.find(report.Warning, where, fmt.Sprintf("its %s is in status %s: %s", r.Product.One(), r.Status, row.Detail), "mend its deployment, or delete it")
 			return nil
@@ -150,6 +150,8 @@ func (s *session) locks() []purge.Lock {
 		case row.Opened() || s.expected(r):
 		case row.Result == probe.Locked:
 			locks = append(locks, purge.Lock{Resource: r, Why: row.Endpoint.URL + " refuses every IAM key"})
+		case row.Result == probe.Doubtful:
+			locks = append(locks, purge.Lock{Resource: r, Why: "it could not be asked at its address"})
 		case row.Result == probe.Unproven:
 			locks = append(locks, purge.Lock{Resource: r, Why: "there is no IAM key to try on " + row.Endpoint.URL})
 		}

@@ -24,7 +24,7 @@ import (
 
 // collections are the kinds of things that the API lists, by the last part of
 // their paths, each with its name in an answer.
-var collections = map[string]string{ //nolint:gochecknoglobals // a table, never changed
+var collections = map[string]string{
 	"api-keys": "api_keys", "applications": "applications", "policies": "policies", "groups": "groups", "rules": "rules",
 	"secrets": "secrets", "versions": "versions", "namespaces": "namespaces", "functions": "functions",
 	"containers": "containers", "domains": "domains", "tokens": "tokens",
@@ -489,5 +489,36 @@ func TestAClockThatIsWrong(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestNoKeyGoesWhereTheAPIPoints has the API name absurd addresses: nothing at
+// all is sent there, a finding says so, and the tokens that may be the only way
+// in are held.
+func TestNoKeyGoesWhereTheAPIPoints(t *testing.T) {
+	t.Parallel()
+	sc := hostileScenarios()[1]
+	for _, host := range []string{"169.254.169.254", "127.0.0.1:8080", "api.scaleway.com", "evil.example", "", "a b.example", "X.functions.fnc.fr-par.scw.cloud", "x@evil.example/y"} {
+		for kind, field := range map[string]string{"functions": "domain_name", "containers": "public_endpoint", "domains": "hostname"} {
+			if kind == "domains" && host == "evil.example" || kind == "containers" && host == "" {
+				continue // a custom domain may be any; a container may have its own address switched off
+			}
+			synctest.Test(t, func(t *testing.T) {
+				r, auditor := sc.rehearse(t)
+				l := &liar{next: r.RoundTripper(), lie: lie{kind: kind, item: func(thing map[string]any) { thing[field] = host }}}
+				rep := r.runLied(t, l)
+				for _, q := range r.History() {
+					if q.Host != "api.scaleway.com" && !strings.HasSuffix(q.Host, ".functions.fnc.fr-par.scw.cloud") && !strings.HasSuffix(q.Host, ".example.com") {
+						t.Errorf("%s %s=%q: sent %s %s%s", kind, field, host, q.Method, q.Host, q.Path)
+					}
+				}
+				if rep.Outcome != report.Failure || !strings.Contains(complaints(rep), "no request was sent there") || len(tokens(rep, "held")) == 0 {
+					t.Errorf("%s %s=%q: no finding, or no token held:\n%s", kind, field, host, text(t, rep))
+				}
+				if _, violations := auditor.Result(); len(violations) > 0 {
+					t.Errorf("%s %s=%q: %v", kind, field, host, violations)
+				}
+			})
+		}
 	}
 }

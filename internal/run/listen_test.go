@@ -38,7 +38,7 @@ func (l *listener) report(t *testing.T, rep *report.Report) {
 func (l *listener) check(t *testing.T) {
 	t.Helper()
 	l.known.Learn(l.r.Emulator)
-	if !strings.Contains(l.said.String(), "run ended") || !strings.Contains(l.said.String(), l.r.cfg.AccessKey) || len(l.known) < 4 {
+	if !strings.Contains(l.said.String(), "run ended") || !strings.Contains(l.said.String(), l.r.cfg.ProjectID) || len(l.known) < 4 {
 		t.Errorf("the listener hears too little (%d bytes) or knows too few secrets (%d)", l.said.Len(), len(l.known))
 	}
 	if found := l.known.Leaks(l.said.String()); len(found) > 0 {

@@ -16,6 +16,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -54,8 +55,10 @@ const (
 type Host struct {
 	options Options
 	root    string // of all that is built
+	starts  chan func()
 	closing chan struct{}
-	once    sync.Once
+	once    sync.Once // of closing
+	last    sync.Once // of starts
 
 	logging sync.Mutex // of options.Log
 
@@ -83,14 +86,25 @@ func New(o Options) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Host{
-		options: o, root: root, closing: make(chan struct{}),
+	h := &Host{
+		options: o, root: root, closing: make(chan struct{}), starts: make(chan func()),
 		processes: map[*instance]struct{}{}, revisions: map[*revision]struct{}{},
-	}, nil
+	}
+	go h.start()
+	return h, nil
 }
 
-// runtime is the only one that is hosted.
-const runtime = "go126"
+// start starts all processes from one thread, which lasts as long as the host:
+// where the system can (apart), they end with it, whatever ends it.
+func (h *Host) start() {
+	runtime.LockOSThread()
+	for start := range h.starts {
+		start()
+	}
+}
+
+// hosted is the only runtime there is here.
+const hosted = "go126"
 
 // Deploy implements emulator.Host.
 func (h *Host) Deploy(ctx context.Context, d emulator.Deployment) (emulator.Revision, error) {
@@ -100,8 +114,8 @@ func (h *Host) Deploy(ctx context.Context, d emulator.Deployment) (emulator.Revi
 	defer h.under.Done()
 	ctx, cancel := h.untilClosed(ctx)
 	defer cancel()
-	if d.Runtime != runtime {
-		return nil, fmt.Errorf("runtime %s: this host runs %s only", d.Runtime, runtime)
+	if d.Runtime != hosted {
+		return nil, fmt.Errorf("runtime %s: this host runs %s only", d.Runtime, hosted)
 	}
 	d.Step("step 1 of 3: archive check in progress")
 	if err := platform.Check(d.Archive, d.Handler); err != nil {
@@ -183,6 +197,7 @@ func (h *Host) Close() error {
 		}
 	})
 	h.under.Wait()
+	h.last.Do(func() { close(h.starts) })
 	h.mu.Lock()
 	all := slices.Collect(maps.Keys(h.revisions))
 	h.mu.Unlock()

@@ -78,7 +78,9 @@ func (h *Host) run(i *instance, after func()) error {
 	if !h.begin() {
 		return errClosing
 	}
-	if err := i.cmd.Start(); err != nil {
+	started := make(chan error, 1)
+	h.starts <- func() { started <- i.cmd.Start() }
+	if err := <-started; err != nil {
 		h.under.Done()
 		return err
 	}

@@ -135,19 +135,23 @@ func (r *revision) reap(ctx context.Context) {
 func (r *revision) overdue(now time.Time) (due []*instance, next time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	next = now.Add(idleSurplus) // what is the last one now may be surplus by then
 	for len(r.idle) > 0 && r.count > r.d.MinScale {
 		limit := idleSurplus
 		if r.count == 1 {
 			limit = idleLast
 		}
-		if next := r.idle[0].since.Add(limit); next.After(now) {
+		if end := r.idle[0].since.Add(limit); end.After(now) {
+			if end.Before(next) {
+				next = end
+			}
 			return due, next
 		}
 		due = append(due, r.idle[0])
 		r.idle = slices.Delete(r.idle, 0, 1)
 		r.count--
 	}
-	return due, now.Add(idleSurplus)
+	return due, next
 }
 
 // Close implements emulator.Revision. The second time it does nothing.

@@ -37,7 +37,7 @@ func (s Secrets) Leaks(texts ...string) (found []string) {
 		}
 	}
 	var heads [1 << 16]bool // which have a needle, by a few of their bits
-	short := func(head uint64) uint16 { return uint16(head ^ head>>19 ^ head>>41) }
+	short := func(head uint64) uint16 { return uint16((head ^ head>>19 ^ head>>41) & 0xffff) }
 	for head := range needles {
 		heads[short(head)] = true
 	}

@@ -1,0 +1,8 @@
+package rotate
+
+// These are for the fuzz tests.
+var (
+	MarkKey            = markKey
+	KeyProject         = keyProject
+	VersionDescription = versionDescription
+)
