@@ -75,7 +75,7 @@ func (c *call) containerV1beta1(w *workload) containerV1beta1 {
 		MinScale: w.minScale, MaxScale: w.maxScale, MemoryLimit: s.memory / megabyte, CPULimit: s.cpu, Timeout: w.timeout,
 		ErrorMessage: w.errorMessage(), Privacy: w.privacy, Description: w.description, RegistryImage: s.image,
 		MaxConcurrency: s.maxConcurrency, DomainName: w.host, Protocol: s.protocol, Port: s.port,
-		SecretEnvironment: w.secrets.hashedList(), HTTPOption: httpOption(w.httpsOnly), Sandbox: w.sandbox,
+		SecretEnvironment: c.hashedList(w.secrets), HTTPOption: httpOption(w.httpsOnly), Sandbox: w.sandbox,
 		LocalStorageLimit: s.disk / megabyte, ScalingOption: s.scaling, HealthCheck: health,
 		CreatedAt: w.created, UpdatedAt: w.updated, ReadyAt: w.readyAt, Tags: w.tags, PrivateNetworkID: w.privateNetwork,
 		Command: s.command, Args: s.args, Region: c.region,

@@ -81,7 +81,7 @@ func (c *call) containerV1(w *workload) containerV1 {
 		Sandbox: w.sandbox, LocalStorageLimit: s.disk, ScalingOption: s.scaling, Tags: w.tags,
 		PrivateNetworkID: w.privateNetwork, Command: s.command, Args: s.args, Environment: w.env,
 		PublicEndpoint: "https://" + w.host, LivenessProbe: s.liveness, StartupProbe: s.startup,
-		SecretEnvironment: w.secrets.hashedMap(), Region: c.region,
+		SecretEnvironment: c.hashedMap(w.secrets), Region: c.region,
 	}
 	if s.publicSet {
 		enabled := !s.publicOff

@@ -19,6 +19,10 @@ type Options struct {
 	Quotas   Quotas        // zero fields take DefaultQuotas
 	Answers  Answers       // which answer the emulator gives where nobody knows Scaleway's
 
+	// HashMemory is what one hash of a secret environment variable takes, in
+	// KiB; 0: 65536, as recorded. Tests that show thousands can take less.
+	HashMemory uint32
+
 	// OnUnknownRoute, if not nil, is called the first time that a route which
 	// the emulator does not have is asked for, from the request's goroutine.
 	OnUnknownRoute func(route string)
@@ -110,6 +114,9 @@ func New(o Options) *Emulator {
 	}
 	if o.Quotas.VersionsPerSecret == 0 {
 		o.Quotas.VersionsPerSecret = DefaultQuotas().VersionsPerSecret
+	}
+	if o.HashMemory == 0 {
+		o.HashMemory = argonMemory
 	}
 	e := &Emulator{
 		clock: o.Clock, options: o, mint: newMint(o.Seed), uploads: map[string]*upload{},

@@ -36,7 +36,7 @@ func (c *call) namespaceV1beta1(n *namespace) namespaceV1beta1 {
 	return namespaceV1beta1{
 		ID: n.id, Name: n.name, Environment: n.env, OrganizationID: c.iam.organization, ProjectID: n.project,
 		Status: n.status, RegistryNamespaceID: registryID, ErrorMessage: n.errorMessage(), RegistryEndpoint: registry,
-		Description: n.description, SecretEnvironment: n.secrets.hashedList(), Tags: n.tags,
+		Description: n.description, SecretEnvironment: c.hashedList(n.secrets), Tags: n.tags,
 		CreatedAt: n.created, UpdatedAt: n.updated, VPC: n.vpc, Region: c.region,
 	}
 }

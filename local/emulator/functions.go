@@ -63,7 +63,7 @@ func (c *call) functionV1beta1(w *workload) functionV1beta1 {
 		ID: w.id, Name: w.name, NamespaceID: w.namespace.id, Status: w.status, Environment: w.env,
 		MinScale: w.minScale, MaxScale: w.maxScale, Runtime: f.runtime, MemoryLimit: f.memory, CPULimit: cpuFor(f.memory),
 		Timeout: w.timeout, Handler: f.handler, ErrorMessage: w.errorMessage(), BuildMessage: c.buildMessage(w),
-		Privacy: w.privacy, Description: w.description, DomainName: w.host, SecretEnvironment: w.secrets.hashedList(),
+		Privacy: w.privacy, Description: w.description, DomainName: w.host, SecretEnvironment: c.hashedList(w.secrets),
 		HTTPOption: httpOption(w.httpsOnly), Sandbox: w.sandbox, CreatedAt: w.created, UpdatedAt: w.updated,
 		ReadyAt: w.readyAt, Tags: w.tags, PrivateNetworkID: w.privateNetwork, Region: c.region,
 	}

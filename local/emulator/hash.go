@@ -15,6 +15,7 @@ import (
 type argon struct {
 	passes  uint32
 	threads uint8
+	memory  uint32 // KiB
 }
 
 const (
@@ -23,10 +24,16 @@ const (
 	saltSize    = 16
 )
 
-var (
-	hashV1beta1 = argon{passes: 1, threads: 2}
-	hashV1      = argon{passes: 3, threads: 64}
-)
+// hashV1beta1 and hashV1 are the parameters of the two APIs.
+func (o *Options) hashV1beta1() argon { return argon{passes: 1, threads: 2}.within(o.HashMemory) }
+
+func (o *Options) hashV1() argon { return argon{passes: 3, threads: 64}.within(o.HashMemory) }
+
+// within gives a so much memory, or what argon2 needs at least: 8 KiB a thread.
+func (a argon) within(memory uint32) argon {
+	a.memory = max(memory, 8*uint32(a.threads))
+	return a
+}
 
 // secretVar is one secret environment variable. Its salt is made when the
 // value is set, even to what it was; its hash when an answer first shows it.
@@ -42,7 +49,7 @@ func (s *secretVar) hash(a argon) string {
 	}
 	sum := a.sum(s.value, s.salt)
 	enc := base64.RawStdEncoding
-	text := fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, a.passes, a.threads,
+	text := fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, a.memory, a.passes, a.threads,
 		enc.EncodeToString(s.salt), enc.EncodeToString(sum))
 	if s.hashes == nil {
 		s.hashes = map[argon]string{}
@@ -65,7 +72,7 @@ func (a argon) sum(value string, salt []byte) []byte {
 	if known, ok := sums.Load(in); ok {
 		return known.([]byte) //nolint:forcetypeassert // only stored below
 	}
-	sum := argon2.IDKey([]byte(value), salt, a.passes, argonMemory, a.threads, argonSize)
+	sum := argon2.IDKey([]byte(value), salt, a.passes, a.memory, a.threads, argonSize)
 	sums.Store(in, sum)
 	return sum
 }
@@ -127,19 +134,19 @@ func newSecretVar(key, value string, m *mint) *secretVar {
 }
 
 // hashedList is the v1beta1 view.
-func (env secretEnv) hashedList() []secretOutput {
+func (c *call) hashedList(env secretEnv) []secretOutput {
 	out := make([]secretOutput, 0, len(env))
 	for _, s := range env {
-		out = append(out, secretOutput{Key: s.key, HashedValue: s.hash(hashV1beta1)})
+		out = append(out, secretOutput{Key: s.key, HashedValue: s.hash(c.options.hashV1beta1())})
 	}
 	return out
 }
 
 // hashedMap is the v1 view.
-func (env secretEnv) hashedMap() map[string]string {
+func (c *call) hashedMap(env secretEnv) map[string]string {
 	out := make(map[string]string, len(env))
 	for _, s := range env {
-		out[s.key] = s.hash(hashV1)
+		out[s.key] = s.hash(c.options.hashV1())
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package emulator_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -47,6 +48,28 @@ func TestSecretVariablesMergeAndAreHashed(t *testing.T) {
 	}
 }
 
+func TestHashesTakeTheMemoryThatTheyAreGiven(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name         string
+		given        uint32
+		beta, newest uint32
+	}{
+		{"as recorded", 0, 65536, 65536},
+		{"little", 1024, 1024, 1024},
+		{"less than argon2 can do", 1, 16, 512},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLand(t, emulator.Options{HashMemory: row.given})
+			path, made := l.box(`"image":"x","secret_environment_variables":{"A":"one"}`)
+			checkHashOf(t, made["secret_environment_variables"].(map[string]any)["A"].(string), "one", row.newest, 3, 64)
+			_, old := l.raw("GET", strings.Replace(path, containersBase, containersOldest, 1), "")
+			checkHashOf(t, hashes(old)["A"], "one", row.beta, 1, 2)
+		})
+	}
+}
+
 func keysOf(f map[string]any) []string {
 	out := []string{}
 	for _, item := range f["secret_environment_variables"].([]any) {
@@ -66,12 +89,20 @@ func hashes(f map[string]any) map[string]string {
 
 func checkHash(t *testing.T, hash, plain string, passes uint32, threads uint8) {
 	t.Helper()
+	checkHashOf(t, hash, plain, 65536, passes, threads)
+}
+
+func checkHashOf(t *testing.T, hash, plain string, memory, passes uint32, threads uint8) {
+	t.Helper()
 	parts := strings.Split(hash, "$")
 	if len(parts) != 6 || parts[1] != "argon2id" || parts[2] != "v=19" {
 		t.Fatalf("hash %q", hash)
 	}
+	if want := fmt.Sprintf("m=%d,t=%d,p=%d", memory, passes, threads); parts[3] != want {
+		t.Errorf("hash %q, want %s", hash, want)
+	}
 	salt := must(base64.RawStdEncoding.DecodeString(parts[4]))(t)
-	sum := base64.RawStdEncoding.EncodeToString(argon2.IDKey([]byte(plain), salt, passes, 65536, threads, 32))
+	sum := base64.RawStdEncoding.EncodeToString(argon2.IDKey([]byte(plain), salt, passes, memory, threads, 32))
 	if len(salt) != 16 || sum != parts[5] {
 		t.Errorf("hash %q is not that of %q", hash, plain)
 	}

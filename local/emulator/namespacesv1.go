@@ -20,7 +20,7 @@ type namespaceV1 struct {
 func (c *call) viewNamespaceV1(n *namespace) namespaceV1 {
 	return namespaceV1{
 		ID: n.id, Name: n.name, OrganizationID: c.iam.organization, ProjectID: n.project, Description: n.description,
-		Status: v1Status(&n.life), Environment: n.env, SecretEnvironment: n.secrets.hashedMap(), Tags: n.tags,
+		Status: v1Status(&n.life), Environment: n.env, SecretEnvironment: c.hashedMap(n.secrets), Tags: n.tags,
 		CreatedAt: n.created, UpdatedAt: n.updated, Region: c.region,
 	}
 }
