@@ -66,7 +66,7 @@ func (e *Emulator) fire(ctx context.Context, p *product, w *workload, args []byt
 	}
 	inside := e.observe(gatewayServer, http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
 		e.mu.Lock()
-		if w.status == statusDeleting || !w.answers(e.clock.Now()) {
+		if gone := w.settle(e.clock.Now()); gone || w.runs() == nil {
 			e.mu.Unlock()
 			unavailable().write(answer)
 			return

@@ -75,6 +75,7 @@ type Answers struct {
 	TokenRoutes        int  // A06: status of every token route once JWTs are removed; 0: they still work
 	RefusalStatus      int  // A07: the gateway's status for a refused call; 0: 403
 	RefusalBody        string
+	NamespaceRedeploys bool // A77: new variables of a namespace redeploy all that is in it
 }
 
 // Emulator is one organization of Scaleway. Its methods may be called from

@@ -154,6 +154,7 @@ func (a *v1beta1) updateNamespace(c *call, p *product) (any, error) {
 	// do not (FACTS section 4). An empty list of secrets touches nothing.
 	if in.Env != nil || len(in.Secrets) > 0 {
 		n.begin(statusPending, move{due: c.now.Add(c.options.Delays.Namespace), status: statusReady, stamp: at})
+		c.redeployIn(p, n, at)
 	}
 	return c.answerWritten(n)
 }

@@ -280,6 +280,7 @@ func (c *call) deploy(w *workload, builds bool) {
 		c.launch(w)
 		return
 	}
+	w.start()
 	next := move{due: c.now.Add(c.options.Delays.Deploy), status: statusReady, stamp: at}
 	if !builds {
 		next.status, next.problem = statusError, "internal error"

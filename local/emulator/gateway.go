@@ -146,7 +146,7 @@ func (e *Emulator) admit(r *http.Request, at entrance) *refusal {
 	if w.privacy == "private" && !e.mayEnter(r, at) {
 		return e.refuse()
 	}
-	if w.answers(e.clock.Now()) {
+	if w.runs() != nil {
 		return nil
 	}
 	return unavailable()
@@ -154,15 +154,6 @@ func (e *Emulator) admit(r *http.Request, at entrance) *refusal {
 
 func unavailable() *refusal {
 	return &refusal{status: http.StatusServiceUnavailable, body: "no healthy upstream"}
-}
-
-// answers tells whether anybody is at home: a redeployment keeps the instances
-// that are there.
-func (w *workload) answers(now time.Time) bool {
-	if w.function != nil && w.function.hosted.serving != nil {
-		return w.function.hosted.serving.lasts(now)
-	}
-	return w.status == statusReady || w.status == statusPending && w.served
 }
 
 // refuse is how the gateway turns away who has no valid token (A07).

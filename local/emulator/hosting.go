@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -42,9 +43,6 @@ type Revision interface {
 	Close()
 }
 
-// How long the last revision that worked goes on when newer ones fail (A74).
-const rollback = 24 * time.Hour
-
 // hosted is what the host has of a function. The zero value is nothing.
 type hosted struct {
 	archive []byte   // uploaded last
@@ -72,7 +70,6 @@ func (l *launch) message() *string {
 type serving struct {
 	revision Revision
 	inside   sync.WaitGroup // added to under the emulator's lock, and not once it is replaced
-	until    time.Time      // zero: for as long as nothing newer is asked for
 }
 
 func (s *serving) enter() http.Handler {
@@ -82,8 +79,6 @@ func (s *serving) enter() http.Handler {
 		s.revision.ServeHTTP(w, r)
 	})
 }
-
-func (s *serving) lasts(now time.Time) bool { return s.until.IsZero() || now.Before(s.until) }
 
 // leave ends s once nobody is inside. nil has nothing to end.
 func (s *serving) leave() {
@@ -115,6 +110,7 @@ func (c *call) launch(w *workload) {
 	this := &launch{cancel: cancel, done: make(chan struct{})}
 	h.launch = this
 	w.status, w.problem, w.ahead = statusPending, "", nil
+	w.start()
 	deployment := w.deployment(this.told(c.Emulator))
 	c.background.Go(func() {
 		defer cancel()
@@ -146,9 +142,6 @@ func (e *Emulator) launched(w *workload, this *launch, revision Revision, err er
 	}
 	h.launch = nil
 	if err != nil {
-		if h.serving != nil && h.serving.until.IsZero() {
-			h.serving.until = now.Add(rollback)
-		}
 		w.begin(statusPending, move{due: now, status: statusError, stamp: at, problem: err.Error()})
 		return
 	}
@@ -166,7 +159,7 @@ func (w *workload) deployment(step func(string)) Deployment {
 	}
 }
 
-// environment is what w's code sees: its namespace's variables and secrets,
+// environment is what w's code is to see, sorted: its namespace's variables and secrets,
 // then its own, and what the platform sets, which nobody else can (A73).
 func (w *workload) environment() []string {
 	all := map[string]string{}
@@ -188,6 +181,7 @@ func (w *workload) environment() []string {
 	for name, value := range all {
 		lines = append(lines, name+"="+value)
 	}
+	slices.Sort(lines)
 	return lines
 }
 

@@ -128,6 +128,7 @@ func updateNamespaceV1(c *call, p *product) (any, error) {
 	if in.Env != nil || in.Secrets != nil {
 		n.rewritten = true
 		n.begin(statusPending, move{due: c.now.Add(c.options.Delays.Namespace), status: statusReady})
+		c.redeployIn(p, n, atSecond)
 	}
 	return c.viewNamespaceV1(n), nil
 }

@@ -48,6 +48,7 @@ type workload struct {
 	privateNetwork        *string
 	readyAt               stamp
 	host                  string // its default domain, bare
+	revisions             revisions
 
 	behaviour   behaviour
 	invocations int
@@ -63,14 +64,8 @@ func (p *product) settle(now time.Time) {
 	settleRows(&p.domains, now, func(d *domain) *life { return &d.life })
 	settleRows(&p.crons, now, func(k *cron) *life { return &k.life })
 	for _, w := range p.workloads.all(nil) {
-		due := w.ahead
-		done, gone := w.life.settle(now)
-		switch {
-		case gone:
+		if w.settle(now) {
 			p.workloads.remove(w.id)
-		case done && w.status == statusReady && w.readyAt.isNull():
-			// A redeploy leaves it as it was: functions-deploy-twice.
-			w.readyAt = at(due.due)
 		}
 	}
 }

@@ -116,6 +116,7 @@ func (in *installer) function(p *product, n *namespace, s SeedFunction) error {
 	if status == statusReady {
 		w.readyAt = at(in.since)
 	}
+	w.seeded()
 	if err := in.domains(p, w, s.Domains); err != nil {
 		return err
 	}
@@ -175,6 +176,7 @@ func (in *installer) container(p *product, n *namespace, s SeedContainer) error 
 	if status == statusReady {
 		w.readyAt = at(in.since)
 	}
+	w.seeded()
 	if err := in.domains(p, w, s.Domains); err != nil {
 		return err
 	}

@@ -1,0 +1,123 @@
+package emulator
+
+import (
+	"slices"
+	"time"
+)
+
+// How long the last revision that worked goes on when newer ones fail (A74).
+const rollback = 24 * time.Hour
+
+// revisions are the deployments of a function or container: the environment
+// that its code sees is that of the moment at which its deployment began.
+type revisions struct {
+	begun    int       // deployments so far
+	starting *revision // under way; nil: none is
+	serving  *revision // nil: nothing runs
+	before   *revision // what served last and does not any more
+}
+
+// revision is one deployment that serves, is to, or did.
+type revision struct {
+	env   []string  // NAME=VALUE, sorted
+	until time.Time // when it ends, or ended; zero: for as long as nothing newer is ready
+}
+
+// start begins a deployment with the environment that the API now holds. One
+// that was under way will never serve (A24).
+func (w *workload) start() {
+	w.revisions.begun++
+	w.revisions.starting = &revision{env: w.environment()}
+}
+
+// seeded makes what a seed has ready serve.
+func (w *workload) seeded() {
+	if w.status == statusReady {
+		w.revisions.serving = &revision{env: w.environment()}
+	}
+}
+
+// expire ends the revision that a failure has left to serve, once its time is
+// over.
+func (r *revisions) expire(now time.Time) {
+	if s := r.serving; s != nil && !s.until.IsZero() && !now.Before(s.until) {
+		r.before, r.serving = s, nil
+	}
+}
+
+// done takes over how the deployment under way ended, and when.
+func (r *revisions) done(ready bool, when time.Time) {
+	next := r.starting
+	r.starting = nil
+	switch {
+	case next == nil: // a move that is none of a deployment
+	case !ready && r.serving == nil:
+	case !ready && r.serving.until.IsZero():
+		r.serving.until = when.Add(rollback)
+	case !ready: // its time runs already
+	case r.serving == nil:
+		r.serving = next
+	default:
+		r.before, r.serving = r.serving, next
+		r.before.until = when
+	}
+}
+
+// settle makes the move of w that is due at now, and what follows for its
+// revisions, each at its own time. gone tells that w does not exist any more.
+func (w *workload) settle(now time.Time) (gone bool) {
+	due := w.ahead
+	if due != nil && !now.Before(due.due) {
+		w.revisions.expire(due.due)
+	}
+	done, gone := w.life.settle(now)
+	if done && !gone {
+		w.revisions.done(w.status == statusReady, due.due)
+		if w.status == statusReady && w.readyAt.isNull() {
+			// A redeploy leaves it as it was: functions-deploy-twice.
+			w.readyAt = at(due.due)
+		}
+	}
+	w.revisions.expire(now)
+	return gone
+}
+
+// deployed tells whether a deployment of w was ever asked for.
+func (w *workload) deployed() bool { return w.status != statusCreated && w.status != statusDeleting }
+
+// runs returns the revision that serves; nil if nothing does.
+func (w *workload) runs() *revision {
+	if w.status == statusDeleting {
+		return nil
+	}
+	return w.revisions.serving
+}
+
+// Running returns what the code of a function or container sees at present, as
+// sorted NAME=VALUE lines: the environment that the API held when the
+// deployment of the revision that serves began. nil: nothing serves.
+func (e *Emulator) Running(id string) []string {
+	var lines []string
+	e.change(id, func(w *workload) {
+		if r := w.runs(); r != nil {
+			lines = slices.Clone(r.env)
+		}
+	})
+	return lines
+}
+
+// redeployIn redeploys what is in a namespace whose variables have changed, if
+// that is the answer to A77.
+func (c *call) redeployIn(p *product, n *namespace, stamp func(time.Time) stamp) {
+	if !c.options.Answers.NamespaceRedeploys {
+		return
+	}
+	for _, w := range p.workloads.all(func(w *workload) bool { return w.namespace == n && w.deployed() }) {
+		w.updated = at(c.now)
+		if w.function != nil {
+			c.deploy(w, w.function.code == codeBuilds)
+		} else {
+			c.deployContainer(w, stamp)
+		}
+	}
+}
