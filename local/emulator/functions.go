@@ -273,21 +273,6 @@ func (a *v1beta1) deployFunction(c *call, p *product) (any, error) {
 	return c.functionWritten(w)
 }
 
-// deploy starts a function's deployment, as PATCH and deploy both do.
-func (c *call) deploy(w *workload, builds bool) {
-	w.function.build = time.Time{}
-	if c.options.Host != nil && w.function.hosted.archive != nil {
-		c.launch(w)
-		return
-	}
-	w.start()
-	next := move{due: c.now.Add(c.options.Delays.Deploy), status: statusReady, stamp: at}
-	if !builds {
-		next.status, next.problem = statusError, "internal error"
-	}
-	w.begin(statusPending, next)
-}
-
 func (a *v1beta1) deleteFunction(c *call, p *product) (any, error) {
 	w, err := a.workload(c, p, c.r.PathValue("function_id"))
 	if err != nil {

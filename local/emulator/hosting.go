@@ -90,22 +90,26 @@ func (s *serving) leave() {
 	}
 }
 
-// end ends what there is of a function that is deleted.
-func (h *hosted) end() {
+// giveUp forgets the deployment under way, if there is one.
+func (h *hosted) giveUp() {
 	if h.launch != nil {
 		h.launch.cancel()
+		h.launch = nil
 	}
+}
+
+// end ends what there is of a function that is deleted.
+func (h *hosted) end() {
+	h.giveUp()
 	h.serving.leave()
-	h.archive, h.launch, h.serving = nil, nil, nil
+	h.archive, h.serving = nil, nil
 }
 
 // launch has the host deploy w as it is now. A deployment that was under way
 // is given up: the last write counts.
 func (c *call) launch(w *workload) {
 	h := &w.function.hosted
-	if h.launch != nil {
-		h.launch.cancel()
-	}
+	h.giveUp()
 	ctx, cancel := context.WithCancel(c.running)
 	this := &launch{cancel: cancel, done: make(chan struct{})}
 	h.launch = this

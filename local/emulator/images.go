@@ -39,7 +39,7 @@ func (c *call) deployContainer(w *workload, stamp func(time.Time) stamp) {
 	case !spec.pushed:
 		// Nobody pushes to the registry of a namespace here.
 		next.status, next.problem = statusError, "Image was not found in container registry."
-	case !starts(spec.image, spec.port, &spec.liveness):
+	case w.failing, !starts(spec.image, spec.port, &spec.liveness):
 		next.status, next.problem = statusError, spec.startFailure()
 		next.due = c.now.Add(spec.patience(c.options.Delays.StartFailure))
 	}

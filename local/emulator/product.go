@@ -49,6 +49,7 @@ type workload struct {
 	readyAt               stamp
 	host                  string // its default domain, bare
 	revisions             revisions
+	failing               bool // its deployments do, on order
 
 	behaviour   behaviour
 	invocations int

@@ -82,6 +82,22 @@ func (w *workload) settle(now time.Time) (gone bool) {
 	return gone
 }
 
+// deploy starts a function's deployment, as PATCH and deploy both do.
+func (c *call) deploy(w *workload, builds bool) {
+	w.function.build = time.Time{}
+	if c.options.Host != nil && w.function.hosted.archive != nil && !w.failing {
+		c.launch(w)
+		return
+	}
+	w.function.hosted.giveUp()
+	w.start()
+	next := move{due: c.now.Add(c.options.Delays.Deploy), status: statusReady, stamp: at}
+	if !builds || w.failing {
+		next.status, next.problem = statusError, "internal error"
+	}
+	w.begin(statusPending, next)
+}
+
 // deployed tells whether a deployment of w was ever asked for.
 func (w *workload) deployed() bool { return w.status != statusCreated && w.status != statusDeleting }
 
@@ -104,6 +120,15 @@ func (e *Emulator) Running(id string) []string {
 		}
 	})
 	return lines
+}
+
+// FailDeployments lets every deployment of a function or container fail from
+// now on, or none but for a reason of its own; it tells whether the id is known. A
+// function ends in "internal error" as one without code does, a container as
+// one that never listens. The environment that came with it is shown all the
+// same; what serves is the revision before, for 24 hours (A74).
+func (e *Emulator) FailDeployments(id string, fail bool) bool {
+	return e.change(id, func(w *workload) { w.failing = fail })
 }
 
 // redeployIn redeploys what is in a namespace whose variables have changed, if

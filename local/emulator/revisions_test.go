@@ -82,6 +82,22 @@ func (l *land) apis() []apiOf {
 	}
 }
 
+// shownHash is the hash of TOKEN, as whichever API shows it.
+func shownHash(shown map[string]any) string {
+	if byKey, is := shown["secret_environment_variables"].(map[string]any); is {
+		return byKey["TOKEN"].(string)
+	}
+	return hashes(shown)["TOKEN"]
+}
+
+// shownAs is the status of a redeployment under way.
+func shownAs(a apiOf) string {
+	if a.name == "containers v1" {
+		return "updating"
+	}
+	return "pending"
+}
+
 func TestARevisionSeesWhatItsDeploymentBeganWith(t *testing.T) {
 	t.Parallel()
 	for i, name := range []string{"functions", "containers v1beta1", "containers v1"} {
@@ -134,6 +150,69 @@ func TestVariablesThatAreNotDeployedAreNotSeen(t *testing.T) {
 	for _, name := range []string{"never", "broken"} {
 		if got := l.Running(l.endpoint(name).ID); got != nil {
 			t.Errorf("%s runs with %q", name, got)
+		}
+	}
+}
+
+func TestAFailedDeploymentLeavesTheRevisionBeforeForADay(t *testing.T) {
+	t.Parallel()
+	for i, name := range []string{"functions", "containers v1beta1", "containers v1"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLand(t, emulator.Options{HashMemory: 1}, carriers())
+			a := l.apis()[i]
+			fails, problem := 11*time.Second, "internal error"
+			if i > 0 {
+				fails, problem = 300*time.Second, "Container is unable to start OR is not listening on port 8080"
+			}
+			end := l.endpoint(a.workload)
+			expect := func(when, status, running string, answer int) {
+				t.Helper()
+				shown := l.mustRaw("GET", a.path, "")
+				got, _, _ := l.visit("https://"+end.Host+"/", l.secret)
+				if shown["status"] != status || l.runs(a.workload) != running || got != answer {
+					t.Errorf("%s: %v, runs with %q, answers %d; want %s, %q, %d", when, shown["status"], l.runs(a.workload), got, status, running, answer)
+				}
+			}
+			if !l.FailDeployments(end.ID, true) || l.FailDeployments("none", true) {
+				t.Error("which ids are known?")
+			}
+			first := shownHash(l.mustRaw("GET", a.path, ""))
+			l.mustRaw("PATCH", a.path, `{`+a.secret("TOKEN", "new")+`}`)
+			l.pass(fails)
+			expect("failed", "error", "old old old", 200)
+			shown := l.mustRaw("GET", a.path, "")
+			if shown["error_message"] != problem || shownHash(shown) == first {
+				t.Errorf("it shows %v, and the variable it was sent: %t", shown["error_message"], shownHash(shown) != first)
+			}
+			l.pass(12 * time.Hour)
+			l.mustRaw("POST", a.path+a.deploy, "{}")
+			l.pass(fails)
+			expect("failed again", "error", "old old old", 200)
+			l.pass(12*time.Hour - fails - 1)
+			expect("just within the day", "error", "old old old", 200)
+			l.pass(1)
+			expect("after a day", "error", "", 503)
+			l.FailDeployments(end.ID, false)
+			l.mustRaw("POST", a.path+a.deploy, "{}")
+			expect("on its way", shownAs(a), "", 503)
+			l.pass(11 * time.Second)
+			expect("mended", "ready", "old old new", 200)
+		})
+	}
+}
+
+func TestASeedCanLetDeploymentsFail(t *testing.T) {
+	t.Parallel()
+	place := carriers()
+	place.FunctionNamespaces[0].Functions[0].Fails = true
+	place.ContainerNamespaces[0].Containers[0].Fails = true
+	l := newLand(t, emulator.Options{HashMemory: 1}, place)
+	for _, a := range l.apis() {
+		l.mustRaw("POST", a.path+a.deploy, "{}")
+		l.pass(300 * time.Second)
+		if got := l.mustRaw("GET", a.path, "")["status"]; got != "error" {
+			t.Errorf("%s: %v", a.name, got)
 		}
 	}
 }

@@ -112,7 +112,7 @@ func (in *installer) function(p *product, n *namespace, s SeedFunction) error {
 	w.life = in.settled(status, s.ErrorMessage)
 	w.function = &functionSpec{runtime: runtime, handler: defaultHandler(runtime), memory: 256, code: codeBuilds}
 	w.httpsOnly = chosen(s.HTTPOption, "redirected") == "redirected"
-	w.behaviour.answer = s.Answer
+	w.behaviour.answer, w.failing = s.Answer, s.Fails
 	if status == statusReady {
 		w.readyAt = at(in.since)
 	}
@@ -172,7 +172,7 @@ func (in *installer) container(p *product, n *namespace, s SeedContainer) error 
 	if s.HealthPath != "" {
 		w.container.liveness.TCP, w.container.liveness.HTTP = nil, &httpProbe{Path: s.HealthPath}
 	}
-	w.behaviour = behaviour{answer: s.Answer, healthPath: s.HealthPath}
+	w.behaviour, w.failing = behaviour{answer: s.Answer, healthPath: s.HealthPath}, s.Fails
 	if status == statusReady {
 		w.readyAt = at(in.since)
 	}

@@ -20,12 +20,13 @@ type SeedFunctionNamespace struct {
 // SeedFunction is one function.
 type SeedFunction struct {
 	Name         string            `json:"name"`
-	Privacy      string            `json:"privacy,omitempty"`       // private or public; "" means private
-	Status       string            `json:"status,omitempty"`        // ready, error or created; "" means ready
-	ErrorMessage string            `json:"error_message,omitempty"` // with status error
-	Runtime      string            `json:"runtime,omitempty"`       // "" means go126
-	HTTPOption   string            `json:"http_option,omitempty"`   // enabled or redirected; "" means redirected
-	Domains      []string          `json:"domains,omitempty"`       // custom domains, ready
+	Privacy      string            `json:"privacy,omitempty"`          // private or public; "" means private
+	Status       string            `json:"status,omitempty"`           // ready, error or created; "" means ready
+	ErrorMessage string            `json:"error_message,omitempty"`    // with status error
+	Fails        bool              `json:"deployments_fail,omitempty"` // all to come, see FailDeployments
+	Runtime      string            `json:"runtime,omitempty"`          // "" means go126
+	HTTPOption   string            `json:"http_option,omitempty"`      // enabled or redirected; "" means redirected
+	Domains      []string          `json:"domains,omitempty"`          // custom domains, ready
 	Env          map[string]string `json:"env,omitempty"`
 	SecretEnv    map[string]string `json:"secret_env,omitempty"`
 	Tags         []string          `json:"tags,omitempty"`
@@ -50,7 +51,8 @@ type SeedContainer struct {
 	Privacy                      string            `json:"privacy,omitempty"`       // private or public; "" means private
 	Status                       string            `json:"status,omitempty"`        // ready or error; "" means ready
 	ErrorMessage                 string            `json:"error_message,omitempty"` // with status error
-	HealthPath                   string            `json:"health_path,omitempty"`   // HTTP health check; it answers 200 there and 404 elsewhere
+	Fails                        bool              `json:"deployments_fail,omitempty"`
+	HealthPath                   string            `json:"health_path,omitempty"` // HTTP health check; it answers 200 there and 404 elsewhere
 	DefaultPublicEndpointEnabled *bool             `json:"default_public_endpoint_enabled,omitempty"`
 	HTTPSConnectionsOnly         *bool             `json:"https_connections_only,omitempty"` // nil means true
 	Domains                      []string          `json:"domains,omitempty"`
