@@ -14,8 +14,11 @@ type AuditRules struct {
 	Project      string   // whose credentials these are
 	Path         string   // the secrets in this folder are credentials: {"access_key", "secret_key"}
 	Applications []string // names of those whose keys it may change
-	OwnKey       string   // access key that it calls with
-	Grace        time.Duration
+	OwnKey       string   // access key that it calls with; RunsOn changes it
+	// OwnApplication is the name of the client's own application, if it rotates
+	// that one's keys, too; "" if not.
+	OwnApplication string
+	Grace          time.Duration
 	// Broken names applications whose credential is not expected to be in
 	// order, since somebody else has spoilt it.
 	Broken []string
@@ -23,7 +26,8 @@ type AuditRules struct {
 
 // Auditor watches the invariants of DESIGN after every request that the
 // emulator serves: that a published key works (I1), that no key dies which
-// somebody may hold (I2), and that nothing else changes (I4).
+// somebody may hold or that runs somewhere (I2), and that nothing else changes
+// (I4).
 type Auditor struct {
 	e     *Emulator
 	rules AuditRules
@@ -36,10 +40,13 @@ type Auditor struct {
 	published map[string]time.Time // by access key: when it was last current
 	first     map[string]time.Time // by application: when anything was first published
 	others    string               // everything that may not change
+	revoked   map[string]bool      // access keys that a person wants dead
+	consumers consumers
 }
 
 type seenKey struct {
 	application string
+	secret      string
 	created     time.Time
 	mintedNow   bool // while the auditor watched
 }
@@ -50,11 +57,9 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 	defer e.mu.Unlock()
 	a := &Auditor{
 		e: e, rules: rules, keys: map[string]seenKey{}, current: map[string]string{},
-		published: map[string]time.Time{}, first: map[string]time.Time{},
+		published: map[string]time.Time{}, first: map[string]time.Time{}, revoked: map[string]bool{}, consumers: newConsumers(),
 	}
-	now := e.clock.Now()
-	a.learn(now, false)
-	a.others = a.outside(now)
+	a.accept()
 	e.auditor = a
 	return a
 }
@@ -70,9 +75,30 @@ func (a *Auditor) Result() (requests int, violations []string) {
 func (a *Auditor) Accept() {
 	a.e.mu.Lock()
 	defer a.e.mu.Unlock()
+	a.accept()
+}
+
+func (a *Auditor) accept() {
 	now := a.e.clock.Now()
 	a.learn(now, false)
 	a.others = a.outside(now)
+	a.consumers.variables = a.environments(now)
+}
+
+// RunsOn says which key the client calls with from now on.
+func (a *Auditor) RunsOn(accessKey string) {
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	a.rules.OwnKey = accessKey
+}
+
+// Revoked says that a person wants a key dead: it need not outlive its grace.
+// It still must not die while it is published, or while something of the
+// project carries it.
+func (a *Auditor) Revoked(accessKey string) {
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	a.revoked[accessKey] = true
 }
 
 // after looks at the emulator after a request; e.mu is held.
@@ -93,6 +119,7 @@ func (a *Auditor) after(r *Request) {
 			a.violate(r, "I4: something changed that is not the client's to change")
 			a.others = outside
 		}
+		a.compareEnvironments(r, now)
 	}
 	for _, s := range a.credentials() {
 		if problem := a.unusable(s, now); problem != "" {
@@ -108,7 +135,7 @@ func (a *Auditor) violate(r *Request, text string) {
 // learn notes the keys that live and what is published.
 func (a *Auditor) learn(now time.Time, watching bool) {
 	for _, k := range a.e.iam.keys.all(nil) {
-		seen := seenKey{application: k.ApplicationID, created: k.CreatedAt.t}
+		seen := seenKey{application: k.ApplicationID, secret: k.secret, created: k.CreatedAt.t}
 		seen.mintedNow = watching && !now.After(k.CreatedAt.t.Add(time.Second))
 		a.keys[k.AccessKey] = seen
 	}
@@ -122,23 +149,35 @@ func (a *Auditor) learn(now time.Time, watching bool) {
 			a.first[s.Name] = s.versions[0].CreatedAt.t
 		}
 	}
+	a.learnConsumers(now)
+}
+
+// rotates tells whether the keys of an application are the client's to change.
+func (a *Auditor) rotates(application string) bool {
+	app := a.e.iam.applications.get(application)
+	return app != nil && app.Name != "" && (slices.Contains(a.rules.Applications, app.Name) || app.Name == a.rules.OwnApplication)
 }
 
 // deleted judges that a key is gone. I2: it was not current, not the client's
-// own, and nobody had been given it within the grace.
+// own, nothing carries it, and nobody had it within the grace.
 func (a *Auditor) deleted(r *Request, access string, k seenKey, current map[string]string, now time.Time) {
-	app := a.e.iam.applications.get(k.application)
 	last, wasPublished := a.published[access]
 	first, anyPublished := a.first[k.application]
+	carrier := a.carrier(k.secret, now)
 	switch {
 	case access == a.rules.OwnKey:
 		a.violate(r, "I2: the key that the client runs on is gone")
-	case app == nil || !slices.Contains(a.rules.Applications, app.Name):
+	case !a.rotates(k.application):
 		a.violate(r, "I4: a key is gone that is not the client's to delete")
 	case slices.Contains(slices.Collect(maps.Values(current)), access):
 		a.violate(r, "I2: the current key "+access+" is gone")
+	case carrier != "":
+		a.violate(r, "I2: "+access+" is gone, which "+carrier)
+	case a.revoked[access]:
 	case wasPublished && now.Sub(last) < a.rules.Grace:
 		a.violate(r, fmt.Sprintf("I2: %s is gone %s after it was current", access, now.Sub(last)))
+	case a.ranWithin(access, now):
+		a.violate(r, fmt.Sprintf("I2: %s is gone %s after something last ran with it", access, now.Sub(a.consumers.ran[access])))
 	case wasPublished || k.mintedNow || a.orphan(access, k):
 	case !anyPublished || now.Sub(first) < a.rules.Grace || now.Sub(k.created) < a.rules.Grace:
 		a.violate(r, "I2: "+access+" is gone, which people may hold, before its grace was over")
@@ -160,9 +199,8 @@ func (a *Auditor) credentials() []*secret {
 			continue
 		}
 		out = append(out, state.rows.all(func(s *secret) bool {
-			app := a.e.iam.applications.get(s.Name)
 			return s.ProjectID == a.rules.Project && s.Path == a.rules.Path && s.DeletionRequestedAt.t.IsZero() &&
-				app != nil && slices.Contains(a.rules.Applications, app.Name) && !slices.Contains(a.rules.Broken, app.Name)
+				a.rotates(s.Name) && !slices.Contains(a.rules.Broken, a.e.iam.applications.get(s.Name).Name)
 		})...)
 	}
 	return out
@@ -224,18 +262,12 @@ func (a *Auditor) outside(now time.Time) string {
 		fmt.Fprintln(&out, "policy", p.ID, len(p.rules))
 	}
 	for _, k := range a.e.iam.keys.all(nil) {
-		app := a.e.iam.applications.get(k.ApplicationID)
-		if app == nil || !slices.Contains(a.rules.Applications, app.Name) {
+		if !a.rotates(k.ApplicationID) {
 			fmt.Fprintln(&out, "key", k.AccessKey, k.Description, k.ExpiresAt.t)
 		}
 	}
 	for _, p := range a.e.products(now) {
-		for _, w := range p.workloads.all(nil) {
-			fmt.Fprintln(&out, p.name, w.id, w.status, len(w.env))
-		}
-		for _, t := range p.tokens.all(func(t *token) bool { return t.namespace.project != a.rules.Project }) {
-			fmt.Fprintln(&out, "token", t.id, t.status)
-		}
+		a.outsideOf(&out, p)
 	}
 	for _, region := range secretRegions {
 		state := a.e.secrets[region]

@@ -123,3 +123,19 @@ func (l *land) namespace() string {
 	l.t.Fatalf("no namespace %q", name)
 	return ""
 }
+
+// status sends a request that may be answered without a body.
+func (l *land) status(method, path string) int {
+	l.t.Helper()
+	r, err := http.NewRequestWithContext(l.t.Context(), method, "https://api.scaleway.com"+path, nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	r.Header.Set("X-Auth-Token", l.secret)
+	answer, err := l.RoundTripper().RoundTrip(r)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode
+}

@@ -1,0 +1,221 @@
+package emulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// consumers is what an auditor knows of the keys that functions, containers
+// and their namespaces carry in their variables.
+type consumers struct {
+	parts     map[string]keyPart   // by value: every secret and access key that ever was
+	read      map[string]int       // by secret: how many of its versions are in parts
+	ran       map[string]time.Time // by access key: when a revision last ran with its secret
+	variables map[variable]string  // of the project, as the API held them after the last request
+}
+
+// keyPart is one half of an API key.
+type keyPart struct {
+	application, access string
+	secret              bool
+}
+
+// variable is an environment variable of what stands at a place.
+type variable struct {
+	place, name string
+	secret      bool
+}
+
+func newConsumers() consumers {
+	return consumers{parts: map[string]keyPart{}, read: map[string]int{}, ran: map[string]time.Time{}}
+}
+
+// learnConsumers notes the keys that there are, and which ones run.
+func (a *Auditor) learnConsumers(now time.Time) {
+	k := &a.consumers
+	for _, key := range a.e.iam.keys.all(nil) {
+		k.parts[key.secret] = keyPart{key.ApplicationID, key.AccessKey, true}
+		k.parts[key.AccessKey] = keyPart{key.ApplicationID, key.AccessKey, false}
+	}
+	// Keys that died before anybody watched are known by what is left of them.
+	for _, s := range a.credentials() {
+		for _, v := range s.versions[min(k.read[s.ID], len(s.versions)):] {
+			var pair publishedPair
+			_ = json.Unmarshal(v.data, &pair) // an empty pair tells
+			if _, known := k.parts[pair.SecretKey]; pair.SecretKey != "" && !known {
+				k.parts[pair.SecretKey] = keyPart{s.Name, pair.AccessKey, true}
+			}
+		}
+		k.read[s.ID] = len(s.versions)
+	}
+	for _, p := range a.e.products(now) {
+		for _, w := range p.workloads.all(a.ours) {
+			if r := w.revisions.before; r != nil {
+				k.note(r, r.until)
+			}
+			if r := w.runs(); r != nil {
+				k.note(r, now)
+			}
+		}
+	}
+}
+
+// note says that a revision ran at that time.
+func (k *consumers) note(r *revision, when time.Time) {
+	for _, line := range r.env {
+		_, value, _ := strings.Cut(line, "=")
+		if part, known := k.parts[value]; known && part.secret && k.ran[part.access].Before(when) {
+			k.ran[part.access] = when
+		}
+	}
+}
+
+// ours tells whether w is of the client's project and there to stay.
+func (a *Auditor) ours(w *workload) bool {
+	return w.namespace.project == a.rules.Project && w.status != statusDeleting
+}
+
+// ranWithin tells whether something ran with a key within the grace. A client
+// knows the end of that to the second only (A79).
+func (a *Auditor) ranWithin(access string, now time.Time) bool {
+	last, ran := a.consumers.ran[access]
+	return ran && now.Sub(last) < a.rules.Grace-time.Second
+}
+
+// carrier tells what of the project carries a secret, as the API has it or as
+// it runs; "" if nothing does.
+func (a *Auditor) carrier(secret string, now time.Time) string {
+	found := []string{}
+	for v, value := range a.environments(now) {
+		if value == secret {
+			found = append(found, v.place+" holds in "+v.name)
+		}
+	}
+	for _, p := range a.e.products(now) {
+		for _, w := range p.workloads.all(a.ours) {
+			for how, r := range map[string]*revision{" runs with": w.runs(), " is being deployed with": w.revisions.starting} {
+				if r != nil && slices.ContainsFunc(r.env, func(line string) bool { return strings.HasSuffix(line, "="+secret) }) {
+					found = append(found, p.placeOf(w)+how)
+				}
+			}
+		}
+	}
+	slices.Sort(found)
+	return strings.Join(found, ", which ")
+}
+
+// placeOf names a workload: the function shop/checkout in fr-par.
+func (p *product) placeOf(w *workload) string {
+	return "the " + strings.TrimSuffix(p.name, "s") + " " + w.namespace.name + "/" + w.name + " in " + p.region
+}
+
+// environments are the variables that the API holds in the project.
+func (a *Auditor) environments(now time.Time) map[variable]string {
+	out := map[variable]string{}
+	add := func(place string, env map[string]string, secrets secretEnv) {
+		for name, value := range env {
+			out[variable{place, name, false}] = value
+		}
+		for _, s := range secrets {
+			out[variable{place, s.key, true}] = s.value
+		}
+	}
+	for _, p := range a.e.products(now) {
+		for _, n := range p.namespaces.all(func(n *namespace) bool { return n.project == a.rules.Project && n.status != statusDeleting }) {
+			add("the namespace "+n.name+" of "+p.name+" in "+p.region, n.env, n.secrets)
+		}
+		for _, w := range p.workloads.all(a.ours) {
+			add(p.placeOf(w), w.env, w.secrets)
+		}
+	}
+	return out
+}
+
+// compareEnvironments judges what has become of the project's variables. I4:
+// none comes, goes or changes, but that a key's half may be replaced by that
+// of another key of the same application, if it lives.
+func (a *Auditor) compareEnvironments(r *Request, now time.Time) {
+	before, after := a.consumers.variables, a.environments(now)
+	a.consumers.variables = after
+	all := maps.Clone(before)
+	maps.Copy(all, after)
+	var wrong []string
+	for v := range all {
+		was, wasThere := before[v]
+		is, isThere := after[v]
+		switch {
+		case !wasThere:
+			wrong = append(wrong, v.name+" of "+v.place+" is new")
+		case !isThere:
+			wrong = append(wrong, v.name+" of "+v.place+" is gone")
+		case was != is && !a.mayBecome(was, is, now):
+			wrong = append(wrong, v.name+" of "+v.place+" has changed, and not to a living key of the same application")
+		}
+	}
+	slices.Sort(wrong)
+	for _, text := range wrong {
+		a.violate(r, "I4: the variable "+text)
+	}
+}
+
+func (a *Auditor) mayBecome(was, is string, now time.Time) bool {
+	from, known := a.consumers.parts[was]
+	to, alsoKnown := a.consumers.parts[is]
+	key := a.e.iam.keys.get(to.access)
+	return known && alsoKnown && from.secret == to.secret && from.application == to.application &&
+		a.rotates(to.application) && key != nil && !key.expired(now)
+}
+
+// outsideOf writes down what of a product the client may not change: of its
+// own project all but variables, deployments and legacy tokens, of others all.
+// What is being deleted is gone: whether it is there still is the clock's doing.
+func (a *Auditor) outsideOf(out io.Writer, p *product) {
+	own := func(n *namespace) bool { return n.project == a.rules.Project }
+	for _, n := range p.namespaces.all(func(n *namespace) bool { return n.status != statusDeleting }) {
+		fmt.Fprintln(out, p.name, "namespace", n.id, n.name, n.description, n.tags)
+		if !own(n) {
+			fmt.Fprintln(out, n.env, n.secrets.plain())
+		}
+	}
+	for _, w := range p.workloads.all(func(w *workload) bool { return w.status != statusDeleting }) {
+		fmt.Fprintln(out, p.name, w.id, w.name, w.description, w.tags, w.privacy, w.sandbox, w.httpsOnly, w.minScale, w.maxScale,
+			w.timeout, w.spec())
+		if !own(w.namespace) {
+			fmt.Fprintln(out, w.env, w.secrets.plain(), w.revisions.begun)
+		}
+	}
+	for _, t := range p.tokens.all(func(t *token) bool { return !own(t.namespace) && t.status != statusDeleting }) {
+		fmt.Fprintln(out, "token", t.id)
+	}
+	for _, d := range p.domains.all(func(d *domain) bool { return d.status != statusDeleting }) {
+		fmt.Fprintln(out, "domain", d.id, d.hostname)
+	}
+	for _, k := range p.crons.all(func(k *cron) bool { return k.status != statusDeleting }) {
+		fmt.Fprintln(out, "cron", k.id, k.schedule, k.args)
+	}
+}
+
+// spec is what makes a workload the one it is.
+func (w *workload) spec() string {
+	if f := w.function; f != nil {
+		return fmt.Sprint(f.runtime, f.handler, f.memory, len(f.hosted.archive))
+	}
+	c := *w.container
+	behind, _ := json.Marshal([]any{c.liveness, c.startup, c.scaling}) //nolint:errchkjson // texts and numbers
+	c.liveness, c.startup, c.scaling = probe{}, nil, scaling{}
+	return fmt.Sprintf("%+v %s", c, behind)
+}
+
+// plain is the variables with their values.
+func (env secretEnv) plain() map[string]string {
+	out := map[string]string{}
+	for _, s := range env {
+		out[s.key] = s.value
+	}
+	return out
+}
