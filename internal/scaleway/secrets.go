@@ -252,6 +252,24 @@ func (c *Client) DisableVersion(ctx context.Context, s Secret, revision uint32) 
 	return failure(fmt.Sprintf("disable version %d of %s", revision, s.FullName()), needSecretWrite, err)
 }
 
+// EnableVersion shows a version to readers of latest_enabled again.
+// POST …/secrets/{secret_id}/versions/{revision}/enable.
+func (c *Client) EnableVersion(ctx context.Context, s Secret, revision uint32) error {
+	_, err := c.secrets.EnableSecretVersion(&secret.EnableSecretVersionRequest{
+		Region: scw.Region(s.Region), SecretID: s.ID, Revision: fmt.Sprint(revision),
+	}, scw.WithContext(ctx))
+	return failure(fmt.Sprintf("enable version %d of %s", revision, s.FullName()), needSecretWrite, err)
+}
+
+// DescribeVersion gives a version another description.
+// PATCH …/secrets/{secret_id}/versions/{revision}.
+func (c *Client) DescribeVersion(ctx context.Context, s Secret, revision uint32, description string) error {
+	_, err := c.secrets.UpdateSecretVersion(&secret.UpdateSecretVersionRequest{
+		Region: scw.Region(s.Region), SecretID: s.ID, Revision: fmt.Sprint(revision), Description: &description,
+	}, scw.WithContext(ctx))
+	return failure(fmt.Sprintf("describe version %d of %s", revision, s.FullName()), needSecretWrite, err)
+}
+
 // DeleteVersion schedules a version for deletion; one that is gone already
 // counts as deleted. DELETE …/secrets/{secret_id}/versions/{revision}.
 func (c *Client) DeleteVersion(ctx context.Context, s Secret, revision uint32) error {

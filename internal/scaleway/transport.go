@@ -148,7 +148,7 @@ type repeatableKey struct{}
 
 // repeatable tells whether sending r twice does what sending it once does.
 func repeatable(r *http.Request) bool {
-	return r.Method != http.MethodPost || strings.HasSuffix(r.URL.Path, "/disable")
+	return r.Method != http.MethodPost || strings.HasSuffix(r.URL.Path, "/disable") || strings.HasSuffix(r.URL.Path, "/enable")
 }
 
 func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {

@@ -1,0 +1,40 @@
+package scaleway_test
+
+import (
+	"testing"
+
+	"github.com/scw-key-rotator/rotator/internal/redact"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/local/emulator"
+)
+
+func TestVersionsAreDescribedAndEnabledAgain(t *testing.T) {
+	t.Parallel()
+	r := start(t, emulator.Options{}, emulator.Demo())
+	secret, err := r.CreateSecret(t.Context(), scaleway.Secret{Name: "n", Path: "/p", Region: "fr-par"}, "d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair := scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: accessKey}, Secret: redact.New(otherCanary)}
+	if _, err := r.Publish(t.Context(), secret, pair, "first"); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		do          func() error
+		enabled     bool
+		description string
+	}{
+		{func() error { return r.DisableVersion(t.Context(), secret, 1) }, false, "first"},
+		{func() error { return r.DescribeVersion(t.Context(), secret, 1, "bad") }, false, "bad"},
+		{func() error { return r.EnableVersion(t.Context(), secret, 1) }, true, "bad"},
+		{func() error { return r.EnableVersion(t.Context(), secret, 1) }, true, "bad"},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatal(err)
+		}
+		versions, err := r.Versions(t.Context(), secret)
+		if err != nil || versions[0].Enabled != step.enabled || versions[0].Description != step.description {
+			t.Errorf("version %+v, error %v", versions[0], err)
+		}
+	}
+}
