@@ -212,7 +212,7 @@ func (s *session) discover(ctx context.Context) []error {
 // own tells whether a function is the one that is running: it carries the
 // access key that this run calls with.
 func (s *session) own(r scaleway.Resource) bool {
-	return r.Product == scaleway.Functions && r.Env[config.Prefix+"ACCESS_KEY"] == s.cfg.AccessKey
+	return r.Product == scaleway.Functions && r.Environment.Plain[config.Prefix+"ACCESS_KEY"] == s.cfg.AccessKey
 }
 
 func (s *session) plan() {

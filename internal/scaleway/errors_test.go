@@ -131,7 +131,19 @@ func calls(c *scaleway.Client) []call {
 	function := scaleway.Scope{Product: scaleway.Functions, Region: "fr-par", Namespace: scaleway.Namespace{ID: "n"}, ResourceID: "f", Name: "api"}
 	container := function
 	container.Product, container.ResourceID = scaleway.Containers, ""
+	code := scaleway.Environment{Product: scaleway.Functions, Region: "fr-par", ID: "f", NamespaceID: "n"}
+	image := scaleway.Environment{Product: scaleway.Containers, Region: "fr-par", ID: "k", NamespaceID: "n"}
 	return []call{
+		{"read function environment", "FunctionsFullAccess", func(ctx context.Context) error { _, err := c.ReadEnvironment(ctx, code); return err }},
+		{"read container environment", "ContainersFullAccess", func(ctx context.Context) error { _, err := c.ReadEnvironment(ctx, image); return err }},
+		{"redeploy function", "FunctionsFullAccess", func(ctx context.Context) error { _, err := c.Redeploy(ctx, code); return err }},
+		{"redeploy container", "ContainersFullAccess", func(ctx context.Context) error { _, err := c.Redeploy(ctx, image); return err }},
+		{"change function environment", "FunctionsFullAccess", func(ctx context.Context) error {
+			_, err := c.ChangeEnvironment(ctx, code, nil, newKey)
+			return err
+		}},
+		{"enable version", "SecretManagerSecretWrite", func(ctx context.Context) error { return c.EnableVersion(ctx, secret, 1) }},
+		{"describe version", "SecretManagerSecretWrite", func(ctx context.Context) error { return c.DescribeVersion(ctx, secret, 1, "d") }},
 		{"list keys", "IAMReadOnly", func(ctx context.Context) error { _, err := c.APIKeys(ctx); return err }},
 		{"list applications", "IAMReadOnly", func(ctx context.Context) error { _, err := c.Applications(ctx); return err }},
 		{"list policies", "IAMReadOnly", func(ctx context.Context) error { _, err := c.Policies(ctx); return err }},

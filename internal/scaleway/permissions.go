@@ -29,12 +29,12 @@ func Policy() []PermissionSet {
 	return []PermissionSet{
 		{needIAMRead, true, "find applications, policies, groups and API keys, and the organization's cap on key lifetimes"},
 		{needKeys, true, "create and delete applications' API keys"},
-		{needFunctions, false, "list functions and their domains; list and delete their legacy tokens"},
-		{needContainers, false, "list containers and their domains; list and delete their legacy tokens"},
+		{needFunctions, false, "list functions, their domains and environments; give a new key to an environment that carries an old one; list and delete legacy tokens"},
+		{needContainers, false, "list containers, their domains and environments; give a new key to an environment that carries an old one; list and delete legacy tokens"},
 		{needSecretRead, false, "find the credentials' secrets and their versions"},
 		{needSecretValue, false, "read a credential back, and check endpoints with it"},
 		{needSecretNew, false, "create a credential's secret, publish a new key in it"},
-		{needSecretWrite, false, "disable the version of a key that is retired"},
+		{needSecretWrite, false, "disable the version of a key that is retired; in a rollback, disable, enable and mark versions"},
 		{needSecretDrop, false, "delete the version of a key that is retired"},
 	}
 }

@@ -36,6 +36,9 @@ type Namespace struct {
 	ID      string
 	Name    string
 	Region  string
+	// Environment is what it gives to all code in it. A pointer, so that
+	// namespaces can be compared.
+	Environment *Environment
 }
 
 // Resource is a function or a container.
@@ -52,17 +55,10 @@ type Resource struct {
 	// HostMayBeOff: the default endpoint is said to be disabled; old answers
 	// say so of every container (FACTS section 5).
 	HostMayBeOff bool
-	PlainHTTP    bool              // it serves plain HTTP too
-	HealthPath   string            // a container's HTTP health check, or ""
-	Env          map[string]string // plain environment variables
-	Domains      []Domain          // filled by the caller
-}
-
-// Domain is a custom domain of a function or container.
-type Domain struct {
-	Host       string
-	ResourceID string
-	Ready      bool
+	PlainHTTP    bool   // it serves plain HTTP too
+	HealthPath   string // a container's HTTP health check, or ""
+	Environment  Environment
+	Domains      []Domain // filled by the caller
 }
 
 // Regions returns the regions in which the product's API exists.
@@ -98,12 +94,12 @@ func (c *Client) Namespaces(ctx context.Context, p Product, region string) ([]Na
 		namespaces []Namespace
 		err        error
 	)
-	add := func(id, name, project string) {
+	add := func(e Environment, project string) {
 		if project == "" {
-			err = missing("namespace "+id, "project_id")
+			err = missing("namespace "+e.ID, "project_id")
 		}
 		if project == c.project {
-			namespaces = append(namespaces, Namespace{Product: p, ID: id, Name: name, Region: region})
+			namespaces = append(namespaces, Namespace{Product: p, ID: e.ID, Name: e.Name, Region: region, Environment: &e})
 		}
 	}
 	act := "list the " + p.One() + " namespaces in " + region
@@ -120,7 +116,7 @@ func (c *Client) Namespaces(ctx context.Context, p Product, region string) ([]Na
 			return resp.Namespaces, uint64(resp.TotalCount), nil
 		})
 		for _, n := range found {
-			add(n.ID, n.Name, n.ProjectID)
+			add(ofFunctionNamespace(n, region), n.ProjectID)
 		}
 	} else {
 		var found []*container.Namespace
@@ -135,7 +131,7 @@ func (c *Client) Namespaces(ctx context.Context, p Product, region string) ([]Na
 			return resp.Namespaces, uint64(resp.TotalCount), nil
 		})
 		for _, n := range found {
-			add(n.ID, n.Name, n.ProjectID)
+			add(ofContainerNamespace(n, region), n.ProjectID)
 		}
 	}
 	if err != nil {
@@ -197,7 +193,7 @@ func (c *Client) listFunctions(ctx context.Context, region string) ([]Resource, 
 			Product: Functions, ID: f.ID, Name: f.Name, Region: region, Namespace: Namespace{ID: f.NamespaceID},
 			Private: f.Privacy != function.FunctionPrivacyPublic, Ready: f.Status == function.FunctionStatusReady,
 			Status: f.Status.String(), Host: f.DomainName,
-			PlainHTTP: f.HTTPOption == function.FunctionHTTPOptionEnabled, Env: f.EnvironmentVariables,
+			PlainHTTP: f.HTTPOption == function.FunctionHTTPOptionEnabled, Environment: ofFunction(f, region),
 		})
 	}
 	return found, nil
@@ -223,7 +219,7 @@ func (c *Client) listContainers(ctx context.Context, region string) ([]Resource,
 			Product: Containers, ID: k.ID, Name: k.Name, Region: region, Namespace: Namespace{ID: k.NamespaceID},
 			Private: k.Privacy != container.ContainerPrivacyPublic, Ready: k.Status == container.ContainerStatusReady,
 			Status: k.Status.String(), Host: hostOf(k.PublicEndpoint), HostMayBeOff: !k.DefaultPublicEndpointEnabled,
-			PlainHTTP: !k.HTTPSConnectionsOnly, Env: k.EnvironmentVariables,
+			PlainHTTP: !k.HTTPSConnectionsOnly, Environment: ofContainer(k, region),
 		}
 		if k.LivenessProbe != nil && k.LivenessProbe.HTTP != nil {
 			r.HealthPath = k.LivenessProbe.HTTP.Path
@@ -237,60 +233,4 @@ func (c *Client) listContainers(ctx context.Context, region string) ([]Resource,
 // API's bare host passes as it is, and so does what is more than a host.
 func hostOf(endpoint string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(endpoint, "https://"), "/")
-}
-
-// FunctionDomains lists the custom domains of one function; the API has no
-// list for a whole project. GET /functions/v1beta1/…/domains.
-func (c *Client) FunctionDomains(ctx context.Context, r Resource) ([]Domain, error) {
-	found, err := every(ctx, c, func(x *function.Domain) string { return x.ID }, func(page *int32) ([]*function.Domain, uint64, error) {
-		resp, err := c.functions.ListDomains(&function.ListDomainsRequest{
-			Region: scw.Region(r.Region), FunctionID: r.ID, Page: page, PageSize: scw.Uint32Ptr(pageSize),
-			OrderBy: function.ListDomainsRequestOrderByCreatedAtAsc,
-		}, scw.WithContext(ctx))
-		if err != nil {
-			return nil, 0, err
-		}
-		return resp.Domains, uint64(resp.TotalCount), nil
-	})
-	if err != nil {
-		return nil, failure("list the domains of function "+r.Name, needFunctions, err)
-	}
-	var domains []Domain
-	for _, d := range found {
-		if d.FunctionID == "" {
-			return nil, failure("list the domains of function "+r.Name, needFunctions, missing("domain "+d.ID, "function_id"))
-		}
-		if d.FunctionID == r.ID {
-			domains = append(domains, Domain{Host: d.Hostname, ResourceID: r.ID, Ready: d.Status == function.DomainStatusReady})
-		}
-	}
-	return domains, nil
-}
-
-// ContainerDomains lists the custom domains of the project's containers in a
-// region. A domain names nothing but its container, so it cannot be filtered
-// again here: callers keep those of containers they know.
-// GET /containers/v1/…/domains.
-func (c *Client) ContainerDomains(ctx context.Context, region string) ([]Domain, error) {
-	found, err := every(ctx, c, func(x *container.Domain) string { return x.ID }, func(page *int32) ([]*container.Domain, uint64, error) {
-		resp, err := c.containers.ListDomains(&container.ListDomainsRequest{
-			Region: scw.Region(region), ProjectID: &c.project, Page: page, PageSize: scw.Uint32Ptr(pageSize),
-			OrderBy: container.ListDomainsRequestOrderByCreatedAtAsc,
-		}, scw.WithContext(ctx))
-		if err != nil {
-			return nil, 0, err
-		}
-		return resp.Domains, uint64(resp.TotalCount), nil
-	})
-	if err != nil {
-		return nil, failure("list the container domains in "+region, needContainers, err)
-	}
-	var domains []Domain
-	for _, d := range found {
-		if d.ContainerID == "" {
-			return nil, failure("list the container domains in "+region, needContainers, missing("domain "+d.ID, "container_id"))
-		}
-		domains = append(domains, Domain{Host: d.Hostname, ResourceID: d.ContainerID, Ready: d.Status == container.DomainStatusReady})
-	}
-	return domains, nil
 }

@@ -35,7 +35,8 @@ const (
 //
 // Retried are 429 for every call, since the gateway refused it before it took
 // effect, and 502, 503, 504 and connection errors only for calls that can be
-// repeated: a lost answer to a creation may hide a success.
+// repeated: a lost answer to a creation may hide a success. Nothing is for
+// those marked by once.
 type transport struct {
 	retry  *retryablehttp.Client
 	flight chan struct{} // one slot a request on the wire
@@ -146,6 +147,12 @@ func (t *transport) readDate(header string) {
 
 type repeatableKey struct{}
 
+type onceKey struct{}
+
+// once marks a call that is sent a single time, come what may: what it says is
+// stale after a wait.
+func once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
+
 // repeatable tells whether sending r twice does what sending it once does.
 func repeatable(r *http.Request) bool {
 	return r.Method != http.MethodPost || strings.HasSuffix(r.URL.Path, "/disable") || strings.HasSuffix(r.URL.Path, "/enable")
@@ -154,6 +161,9 @@ func repeatable(r *http.Request) bool {
 func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
+	}
+	if single, _ := ctx.Value(onceKey{}).(bool); single {
+		return false, nil
 	}
 	again, _ := ctx.Value(repeatableKey{}).(bool)
 	if err != nil {

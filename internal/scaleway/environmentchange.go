@@ -1,0 +1,230 @@
+package scaleway
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	container "github.com/scaleway/scaleway-sdk-go/api/container/v1"
+	function "github.com/scaleway/scaleway-sdk-go/api/function/v1beta1"
+	"github.com/scaleway/scaleway-sdk-go/scw"
+
+	"github.com/scw-key-rotator/rotator/internal/redact"
+)
+
+// ChangeEnvironment gives variables that exist new values, and leaves every
+// other as it was; it redeploys what has the environment. The environment is
+// read anew first, since a person may have changed it: a variable that is no
+// more is ErrRefused, and nothing is sent. ErrUnknown comes where no answer
+// came, and where the answer (returned then) shows that another variable was
+// lost or changed, or one of these not.
+//
+// What is sent is made from what was read, so it is never sent again as it is:
+// that would undo what a person has set since. After a 429 it is read and made
+// anew; after any other lost answer that is left to the caller, who can read
+// back.
+//
+// GET, then PATCH /functions/v1beta1/… or /containers/v1/…,
+// …/namespaces/{id}, …/functions/{id} or …/containers/{id}.
+func (c *Client) ChangeEnvironment(ctx context.Context, e Environment, plain map[string]string, secrets map[string]redact.Secret) (Environment, error) {
+	for attempt := 1; ; attempt++ {
+		got, again, err := c.changeEnvironment(ctx, e, plain, secrets)
+		if !again || attempt == attempts || c.options.Clock.Sleep(ctx, backoff(backoffMin, backoffMax, attempt-1, nil)) != nil {
+			return got, err
+		}
+	}
+}
+
+// changeEnvironment tries once; again tells that it came at a bad moment.
+func (c *Client) changeEnvironment(ctx context.Context, e Environment, plain map[string]string, secrets map[string]redact.Secret) (got Environment, again bool, err error) {
+	act := "change the environment of " + e.String()
+	before, err := c.ReadEnvironment(ctx, e)
+	if err != nil {
+		return Environment{}, false, err
+	}
+	change := envChange{before: before, plain: plain, secrets: secrets}
+	if why := change.impossible(); why != "" {
+		return Environment{}, false, refusal(act, e, why+": nothing was sent")
+	}
+	got, err = c.environment(act, e, c.patchEnvironment(ctx, change))
+	if err != nil {
+		return Environment{}, tooMany(err), change.mute(err)
+	}
+	return got, false, failure(act, e.needs(), change.check(got))
+}
+
+// envChange is one change of what an environment was read to be.
+type envChange struct {
+	before  Environment
+	plain   map[string]string
+	secrets map[string]redact.Secret
+}
+
+// impossible says why a change cannot be made, or "".
+func (c envChange) impossible() string {
+	if len(c.plain)+len(c.secrets) == 0 {
+		return "it names no variable"
+	}
+	var gone, empty []string
+	for name := range c.plain {
+		if _, known := c.before.Plain[name]; !known {
+			gone = append(gone, name)
+		}
+	}
+	for name, secret := range c.secrets {
+		if _, known := c.before.Hashes[name]; !known {
+			gone = append(gone, name)
+		}
+		if secret.Empty() { // containers would keep the old value
+			empty = append(empty, name)
+		}
+	}
+	switch {
+	case len(gone) > 0:
+		return "the environment has no more a variable " + listed(gone)
+	case len(empty) > 0:
+		return "there is no value for " + listed(empty)
+	}
+	return ""
+}
+
+// allPlain are all plain variables, since the API replaces them as a whole;
+// nil, which is not sent, where none changes.
+func (c envChange) allPlain() *map[string]string {
+	if len(c.plain) == 0 {
+		return nil
+	}
+	all := maps.Clone(c.before.Plain)
+	maps.Copy(all, c.plain)
+	return &all
+}
+
+// merged are the secret variables for functions and their namespaces: the API
+// keeps those that are not named. The SDK sends nil as null, which changes
+// nothing (FACTS section 4).
+func (c envChange) merged() []*function.Secret {
+	var out []*function.Secret
+	for _, name := range slices.Sorted(maps.Keys(c.secrets)) {
+		out = append(out, &function.Secret{Key: name, Value: new(c.secrets[name].Reveal())})
+	}
+	return out
+}
+
+// whole are the secret variables for containers and their namespaces: the API
+// drops those that are not named, and "" keeps a value (FACTS section 5).
+func (c envChange) whole() *map[string]string {
+	if len(c.secrets) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(c.before.Hashes))
+	for name := range c.before.Hashes {
+		out[name] = ""
+	}
+	for name, secret := range c.secrets {
+		out[name] = secret.Reveal()
+	}
+	return &out
+}
+
+func (c *Client) patchEnvironment(ctx context.Context, change envChange) (got answeredEnvironment) {
+	e := change.before
+	region, with := scw.Region(e.Region), scw.WithContext(once(ctx))
+	switch {
+	case e.Product == Functions && e.OfNamespace():
+		got.functionNamespace(c.functions.UpdateNamespace(&function.UpdateNamespaceRequest{
+			Region: region, NamespaceID: e.ID, EnvironmentVariables: change.allPlain(), SecretEnvironmentVariables: change.merged(),
+		}, with))
+	case e.Product == Functions:
+		got.function(c.functions.UpdateFunction(&function.UpdateFunctionRequest{
+			Region: region, FunctionID: e.ID, EnvironmentVariables: change.allPlain(), SecretEnvironmentVariables: change.merged(),
+		}, with))
+	case e.OfNamespace():
+		got.containerNamespace(c.containers.UpdateNamespace(&container.UpdateNamespaceRequest{
+			Region: region, NamespaceID: e.ID, EnvironmentVariables: change.allPlain(), SecretEnvironmentVariables: change.whole(),
+		}, with))
+	default:
+		got.container(c.containers.UpdateContainer(&container.UpdateContainerRequest{
+			Region: region, ContainerID: e.ID, EnvironmentVariables: change.allPlain(), SecretEnvironmentVariables: change.whole(),
+		}, with))
+	}
+	return got
+}
+
+// check compares the answer with what was to become of each variable. A value
+// that is set anew has a new salt, so another hash, even if it is the same.
+func (c envChange) check(got Environment) error {
+	var altered, kept []string
+	for name, was := range c.before.Plain {
+		is, there := got.Plain[name]
+		want, changes := c.plain[name]
+		switch {
+		case changes && (!there || is != want):
+			kept = append(kept, name)
+		case !changes && (!there || is != was):
+			altered = append(altered, name)
+		}
+	}
+	for name, was := range c.before.Hashes {
+		is, there := got.Hashes[name]
+		_, changes := c.secrets[name]
+		switch {
+		case changes && (!there || is == was):
+			kept = append(kept, name)
+		case !changes && (!there || is != was):
+			altered = append(altered, name)
+		}
+	}
+	var wrong []string
+	if len(altered) > 0 {
+		wrong = append(wrong, "lost or changed with it: "+listed(altered))
+	}
+	if len(kept) > 0 {
+		wrong = append(wrong, "not set: "+listed(kept))
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return errors.New("by the answer, " + strings.Join(wrong, "; "))
+}
+
+func listed(names []string) string {
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// quotable is the shortest plain value that is taken out of the API's words:
+// shorter ones say little, and stand in any text.
+const quotable = 8
+
+// mute takes the values that were sent out of an error, should the API quote
+// them.
+func (c envChange) mute(err error) error {
+	var typed *Error
+	if !errors.As(err, &typed) {
+		return err
+	}
+	text := typed.Cause.Error()
+	said := text
+	for _, secret := range c.secrets {
+		said = strings.ReplaceAll(said, secret.Reveal(), redact.Placeholder)
+	}
+	if all := c.allPlain(); all != nil {
+		for _, v := range *all {
+			if len(v) >= quotable {
+				said = strings.ReplaceAll(said, v, redact.Placeholder)
+			}
+		}
+	}
+	if said == text {
+		return err
+	}
+	return &Error{Act: typed.Act, Needs: typed.Needs, Class: typed.Class, Cause: errors.New(said)}
+}
+
+func tooMany(err error) bool {
+	answer, ok := errors.AsType[*scw.ResponseError](err)
+	return ok && answer.StatusCode == http.StatusTooManyRequests
+}
