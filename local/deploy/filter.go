@@ -29,13 +29,20 @@ const heldLimit = 64 << 10
 
 func newFilter(to io.Writer, secrets []string) *filter {
 	f := &filter{to: to}
+	f.hide(secrets)
+	return f
+}
+
+// hide adds secrets to those that are replaced.
+func (f *filter) hide(secrets []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for _, secret := range secrets {
 		for _, form := range forms(secret) {
 			f.forms = append(f.forms, []byte(form))
 		}
 	}
 	slices.SortFunc(f.forms, func(a, b []byte) int { return len(b) - len(a) })
-	return f
 }
 
 // forms are the ways in which a secret may appear.
@@ -119,6 +126,15 @@ func (f *filter) longest() int {
 		return 0
 	}
 	return len(f.forms[0])
+}
+
+// hide keeps a secret that has become known out of what is written.
+func hide(w io.Writer, secret string) error {
+	if f, ok := w.(*filter); ok {
+		f.hide([]string{secret})
+		return nil
+	}
+	return errors.ErrUnsupported
 }
 
 // flush passes a question on: it does not end in a newline.

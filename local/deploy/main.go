@@ -22,7 +22,7 @@ import (
 type commands struct {
 	Check struct{} `cmd:"" help:"Check all that can be checked without calling the API."`
 	Run   struct {
-		ReplaceKey bool `help:"Deploy the key given here even though the function runs on another."`
+		ReplaceKey bool `help:"Deploy the key of the environment or .env as it stands, even though the function or its secret has another."`
 		Lose       bool `help:"Deploy even though the plugin will remove what was set on the function by hand."`
 	} `cmd:"" help:"Check, deploy, and verify what was deployed."`
 	Undeploy struct{} `cmd:"" help:"Delete the namespace and all in it, after asking."`
@@ -77,11 +77,7 @@ func (p program) run(ctx context.Context, args []string) int {
 }
 
 func (p program) command(ctx context.Context, command string, cli commands, env environment) error {
-	text, err := os.ReadFile(filepath.Join(p.root, "serverless.yml"))
-	if err != nil {
-		return err
-	}
-	service, err := parseService(text, env)
+	service, err := p.service(env)
 	if err != nil {
 		return err
 	}
@@ -95,6 +91,15 @@ func (p program) command(ctx context.Context, command string, cli commands, env 
 	default:
 		return p.invoke(ctx, service, env, cli.Invoke.URL, cli.Invoke.Body)
 	}
+}
+
+// service reads serverless.yml.
+func (p program) service(env environment) (service, error) {
+	text, err := os.ReadFile(filepath.Join(p.root, "serverless.yml"))
+	if err != nil {
+		return service{}, err
+	}
+	return parseService(text, env)
 }
 
 // say writes a line of progress.

@@ -16,6 +16,9 @@ import (
 	"github.com/scaleway/scaleway-sdk-go/scw"
 )
 
+// deployerAccessKey stands for one: the SDK wants it, but sends the secret key only.
+const deployerAccessKey = "SCWXXXXXXXXXXXXXXXXX"
+
 // remote is what the API has of the deployment.
 type remote struct {
 	api     *functions.API
@@ -35,8 +38,7 @@ func newRemote(s service, env environment, poll time.Duration) (*remote, error) 
 			scw.WithHTTPClient(&http.Client{Timeout: 30 * time.Second}),
 		)
 	}
-	// The SDK wants an access key, but sends the secret key only; the deployer's is not needed otherwise.
-	deployer, err := client("SCWXXXXXXXXXXXXXXXXX", env[deployerKey])
+	deployer, err := client(deployerAccessKey, env[deployerKey])
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +155,7 @@ func (r *remote) keyWorks(ctx context.Context, accessKey string) error {
 	var missing *scw.ResourceNotFoundError
 	switch {
 	case errors.As(err, &denied):
-		return fmt.Errorf("%s: the API does not accept this key (%s); want the current one", ownSecretKey, denied.Reason)
+		return fmt.Errorf("%s: the API does not accept this key (%s)", ownSecretKey, denied.Reason)
 	case errors.As(err, &missing):
 		return fmt.Errorf("%s: the API accepts %s, but knows no key %s: they are not a pair", ownAccessKey, ownSecretKey, accessKey)
 	}

@@ -22,21 +22,8 @@ func (p program) deploy(ctx context.Context, s service, env environment, replace
 	if err := p.check(ctx, s, env); err != nil {
 		return err
 	}
-	r, err := newRemote(s, env, p.poll)
+	s, env, r, err := p.prepare(ctx, s, env, replaceKey, lose)
 	if err != nil {
-		return err
-	}
-	if err := r.ready(ctx, s.name); err != nil {
-		return err
-	}
-	f, err := r.look(ctx, s)
-	if err != nil {
-		return err
-	}
-	if err := refuse(s, f, replaceKey, lose); err != nil {
-		return fmt.Errorf("nothing was deployed:\n%w", err)
-	}
-	if err := r.keyWorks(ctx, s.function.Env[ownAccessKey]); err != nil {
 		return fmt.Errorf("nothing was deployed:\n%w", err)
 	}
 	for attempt := 1; ; attempt++ {
@@ -75,8 +62,42 @@ func (r *remote) changing(ctx context.Context, name string) bool {
 	return false
 }
 
+// prepare looks at what is there. It returns the deployment as it is to be done, with the function's current key.
+func (p program) prepare(ctx context.Context, s service, env environment, replaceKey, lose bool) (service, environment, *remote, error) {
+	r, err := newRemote(s, env, p.poll)
+	if err != nil {
+		return s, env, nil, err
+	}
+	if err := r.ready(ctx, s.name); err != nil {
+		return s, env, nil, err
+	}
+	f, err := r.look(ctx, s)
+	if err != nil {
+		return s, env, nil, err
+	}
+	key, err := p.ownKey(ctx, s, env, f, replaceKey)
+	if err := errors.Join(refuse(s, f, lose), err); err != nil {
+		return s, env, nil, err
+	}
+	if key.AccessKey != "" {
+		if s, env, err = p.with(env, key.current); err != nil {
+			return s, env, nil, err
+		}
+		if r, err = newRemote(s, env, p.poll); err != nil {
+			return s, env, nil, err
+		}
+	}
+	if err := r.keyWorks(ctx, s.function.Env[ownAccessKey]); err != nil {
+		return s, env, nil, key.dead(err, s.function.Env["ROTATOR_SECRET_PATH"])
+	}
+	if key.note != "" {
+		p.say("%s", key.note)
+	}
+	return s, env, r, nil
+}
+
 // refuse says what a deploy would break that nobody asked for.
-func refuse(s service, f found, replaceKey, lose bool) error {
+func refuse(s service, f found, lose bool) error {
 	var problems []error
 	for _, stray := range f.strays {
 		problems = append(problems, fmt.Errorf("function %s is there too, and would go on with its cron: renamed? Delete it first, or undo the renaming", stray))
@@ -85,21 +106,7 @@ func refuse(s service, f found, replaceKey, lose bool) error {
 		problems = append(problems, fmt.Errorf("the deploy would remove from function %s what serverless.yml does not have: %s; add it there, or run make deploy ARGS=--lose",
 			s.function.Name, strings.Join(f.lost, ", ")))
 	}
-	return errors.Join(append(problems, ownKey(s, f, replaceKey))...)
-}
-
-// ownKey guards the function's own key. The function may have been given a newer one since the last deploy, and osls
-// would put the older one back. This is the place where a deploy can fetch the current key instead.
-func ownKey(s service, f found, replace bool) error {
-	if f.function == nil || replace {
-		return nil
-	}
-	have, want := f.function.EnvironmentVariables[ownAccessKey], s.function.Env[ownAccessKey]
-	if have == "" || have == want {
-		return nil
-	}
-	return fmt.Errorf("%s: function %s runs on %s, and the deploy would put it back to %s; set the current key and its secret, or run make deploy ARGS=--replace-key",
-		ownAccessKey, s.function.Name, have, want)
+	return errors.Join(problems...)
 }
 
 // osls runs the installed osls, not npx, which would look for news first. Its output passes the filter.

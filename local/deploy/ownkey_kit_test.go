@@ -1,0 +1,179 @@
+package main
+
+import (
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator"
+	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
+)
+
+const (
+	rotatorID = "0a1b2c3d-0000-4000-8000-0000000000aa" // the function's application
+	folder    = "/rotator/" + rotatorID
+
+	first, second, third = "SCWAAAAAAAAAAAAAAAAA", "SCWBBBBBBBBBBBBBBBBB", "SCWCCCCCCCCCCCCCCCCC" // the application's keys
+	foreign              = "SCWFFFFFFFFFFFFFFFFF"                                                 // another's
+)
+
+// all is what the deployer needs for everything.
+var all = []string{"FunctionsFullAccess", "IAMReadOnly", "SecretManagerReadOnly", "SecretManagerSecretAccess"}
+
+// publishes is a version that holds a key.
+func publishes(accessKey string) string {
+	return `{"access_key":"${access_key:` + accessKey + `}","secret_key":"${secret_key:` + accessKey + `}"}`
+}
+
+// scene is a project whose function may have replaced its own key.
+type scene struct {
+	running  string   // the key that the deployed function has; "": nothing is deployed
+	versions []string // of its secret; nil: there is no secret
+	disabled bool     // all versions
+	without  string   // of the deployer's permission sets
+	dead     []string // keys
+}
+
+func (s scene) start(t *testing.T, o emulator.Options) *emulatortest.Env {
+	t.Helper()
+	seed := emulator.Empty()
+	seed.OrganizationID = "0a1b2c3d-0000-4000-8000-00000000000f"
+	seed.Projects = append(seed.Projects, emulator.SeedProject{Name: "shop", ID: projectID}, emulator.SeedProject{Name: "other"})
+	sets := slices.DeleteFunc(slices.Clone(all), func(set string) bool { return set == s.without })
+	rules := func(organization bool) emulator.SeedRule {
+		r := emulator.SeedRule{Organization: organization}
+		for _, set := range sets {
+			if organization == strings.HasPrefix(set, "IAM") {
+				r.PermissionSets = append(r.PermissionSets, set)
+			}
+		}
+		if !organization {
+			r.Projects = []string{"shop"}
+		}
+		return r
+	}
+	policy := emulator.SeedPolicy{Name: "deployer", Rules: []emulator.SeedRule{rules(false)}}
+	if organization := rules(true); len(organization.PermissionSets) > 0 {
+		policy.Rules = append(policy.Rules, organization)
+	}
+	seed.Applications = append(seed.Applications,
+		emulator.SeedApplication{
+			Name: "rotator", ID: rotatorID, Keys: []emulator.SeedKey{{AccessKey: first}, {AccessKey: second}, {AccessKey: third}},
+			Policies: []emulator.SeedPolicy{{Name: "rotator", Rules: emulator.RotatorRules("shop")}},
+		},
+		emulator.SeedApplication{Name: "another", Keys: []emulator.SeedKey{{AccessKey: foreign}}},
+		emulator.SeedApplication{Name: "deployer", Keys: []emulator.SeedKey{{}}, Policies: []emulator.SeedPolicy{policy}},
+	)
+	// Secrets that a filter would leave out.
+	for _, decoy := range []emulator.SeedSecret{
+		{Name: rotatorID, Project: "other", Path: "/rotator"},
+		{Name: rotatorID, Project: "shop", Path: "/elsewhere"},
+		{Name: "another", Project: "shop", Path: "/rotator"},
+		{Name: rotatorID, Project: "shop", Path: "/rotator", Region: "nl-ams"},
+	} {
+		decoy.Versions = []emulator.SeedVersion{{Data: publishes(foreign)}}
+		seed.Secrets = append(seed.Secrets, decoy)
+	}
+	if s.versions != nil {
+		secret := emulator.SeedSecret{Name: rotatorID, Project: "shop", Path: "/rotator"}
+		for _, data := range s.versions {
+			secret.Versions = append(secret.Versions, emulator.SeedVersion{Data: data, Disabled: s.disabled})
+		}
+		seed.Secrets = append(seed.Secrets, secret)
+	}
+	if s.running != "" {
+		place := emulator.SeedPlace{Project: "shop"}
+		place.FunctionNamespaces = []emulator.SeedFunctionNamespace{{Name: "scw-key-rotator", Functions: []emulator.SeedFunction{
+			{Name: "rotator", Env: map[string]string{ownAccessKey: s.running}},
+		}}}
+		seed.Serverless = append(seed.Serverless, place)
+	}
+	return emulatortest.Start(t, o, seed)
+}
+
+// deployed is a scene and a person in front of it.
+type deployed struct {
+	env     *emulatortest.Env
+	program program
+	output  *buffer
+	environ []string
+	secrets map[string]string // by access key
+}
+
+func deployment(t *testing.T, s scene, o emulator.Options, environment string) deployed {
+	t.Helper()
+	d := deployed{env: s.start(t, o), output: &buffer{}, secrets: map[string]string{}}
+	api := httptest.NewServer(d.env.API())
+	t.Cleanup(api.Close)
+	for _, pair := range slices.Concat(d.env.Keys("rotator"), d.env.Keys("another")) {
+		d.secrets[pair.AccessKey] = pair.SecretKey
+	}
+	for _, key := range s.dead {
+		d.env.MustCall("DELETE", "/iam/v1alpha1/api-keys/"+key, nil)
+	}
+	d.environ = append(drop(drop(settings(api.URL), deployerKey), ownSecretKey),
+		deployerKey+"="+d.env.Keys("deployer")[0].SecretKey, ownSecretKey+"="+d.secrets[first])
+	if environment != "" {
+		d.environ = append(d.environ, environment)
+	}
+	text, err := os.ReadFile(filepath.Join("..", "..", "serverless.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.program = program{root: t.TempDir(), poll: time.Millisecond}
+	put(t, d.program.root, "serverless.yml", string(text))
+	return d
+}
+
+// prepare returns the key that would be deployed, in both places, and what was said. It looks for every secret in it.
+func (d deployed) prepare(t *testing.T, replace bool) (accessKey, secretKey, said string) {
+	t.Helper()
+	env, err := readEnvironment(d.program.root, d.environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, before := d.program, len(d.env.History())
+	out, errs := newFilter(d.output, env.secrets()), newFilter(d.output, env.secrets())
+	p.stdout, p.stderr = out, errs
+	s, err := p.service(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, chosen, _, err := p.prepare(t.Context(), s, env, replace, true)
+	if err == nil {
+		accessKey, secretKey = chosen[ownAccessKey], chosen[ownSecretKey]
+		if s.function.Env[ownAccessKey] != accessKey || s.function.Secret[ownSecretKey] != secretKey {
+			t.Error("osls's environment and serverless.yml have different keys")
+		}
+		// Whatever osls prints of the key, either way.
+		for _, filter := range []*filter{out, errs} {
+			if _, err := filter.Write([]byte(secretKey + "\n")); err != nil {
+				t.Fatal(err)
+			}
+			if err := filter.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, r := range d.env.History()[before:] {
+		if r.Method != "GET" {
+			t.Errorf("a look changes something: %s %s", r.Method, r.Path)
+		}
+	}
+	text := d.output.String() + message(err)
+	secrets := emulatortest.Secrets{}
+	secrets.Learn(d.env.Emulator)
+	secrets["hidden"] = "a payload"
+	if found := secrets.Leaks(text); len(found) > 0 {
+		t.Errorf("the output holds secrets: %v", found)
+	}
+	text = strings.ReplaceAll(text, "<secret>\n", "")
+	for _, s := range d.env.MustCall("GET", "/secret-manager/v1beta1/regions/fr-par/secrets?page_size=100", nil)["secrets"].([]any) {
+		text = strings.ReplaceAll(text, "access "+s.(map[string]any)["id"].(string), "access SECRET")
+	}
+	return accessKey, secretKey, text
+}

@@ -1,0 +1,98 @@
+//go:build deploy
+
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+
+	"github.com/scw-key-rotator/rotator/local/emulator"
+	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
+)
+
+// The function has replaced its own key, and the one in .env is dead: the real osls deploys the new one.
+func TestOslsDeploysTheCurrentKeyAndNotTheEnvironments(t *testing.T) {
+	t.Parallel()
+	soon := time.Millisecond
+	d := deployment(t, scene{}, emulator.Options{Clock: emulator.NewClock(), Delays: emulator.Delays{Namespace: soon, Deploy: soon, Gone: soon}}, "")
+	p := project(t)
+	dotenv := strings.Join(d.environ, "\n") + "\n"
+	put(t, p.root, ".env", dotenv)
+	p.environ, p.poll = os.Environ(), soon
+	deploy := func(args ...string) (int, string) {
+		t.Helper()
+		var output buffer
+		p.stdout, p.stderr = &output, &output
+		code := p.run(t.Context(), append([]string{"run"}, args...))
+		secrets := emulatortest.Secrets{}
+		secrets.Learn(d.env.Emulator)
+		if found := secrets.Leaks(output.String()); len(found) > 0 {
+			t.Errorf("the output holds secrets: %v", found)
+		}
+		return code, output.String()
+	}
+	if code, output := deploy(); code != 0 || !d.deployed(t, first) {
+		t.Fatalf("exit code %d, want 0 and %s deployed\n%s", code, first, output)
+	}
+
+	secret := d.env.MustCall("POST", "/secret-manager/v1beta1/regions/fr-par/secrets", map[string]any{
+		"project_id": projectID, "name": rotatorID, "path": "/rotator", "type": "key_value",
+	})["id"].(string)
+	payload := `{"access_key":"` + second + `","secret_key":"` + d.secrets[second] + `"}`
+	d.env.MustCall("POST", "/secret-manager/v1beta1/regions/fr-par/secrets/"+secret+"/versions", map[string]any{"data": []byte(payload)})
+	code, output := deploy("--replace-key")
+	if want := "the next run gives the function that one again"; code != 0 || !d.deployed(t, first) || !strings.Contains(output, want) {
+		t.Errorf("exit code %d, want 0, %s deployed and %q in:\n%s", code, first, want, output)
+	}
+
+	// What the function does with its new key, and with the old one when its grace is over.
+	function := d.function(t)
+	env := function["environment_variables"].(map[string]any)
+	env[ownAccessKey] = second
+	d.env.MustCall("PATCH", "/functions/v1beta1/regions/fr-par/functions/"+function["id"].(string), map[string]any{
+		"environment_variables": env, "secret_environment_variables": []any{map[string]any{"key": ownSecretKey, "value": d.secrets[second]}},
+	})
+	d.env.MustCall("DELETE", "/iam/v1alpha1/api-keys/"+first, nil)
+	for range 2 {
+		code, output := deploy()
+		if want := "own key: " + second; code != 0 || !d.deployed(t, second) || !strings.Contains(output, want) {
+			t.Errorf("exit code %d, want 0, %s deployed and %q in:\n%s", code, second, want, output)
+		}
+	}
+	if after, err := os.ReadFile(p.root + "/.env"); err != nil || string(after) != dotenv {
+		t.Errorf("%v: .env has changed", err)
+	}
+}
+
+// deployed tells whether the function has this key, and its secret.
+func (d deployed) deployed(t *testing.T, accessKey string) bool {
+	t.Helper()
+	function := d.function(t)
+	shown := function["secret_environment_variables"].([]any)[0].(map[string]any)
+	parts := strings.Split(shown["hashed_value"].(string), "$")
+	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := base64.RawStdEncoding.DecodeString(parts[5])
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := argon2.IDKey([]byte(d.secrets[accessKey]), salt, 1, 64<<10, 2, 32) // as the emulator has it
+	return function["environment_variables"].(map[string]any)[ownAccessKey] == accessKey && shown["key"] == ownSecretKey && bytes.Equal(hash, want)
+}
+
+func (d deployed) function(t *testing.T) map[string]any {
+	t.Helper()
+	list := d.env.MustCall("GET", "/functions/v1beta1/regions/fr-par/functions", nil)["functions"].([]any)
+	if len(list) != 1 {
+		t.Fatalf("there are %d functions", len(list))
+	}
+	return list[0].(map[string]any)
+}
