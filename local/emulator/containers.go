@@ -71,7 +71,7 @@ func (c *call) containerV1beta1(w *workload) containerV1beta1 {
 		health["tcp"] = object{}
 	}
 	return containerV1beta1{
-		ID: w.id, Name: w.name, NamespaceID: w.namespace.id, Status: w.status, Environment: w.env,
+		ID: w.id, Name: w.name, NamespaceID: w.namespace.id, Status: c.shown(w), Environment: w.env,
 		MinScale: w.minScale, MaxScale: w.maxScale, MemoryLimit: s.memory / megabyte, CPULimit: s.cpu, Timeout: w.timeout,
 		ErrorMessage: w.errorMessage(), Privacy: w.privacy, Description: w.description, RegistryImage: s.image,
 		MaxConcurrency: s.maxConcurrency, DomainName: w.host, Protocol: s.protocol, Port: s.port,

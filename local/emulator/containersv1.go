@@ -11,10 +11,12 @@ import (
 // v1Status is the word of containers v1: creating until it has been ready
 // once, then updating. It knows neither created nor pending; what was never
 // deployed through v1beta1 shows as creating (A28).
-func v1Status(l *life) string {
+func v1Status(l *life) string { return l.v1Word(l.status) }
+
+func (l *life) v1Word(status string) string {
 	switch {
-	case l.status != statusPending && l.status != statusCreated:
-		return l.status
+	case status != statusPending && status != statusCreated:
+		return status
 	case l.served || l.rewritten:
 		return "updating"
 	default:
@@ -74,7 +76,7 @@ type containerV1 struct {
 func (c *call) containerV1(w *workload) containerV1 {
 	s := w.container
 	view := containerV1{
-		ID: w.id, Name: w.name, NamespaceID: w.namespace.id, Description: w.description, Status: v1Status(&w.life),
+		ID: w.id, Name: w.name, NamespaceID: w.namespace.id, Description: w.description, Status: w.v1Word(c.shown(w)),
 		ErrorMessage: v1ErrorMessage(&w.life), CreatedAt: w.created, UpdatedAt: w.updated,
 		MinScale: w.minScale, MaxScale: w.maxScale, MemoryLimitBytes: s.memory, MVCPULimit: s.cpu, Timeout: w.timeout,
 		Privacy: w.privacy, Image: s.image, Protocol: s.protocol, Port: s.port, HTTPSConnectionsOnly: w.httpsOnly,

@@ -10,14 +10,15 @@ import (
 
 // Options set up an emulator. The zero value is a truthful, quick Scaleway.
 type Options struct {
-	Clock    *Clock        // nil: NewClock()
-	Seed     uint64        // of all identifiers; two emulators with one seed mint the same
-	Latency  time.Duration // of every API call and endpoint, on the clock's Sleep; SetLatency changes it
-	KeyLag   time.Duration // for so long after its creation a key is refused now and then (IAM's caches)
-	GrantLag time.Duration // for so long a right just granted is refused now and then
-	Delays   Delays        // of asynchronous moves; zero fields take DefaultDelays
-	Quotas   Quotas        // zero fields take DefaultQuotas
-	Answers  Answers       // which answer the emulator gives where nobody knows Scaleway's
+	Clock     *Clock        // nil: NewClock()
+	Seed      uint64        // of all identifiers; two emulators with one seed mint the same
+	Latency   time.Duration // of every API call and endpoint, on the clock's Sleep; SetLatency changes it
+	KeyLag    time.Duration // for so long after its creation a key is refused now and then (IAM's caches)
+	GrantLag  time.Duration // for so long a right just granted is refused now and then
+	StatusLag time.Duration // for so long after a redeployment began a read tells the status before it (A80)
+	Delays    Delays        // of asynchronous moves; zero fields take DefaultDelays
+	Quotas    Quotas        // zero fields take DefaultQuotas
+	Answers   Answers       // which answer the emulator gives where nobody knows Scaleway's
 
 	// HashMemory is what one hash of a secret environment variable takes, in
 	// KiB; 0: 65536, as recorded. Tests that show thousands can take less.

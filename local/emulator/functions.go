@@ -60,7 +60,7 @@ type functionV1beta1 struct {
 func (c *call) functionV1beta1(w *workload) functionV1beta1 {
 	f := w.function
 	return functionV1beta1{
-		ID: w.id, Name: w.name, NamespaceID: w.namespace.id, Status: w.status, Environment: w.env,
+		ID: w.id, Name: w.name, NamespaceID: w.namespace.id, Status: c.shown(w), Environment: w.env,
 		MinScale: w.minScale, MaxScale: w.maxScale, Runtime: f.runtime, MemoryLimit: f.memory, CPULimit: cpuFor(f.memory),
 		Timeout: w.timeout, Handler: f.handler, ErrorMessage: w.errorMessage(), BuildMessage: c.buildMessage(w),
 		Privacy: w.privacy, Description: w.description, DomainName: w.host, SecretEnvironment: c.hashedList(w.secrets),

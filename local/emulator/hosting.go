@@ -113,8 +113,8 @@ func (c *call) launch(w *workload) {
 	ctx, cancel := context.WithCancel(c.running)
 	this := &launch{cancel: cancel, done: make(chan struct{})}
 	h.launch = this
+	c.start(w)
 	w.status, w.problem, w.ahead = statusPending, "", nil
-	w.start()
 	deployment := w.deployment(this.told(c.Emulator))
 	c.background.Go(func() {
 		defer cancel()

@@ -32,7 +32,7 @@ func starts(image string, port uint32, p *probe) bool {
 
 // deployContainer starts a deployment of a container.
 func (c *call) deployContainer(w *workload, stamp func(time.Time) stamp) {
-	w.start()
+	c.start(w)
 	spec := w.container
 	next := move{due: c.now.Add(c.options.Delays.Deploy), status: statusReady, stamp: stamp}
 	switch {

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"net/http"
 	"slices"
 	"time"
 )
@@ -12,6 +13,8 @@ const rollback = 24 * time.Hour
 // that its code sees is that of the moment at which its deployment began.
 type revisions struct {
 	begun    int       // deployments so far
+	asked    time.Time // when the last began
+	told     string    // the status just before that
 	starting *revision // under way; nil: none is
 	serving  *revision // nil: nothing runs
 	before   *revision // what served last and does not any more
@@ -25,8 +28,9 @@ type revision struct {
 
 // start begins a deployment with the environment that the API now holds. One
 // that was under way will never serve (A24).
-func (w *workload) start() {
+func (c *call) start(w *workload) {
 	w.revisions.begun++
+	w.revisions.asked, w.revisions.told = c.now, w.status
 	w.revisions.starting = &revision{env: w.environment()}
 }
 
@@ -90,12 +94,22 @@ func (c *call) deploy(w *workload, builds bool) {
 		return
 	}
 	w.function.hosted.giveUp()
-	w.start()
+	c.start(w)
 	next := move{due: c.now.Add(c.options.Delays.Deploy), status: statusReady, stamp: at}
 	if !builds || w.failing {
 		next.status, next.problem = statusError, "internal error"
 	}
 	w.begin(statusPending, next)
+}
+
+// shown is w's status as an answer tells it: for StatusLag after the call that
+// began a deployment, a read may not know of it yet (A80).
+func (c *call) shown(w *workload) string {
+	late := w.status == statusPending && c.now.Sub(w.revisions.asked) < c.options.StatusLag
+	if late && c.r.Method == http.MethodGet {
+		return w.revisions.told
+	}
+	return w.status
 }
 
 // deployed tells whether a deployment of w was ever asked for.

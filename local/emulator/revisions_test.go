@@ -240,6 +240,26 @@ func TestNamespacesRedeployWhatIsInThemIfThatIsTheAnswer(t *testing.T) {
 	}
 }
 
+func TestAReadMayNotKnowOfADeploymentYet(t *testing.T) {
+	t.Parallel()
+	l := newLand(t, emulator.Options{HashMemory: 1, StatusLag: 2 * time.Second}, carriers())
+	for _, a := range l.apis() {
+		l.pass(time.Minute)
+		if got := l.mustRaw("PATCH", a.path, `{`+a.secret("TOKEN", a.name)+`}`)["status"]; got != shownAs(a) {
+			t.Errorf("%s: the answer to the PATCH says %v", a.name, got)
+		}
+		for _, row := range []struct {
+			after time.Duration
+			want  string
+		}{{2*time.Second - 1, "ready"}, {1, shownAs(a)}, {9 * time.Second, "ready"}} {
+			l.pass(row.after)
+			if got := l.mustRaw("GET", a.path, "")["status"]; got != row.want {
+				t.Errorf("%s: %v, want %s", a.name, got, row.want)
+			}
+		}
+	}
+}
+
 func TestRunningHasWhatThePlatformSets(t *testing.T) {
 	t.Parallel()
 	l := newLand(t, emulator.Options{}, carriers())
