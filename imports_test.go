@@ -46,6 +46,7 @@ func TestImportsPointInward(t *testing.T) {
 		"internal/config":             "internal/duration internal/redact",
 		"internal/report":             "",
 		"internal/redact":             "",
+		"internal/envhash":            "internal/redact",
 		"internal/clock":              "",
 		"internal/safe":               "",
 		"internal/duration":           "",
