@@ -1,0 +1,195 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/clock"
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+const (
+	// pollEvery is how often a deployment is looked at.
+	pollEvery = 5 * time.Second
+	// settleAfter is how long a deployment may take to show as one: right after
+	// a change, the status may still be that of before (FACTS section 4).
+	settleAfter = 30 * time.Second
+)
+
+// Applier carries deliveries out. All fields must be set.
+type Applier struct {
+	Client  *scaleway.Client
+	Journal *report.Journal
+	Clock   clock.Clock
+	Bound   time.Duration // that consumers have to become ready
+	// Carried notes that consumers may carry an old key of a credential until
+	// then. It comes before any consumer is changed: a run that ends halfway
+	// must not leave a grace that counts from too early.
+	Carried func(ctx context.Context, credential int, accessKey string, until time.Time) error
+	// Sent is called once everything is sent, before anything is waited for.
+	Sent func(ctx context.Context) error
+}
+
+// Apply changes and restarts consumers, and waits until they are ready: first
+// namespaces, then what runs in them. In a dry run it only notes the changes.
+func (a *Applier) Apply(ctx context.Context, d *Delivery) error {
+	var errs []error
+	for _, namespaces := range []bool{true, false} {
+		var sent []*deployment
+		for _, c := range d.Consumers {
+			if c.Env.OfNamespace() != namespaces || (!c.changes() && c.redeploy == "") {
+				continue
+			}
+			deployment, err := a.send(ctx, d, c)
+			if err != nil {
+				c.Result, c.Detail, c.unsettled = Failed, report.Line(err.Error()), true
+				errs = append(errs, err)
+			} else if deployment != nil {
+				sent = append(sent, deployment)
+			}
+		}
+		if !namespaces {
+			errs = append(errs, a.Sent(ctx))
+		}
+		errs = append(errs, a.await(ctx, sent))
+	}
+	return errors.Join(errs...)
+}
+
+// send makes one change. In a dry run it returns no deployment.
+func (a *Applier) send(ctx context.Context, d *Delivery, c *Consumer) (*deployment, error) {
+	until := a.Client.Now().Add(2 * a.Bound)
+	for _, key := range c.old {
+		for _, i := range c.credentials() {
+			if !d.Credentials[i].old(key) {
+				continue
+			}
+			if err := a.Carried(ctx, i, key, until); err != nil {
+				return nil, fmt.Errorf("%s: not delivered to: %w", c.Env, err)
+			}
+		}
+	}
+	var (
+		now    = c.Env
+		err    error
+		change = report.Change{Kind: "redeploy", Object: c.Env.String(), Reason: c.redeploy}
+		act    = func(ctx context.Context) error {
+			now, err = a.Client.Redeploy(ctx, c.Env)
+			return err
+		}
+	)
+	if c.changes() {
+		change.Kind, change.Reason = "update_environment", "it carries a superseded key"
+		act = func(ctx context.Context) error {
+			now, err = a.Client.ChangeEnvironment(ctx, c.Env, c.plain, c.secrets)
+			return err
+		}
+	}
+	if err := a.Journal.Do(ctx, change, act); err != nil {
+		return nil, fmt.Errorf("%s: not delivered to: %w", c.Env, err)
+	}
+	if a.Journal.Dry() {
+		c.Result = Planned
+		if !c.changes() {
+			c.Result, c.Detail = Restart, c.redeploy
+		}
+		d.carries(c)
+		c.unsettled = false
+		return nil, nil //nolint:nilnil // nothing to wait for
+	}
+	c.Result, c.unsettled = Deploying, true
+	d.carries(c)
+	return &deployment{consumer: c, now: now, since: now.UpdatedAt}, nil
+}
+
+// carries notes that a consumer's environment holds the current key now.
+func (d *Delivery) carries(c *Consumer) {
+	for i := range c.Uses {
+		u := &c.Uses[i]
+		_, plain := c.plain[u.Variable]
+		_, secret := c.secrets[u.Variable]
+		if plain || secret {
+			u.AccessKey = d.Credentials[u.Credential].Target.AccessKey
+		}
+	}
+}
+
+// deployment is one that is waited for.
+type deployment struct {
+	consumer *Consumer
+	now      scaleway.Environment
+	since    time.Time // its updated_at in the answer to the change
+	seen     bool      // as changing, or changed
+	over     bool
+	err      error
+}
+
+// await waits until each deployment has come to an end, for no longer than the
+// bound.
+func (a *Applier) await(ctx context.Context, all []*deployment) error {
+	start := a.Clock.Now()
+	for open := len(all); open > 0; {
+		if err := a.Clock.Sleep(ctx, pollEvery); err != nil {
+			break
+		}
+		waited := a.Clock.Now().Sub(start)
+		open = 0
+		for _, d := range all {
+			if !d.over {
+				a.look(ctx, d, waited)
+			}
+			if !d.over {
+				open++
+			}
+		}
+		if waited >= a.Bound {
+			break
+		}
+	}
+	var errs []error
+	for _, d := range all {
+		errs = append(errs, d.conclude())
+	}
+	return errors.Join(errs...)
+}
+
+func (a *Applier) look(ctx context.Context, d *deployment, waited time.Duration) {
+	var now scaleway.Environment
+	if now, d.err = a.Client.ReadEnvironment(ctx, d.consumer.Env); d.err != nil {
+		d.over = errors.Is(d.err, scaleway.ErrNotFound) || errors.Is(d.err, scaleway.ErrForbidden)
+		return
+	}
+	d.now = now
+	d.seen = d.seen || now.State == scaleway.EnvChanging || now.UpdatedAt.After(d.since)
+	d.over = now.State != scaleway.EnvChanging && (d.seen || waited >= settleAfter)
+}
+
+// conclude says what a deployment came to.
+func (d *deployment) conclude() error {
+	c := d.consumer
+	c.Env = d.now
+	switch {
+	case errors.Is(d.err, scaleway.ErrNotFound):
+		c.Result, c.Detail, c.unsettled = Failed, "it was deleted meanwhile", false
+		return nil
+	case d.err != nil:
+		c.Result, c.Detail = Deploying, report.Line(d.err.Error())
+		return fmt.Errorf("%s: it cannot be told whether it is ready: %w", c.Env, d.err)
+	case !d.over:
+		c.Result, c.Detail = Deploying, "not ready in time; the next run looks again"
+		return fmt.Errorf("%s: not ready in time, in status %s", c.Env, d.now.Status)
+	case d.now.State == scaleway.EnvFailed:
+		c.Result, c.HoursLeft = Failed, int(FailedFor.Hours())
+		c.Detail = "its deployment failed: " + report.Line(d.now.Problem)
+		return fmt.Errorf("%s: %s; the revision before goes on for %d hours, with the superseded key; mend it, the next run tries again",
+			c.Env, c.Detail, c.HoursLeft)
+	}
+	c.unsettled, c.Result, c.HoursLeft = false, Delivered, 0
+	if !c.changes() {
+		c.Result, c.Detail, c.HoursLeft = Redeployed, c.redeploy, 0
+	}
+	return nil
+}

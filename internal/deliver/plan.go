@@ -1,0 +1,235 @@
+package deliver
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/redact"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+// FailedFor is how long the revision before a failed deployment goes on, and
+// with it the key that it carries (FACTS, and Scaleway's documentation of
+// redeployments).
+const FailedFor = 24 * time.Hour
+
+// Result is what became of a consumer.
+type Result string
+
+// Results.
+const (
+	UpToDate   Result = "up to date"    // carries the current key, as far as it carries one
+	Delivered  Result = "delivered"     // was given the current key in this run, and is ready
+	Planned    Result = "would deliver" // a dry run
+	Redeployed Result = "redeployed"    // started anew, with what its environment held already
+	Restart    Result = "would redeploy"
+	Behind     Result = "behind"    // carries a superseded key, and is left so
+	Deploying  Result = "deploying" // not ready in time
+	Failed     Result = "failed"
+)
+
+// Consumer is one environment that carries a key, or one that runs with what
+// its namespace carries.
+type Consumer struct {
+	Env    scaleway.Environment
+	Uses   []Use
+	Result Result
+	Detail string
+	// HoursLeft is how long the revision with the superseded key still goes on,
+	// where a deployment failed; 0: does not apply.
+	HoursLeft int
+
+	untouched string // why it is not to be changed, or ""
+	plain     map[string]string
+	secrets   map[string]redact.Secret
+	old       []string // access keys that it gets rid of
+	redeploy  string   // why it is to start anew, or ""
+	inherits  []int    // credentials that its namespace carries
+	unsettled bool     // it may still run with an old key
+}
+
+func (c *Consumer) changes() bool { return len(c.plain)+len(c.secrets) > 0 }
+
+// credentials are those that its code may run with.
+func (c *Consumer) credentials() []int {
+	out := slices.Clone(c.inherits)
+	for _, u := range c.Uses {
+		if !slices.Contains(out, u.Credential) {
+			out = append(out, u.Credential)
+		}
+	}
+	return out
+}
+
+// Delivery is what is to be done, and then what was.
+type Delivery struct {
+	Credentials []Credential
+	Consumers   []*Consumer
+	Found       Found
+	blind       error // why consumers may have been missed, or nil
+	nothing     bool
+}
+
+// Options say what a delivery may do.
+type Options struct {
+	// Untouched returns why an environment is not to be changed, or "".
+	Untouched func(scaleway.Environment) string
+	// Blind is why some environments are not known, or nil: then nobody can tell
+	// that a key is not carried.
+	Blind error
+	// Nothing tells that no environment could hold a key, so that none was
+	// looked for.
+	Nothing bool
+	Now     time.Time // the API's
+}
+
+// Plan decides what becomes of each consumer. It is a pure function of what was
+// found.
+func Plan(envs []scaleway.Environment, credentials []Credential, found Found, o Options) *Delivery {
+	d := &Delivery{Credentials: credentials, Found: found, blind: o.Blind, nothing: o.Nothing}
+	namespaces := map[string]*Consumer{} // those that carry something
+	for i, e := range envs {
+		if e.OfNamespace() && len(found.Uses[i]) > 0 {
+			namespaces[e.ID] = &Consumer{Env: e, Uses: found.Uses[i], Result: UpToDate, untouched: o.Untouched(e)}
+		}
+	}
+	for i, e := range envs {
+		namespace := namespaces[e.NamespaceID]
+		if e.OfNamespace() {
+			if namespace != nil {
+				d.Consumers = append(d.Consumers, namespace)
+			}
+			continue
+		}
+		c := &Consumer{Env: e, Uses: found.Uses[i], Result: UpToDate, untouched: o.Untouched(e)}
+		if namespace != nil && e.State != scaleway.EnvIdle {
+			c.inherits = namespace.credentials()
+		}
+		if len(c.credentials()) > 0 {
+			d.Consumers = append(d.Consumers, c)
+		}
+	}
+	for _, c := range d.Consumers {
+		d.decide(c)
+	}
+	for _, c := range d.Consumers {
+		d.restart(c, namespaces[c.Env.NamespaceID], o.Now)
+	}
+	return d
+}
+
+// decide fills in which variables change. An access key goes together with a
+// secret of the same application, in the same environment, that of its
+// namespace, or one beside it.
+func (d *Delivery) decide(c *Consumer) {
+	var stays []string
+	for _, u := range c.Uses {
+		credential := d.Credentials[u.Credential]
+		switch {
+		case !credential.old(u.AccessKey):
+			continue
+		case c.untouched != "":
+			stays = append(stays, fmt.Sprintf("%s of %s in %s: %s", u.holds, u.AccessKey, u.Variable, c.untouched))
+			continue
+		case u.holds == openSecret:
+			stays = append(stays, fmt.Sprintf("%s of %s in %s: make it a secret variable", u.holds, u.AccessKey, u.Variable))
+			continue
+		case u.holds == accessKey && !d.hasSecret(c.Env.NamespaceID, u.Credential):
+			stays = append(stays, fmt.Sprintf("%s of %s in %s, but no variable was found that holds the secret: set both by hand, or add to ROTATOR_CONSUMER_VARIABLES", u.holds, u.AccessKey, u.Variable))
+			continue
+		case u.holds == accessKey:
+			c.plain = with(c.plain, u.Variable, credential.Target.AccessKey)
+		default:
+			c.secrets = with(c.secrets, u.Variable, credential.Target.Secret)
+		}
+		if !slices.Contains(c.old, u.AccessKey) {
+			c.old = append(c.old, u.AccessKey)
+		}
+	}
+	if len(stays) > 0 {
+		c.Result, c.Detail = Behind, "carries "+strings.Join(stays, "; ")
+	}
+}
+
+func with[V any](m map[string]V, name string, value V) map[string]V {
+	if m == nil {
+		m = map[string]V{}
+	}
+	m[name] = value
+	return m
+}
+
+func (d *Delivery) hasSecret(namespace string, credential int) bool {
+	return slices.ContainsFunc(d.Consumers, func(c *Consumer) bool {
+		return c.Env.NamespaceID == namespace && slices.ContainsFunc(c.Uses, func(u Use) bool {
+			return u.Credential == credential && u.holds == hashedSecret
+		})
+	})
+}
+
+// restart finds what has to start anew without a change of its own: what runs
+// since before its namespace was changed, and what failed to start. Where no
+// old key lives, there is no need.
+func (d *Delivery) restart(c, namespace *Consumer, now time.Time) {
+	var until time.Time
+	old := false
+	for _, i := range c.credentials() {
+		old = old || len(d.Credentials[i].Old) > 0
+		if d.Credentials[i].Until.After(until) {
+			until = d.Credentials[i].Until
+		}
+	}
+	if !old || c.Env.OfNamespace() || c.changes() {
+		return
+	}
+	switch {
+	case c.Env.State == scaleway.EnvFailed:
+		since := until
+		if since.IsZero() || since.After(now) {
+			since = c.Env.UpdatedAt
+		}
+		c.HoursLeft = int(max(0, since.Add(FailedFor).Sub(now)).Hours())
+		c.unsettled = now.Before(since.Add(FailedFor))
+		c.redeploy = "its last deployment failed"
+	case namespace == nil || len(c.inherits) == 0:
+	case namespace.changes():
+		c.redeploy, c.unsettled = "its namespace gets the current key", true
+	case c.Env.UpdatedAt.Before(namespace.Env.UpdatedAt): // it also moves when a deployment ends
+		c.redeploy, c.unsettled = "it runs since before its namespace was changed", true
+	}
+	if c.Env.State == scaleway.EnvChanging {
+		c.unsettled, c.Result = true, Deploying
+	}
+	if c.redeploy != "" && c.untouched != "" {
+		c.Result, c.Detail = Behind, c.redeploy+": "+c.untouched
+		c.redeploy = ""
+	}
+}
+
+// Holds returns why a key must live on, or nil if nobody is known to carry it.
+func (d *Delivery) Holds(key string) error {
+	if d.blind != nil {
+		return fmt.Errorf("key %s is kept: it cannot be told who carries it: %w", key, d.blind)
+	}
+	if n := d.Found.Unsure[key]; n > 0 {
+		return fmt.Errorf("key %s is kept: there was no time to compare it with %d variables", key, n)
+	}
+	if !d.nothing && !slices.ContainsFunc(d.Credentials, func(c Credential) bool { return c.old(key) }) {
+		return fmt.Errorf("key %s is kept: it was not looked for in any environment", key)
+	}
+	for _, c := range d.Consumers {
+		for _, u := range c.Uses {
+			if u.AccessKey == key {
+				return fmt.Errorf("key %s is kept: %s carries it in %s", key, c.Env, u.Variable)
+			}
+		}
+		for _, i := range c.credentials() {
+			if c.unsettled && d.Credentials[i].old(key) {
+				return fmt.Errorf("key %s is kept: %s may still run with it", key, c.Env)
+			}
+		}
+	}
+	return nil
+}
