@@ -151,7 +151,7 @@ func (h *Handler) serve(r *http.Request, runID string, log *slog.Logger) (done *
 func (h *Handler) refuse(w http.ResponseWriter, log *slog.Logger, text bool, err error) {
 	var (
 		known   *failure
-		unknown *run.UnknownApplicationError
+		refused *run.RequestError
 		invalid *config.Error
 		tooBig  *http.MaxBytesError
 	)
@@ -159,8 +159,8 @@ func (h *Handler) refuse(w http.ResponseWriter, log *slog.Logger, text bool, err
 	switch {
 	case errors.As(err, &known):
 		answer = *known
-	case errors.As(err, &unknown):
-		answer = failure{http.StatusBadRequest, unknown.Error(), ""}
+	case errors.As(err, &refused):
+		answer = failure{http.StatusBadRequest, refused.Error(), "nothing was changed"}
 	case errors.As(err, &invalid):
 		answer = failure{http.StatusInternalServerError, invalid.Error(), invalid.Hint()}
 	case errors.As(err, &tooBig):

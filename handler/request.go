@@ -24,6 +24,12 @@ var fields = map[string]func(*run.Request, json.RawMessage) (want string, ok boo
 	"steps": func(r *run.Request, v json.RawMessage) (string, bool) {
 		return names(v, &r.Steps, "a list of steps, each once ("+strings.Join(run.Steps(), ", ")+")", run.Steps())
 	},
+	"revoke": func(r *run.Request, v json.RawMessage) (string, bool) {
+		return names(v, &r.Revoke, "a list of access keys (SCW…), each once", nil)
+	},
+	"rollback": func(r *run.Request, v json.RawMessage) (string, bool) {
+		return names(v, &r.Rollback, "a list of application IDs or names, each once", nil)
+	},
 	"applications": func(r *run.Request, v json.RawMessage) (string, bool) {
 		return names(v, &r.Applications, "a list of application IDs or names, each once", nil)
 	},
@@ -69,10 +75,17 @@ func decode(body []byte) (run.Request, error) {
 			return run.Request{}, bad("%s: is given twice; give it once", quote(name))
 		}
 		if !known {
-			return run.Request{}, bad("%s: no such field; want dry_run, steps, applications or force", quote(name))
+			return run.Request{}, bad("%s: no such field; want dry_run, steps, applications, force, revoke or rollback", quote(name))
 		}
 		if want, ok := take(&req, object[name]); !ok {
 			return run.Request{}, bad("%s: %s is not right; want %s", name, report.Line(string(object[name])), want)
+		}
+	}
+	for _, name := range []string{"revoke", "rollback"} {
+		for _, other := range given {
+			if _, urgent := object[name]; urgent && other != name && other != "dry_run" {
+				return run.Request{}, bad("%s: cannot be asked for together with %s; want it alone, or with dry_run", name, other)
+			}
 		}
 	}
 	return req, nil

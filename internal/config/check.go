@@ -20,10 +20,12 @@ import (
 const year = 365 * 24 * time.Hour
 
 var (
-	uuid      = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-	accessKey = regexp.MustCompile(`^SCW[A-Z0-9]{17}$`)
-	folder    = regexp.MustCompile(`^/$|^(/[A-Za-z0-9._-]+)+$`)
-	urlPath   = regexp.MustCompile(`^/[A-Za-z0-9._~/%-]*$`)
+	uuid         = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+	accessKey    = regexp.MustCompile(`^SCW[A-Z0-9]{17}$`)
+	folder       = regexp.MustCompile(`^/$|^(/[A-Za-z0-9._-]+)+$`)
+	resourceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	variablePart = regexp.MustCompile(`^[A-Z0-9_]{3,}$`)
+	urlPath      = regexp.MustCompile(`^/[A-Za-z0-9._~/%-]*$`)
 )
 
 // checker collects problems. Each of its methods checks one kind of value and
@@ -98,6 +100,22 @@ func (c *checker) ids(name, value string) []string {
 		}
 	}
 	return ids
+}
+
+// words reads a list of names, each of that form.
+func (c *checker) words(name, value string, form *regexp.Regexp, want string) []string {
+	var words []string
+	for _, item := range c.list(name, value, want) {
+		switch {
+		case !form.MatchString(item):
+			c.refuse(name, item, want+", separated by commas")
+		case slices.Contains(words, item):
+			c.problem("%s%s: %q is listed twice; list it once", Prefix, name, item)
+		default:
+			words = append(words, item)
+		}
+	}
+	return words
 }
 
 func (c *checker) regions(name, value string) []string {

@@ -29,6 +29,18 @@ const (
 	TokensReport    = "report"     // none, only say what is there
 )
 
+// What to do with consumers that carry a superseded key.
+const (
+	ConsumersDeliver = "deliver" // give them the current one
+	ConsumersReport  = "report"  // only say who they are
+)
+
+// What to do with the key that the function runs on.
+const (
+	OwnKeyRotate = "rotate" // as any other, last in a run
+	OwnKeyKeep   = "keep"   // leave it to a person
+)
+
 // Config is every setting, checked. Durations are positive.
 type Config struct {
 	AccessKey      string        // of the key that the function runs on
@@ -45,6 +57,12 @@ type Config struct {
 	VerifyWindow time.Duration // over which a new key must keep working
 	VerifyBound  time.Duration // after which it is given up
 	LegacyTokens string        // TokensDelete, TokensDeleteAll or TokensReport
+
+	OwnKey            string        // OwnKeyRotate or OwnKeyKeep
+	Consumers         string        // ConsumersDeliver or ConsumersReport
+	ConsumersExclude  []string      // names of functions, containers and namespaces that are left as they are
+	ConsumerVariables []string      // parts of names, in capitals, of secret variables that may hold a secret key
+	DeployBound       time.Duration // that a consumer has to become ready
 
 	SecretPath   string // folder of Secret Manager in which the secrets live
 	SecretRegion string
@@ -73,6 +91,11 @@ type settings struct {
 	VerifyWindow      string `env:"VERIFY_WINDOW"       envDefault:"60s"`
 	VerifyBound       string `env:"VERIFY_BOUND"        envDefault:"2m"`
 	LegacyTokens      string `env:"LEGACY_TOKENS"       envDefault:"delete"`
+	OwnKey            string `env:"OWN_KEY"             envDefault:"rotate"`
+	Consumers         string `env:"CONSUMERS"           envDefault:"deliver"`
+	ConsumersExclude  string `env:"CONSUMERS_EXCLUDE"`
+	ConsumerVariables string `env:"CONSUMER_VARIABLES"  envDefault:"SECRET_KEY AUTH_TOKEN API_KEY TOKEN"`
+	DeployBound       string `env:"DEPLOY_BOUND"        envDefault:"5m"`
 	SecretPath        string `env:"SECRET_PATH"         envDefault:"/rotator"`
 	SecretRegion      string `env:"SECRET_REGION"       envDefault:"fr-par"`
 	ProbePath         string `env:"PROBE_PATH"          envDefault:"/favicon.ico"`
@@ -184,6 +207,12 @@ func (c *checker) config(s settings) Config {
 		VerifyWindow: c.duration("VERIFY_WINDOW", s.VerifyWindow, time.Second, 10*time.Minute),
 		VerifyBound:  c.duration("VERIFY_BOUND", s.VerifyBound, time.Second, 10*time.Minute),
 		LegacyTokens: c.oneOf("LEGACY_TOKENS", s.LegacyTokens, TokensDelete, TokensDeleteAll, TokensReport),
+
+		OwnKey:            c.oneOf("OWN_KEY", s.OwnKey, OwnKeyRotate, OwnKeyKeep),
+		Consumers:         c.oneOf("CONSUMERS", s.Consumers, ConsumersDeliver, ConsumersReport),
+		ConsumersExclude:  c.words("CONSUMERS_EXCLUDE", s.ConsumersExclude, resourceName, "names of functions, containers or namespaces"),
+		ConsumerVariables: c.words("CONSUMER_VARIABLES", s.ConsumerVariables, variablePart, "parts of variable names in capitals, such as SECRET_KEY"),
+		DeployBound:       c.duration("DEPLOY_BOUND", s.DeployBound, time.Minute, 10*time.Minute),
 
 		SecretPath:   c.folder("SECRET_PATH", s.SecretPath),
 		SecretRegion: c.region("SECRET_REGION", s.SecretRegion),

@@ -35,6 +35,7 @@ type Report struct {
 	Found          Found         `json:"found"`
 	OwnKey         *OwnKey       `json:"own_key"` // null where it could not be read
 	Applications   []Application `json:"applications"`
+	Consumers      []Consumer    `json:"consumers"`
 	Endpoints      []Endpoint    `json:"endpoints"`
 	LegacyTokens   []LegacyToken `json:"legacy_tokens"`
 	Changes        []Change      `json:"changes"`
@@ -45,7 +46,7 @@ type Report struct {
 
 // Step is one part of the run, in the order in which they ran.
 type Step struct {
-	Name    string   `json:"name"` // discover, rotate, check, purge or retire
+	Name    string   `json:"name"` // discover, rotate, check, purge, deliver, retire or own_key
 	Outcome Outcome  `json:"outcome"`
 	Errors  []string `json:"errors"`
 }
@@ -67,8 +68,8 @@ type Found struct {
 	LegacyTokens        int      `json:"legacy_tokens"`
 }
 
-// OwnKey is the key that the function runs on. It is reported, never rotated,
-// never deleted.
+// OwnKey is the key that the function runs on. It is never deleted; a later run,
+// on another key, may.
 type OwnKey struct {
 	AccessKey     string     `json:"access_key"`
 	ApplicationID string     `json:"application_id"`
@@ -87,7 +88,40 @@ type Application struct {
 	Why     string  `json:"why"`    // of the action
 	Secret  *Secret `json:"secret"` // null: none yet
 	Keys    []Key   `json:"keys"`
-	Next    []Event `json:"next"` // what will happen, in order of time
+	Dead    []Dead  `json:"dead_keys"` // that were deleted, and whether they are refused
+	Next    []Event `json:"next"`      // what will happen, in order of time
+}
+
+// Dead is a key that was deleted in this run, because a person wanted it, or by
+// an earlier one, and what became of trying it.
+type Dead struct {
+	AccessKey string   `json:"access_key"`
+	Result    string   `json:"result"`  // refused, accepted, unproven
+	Where     string   `json:"where"`   // it was tried: an endpoint, or the API
+	Seconds   *float64 `json:"seconds"` // from its deletion to its refusal, where both were in this run
+	Detail    string   `json:"detail"`
+}
+
+// Consumer is a function, container or namespace whose environment carries the
+// key of an application, or a function or container in such a namespace.
+type Consumer struct {
+	Kind      string     `json:"kind"` // function, container, function namespace, container namespace
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Region    string     `json:"region"`
+	Variables []Variable `json:"variables"` // empty: it runs with those of its namespace
+	Result    string     `json:"result"`    // up to date, delivered, would deliver, redeployed, behind, deploying, failed
+	Detail    string     `json:"detail"`
+	// HoursLeft is how long the revision with the superseded key still goes on
+	// after a deployment that failed; 0: does not apply.
+	HoursLeft int `json:"hours_left"`
+}
+
+// Variable is one that holds a key, or half of it.
+type Variable struct {
+	Name        string `json:"name"`
+	Application string `json:"application"`
+	AccessKey   string `json:"access_key"` // of the key that it holds now
 }
 
 // Secret says where an application's credential is published.
@@ -157,7 +191,7 @@ type LegacyToken struct {
 
 // Change is one write to Scaleway's API.
 type Change struct {
-	Kind   string      `json:"kind"`   // create_secret, create_key, publish, disable_version, delete_key, delete_version, delete_token
+	Kind   string      `json:"kind"`   // create_secret, create_key, publish, mark_version, enable_version, disable_version, delete_key, delete_version, delete_token, update_environment, redeploy
 	Object string      `json:"object"` // what it was done to
 	Result ChangeState `json:"result"`
 	Reason string      `json:"reason"`

@@ -18,6 +18,7 @@ func (r *Report) Text(w io.Writer) error {
 	p.steps(r)
 	p.found(r)
 	p.applications(r)
+	p.consumers(r)
 	p.endpoints(r)
 	p.tokens(r)
 	p.findings(r)
@@ -67,8 +68,14 @@ func (r *Report) summary() string {
 			n[c.Kind]++
 		}
 	}
+	rotated := 0
+	for _, a := range r.Applications {
+		if a.Action == "rotated" || a.Action == "would rotate" {
+			rotated++
+		}
+	}
 	return fmt.Sprintf("%s %srotated, %s %sdeleted, %s %sdeleted, %s checked, %s",
-		count(n["publish"], "key"), verb, count(n["delete_key"], "superseded key"), verb,
+		count(rotated, "key"), verb, count(n["delete_key"], "superseded key"), verb,
 		count(n["delete_token"], "legacy token"), verb, count(len(r.Endpoints), "endpoint"), r.toDo())
 }
 
@@ -152,6 +159,9 @@ func (p *printer) applications(r *Report) {
 			rows = append(rows, []string{k.AccessKey, k.State, count(k.AgeDays, "day") + " old", expiry(k.ExpiresAt, "expires"), k.Note})
 		}
 		p.table("    ", rows)
+		for _, d := range a.Dead {
+			p.line("    %s is deleted and %s", d.AccessKey, d.said())
+		}
 		for _, e := range a.Next {
 			p.line("    next: %s on %s", e.What, Date(e.At))
 		}
@@ -163,6 +173,42 @@ func (s *Secret) published() string {
 		return "to be published in"
 	}
 	return fmt.Sprintf("published as version %d of", s.Revision)
+}
+
+func (d Dead) said() string {
+	switch {
+	case d.Result == "unproven":
+		return "not proven dead: " + d.Detail
+	case d.Seconds != nil:
+		return fmt.Sprintf("%s by %s after %.0f s", d.Result, d.Where, *d.Seconds)
+	default:
+		return d.Result + " by " + d.Where
+	}
+}
+
+// consumers shows who carries a key in its environment.
+func (p *printer) consumers(r *Report) {
+	if len(r.Consumers) == 0 {
+		return
+	}
+	p.section("Consumers: who carries a key")
+	rows := make([][]string, 0, len(r.Consumers))
+	for _, c := range r.Consumers {
+		sign := "✓"
+		if c.Result == "failed" || c.Result == "behind" || c.Result == "deploying" {
+			sign = "✗"
+		}
+		var carries []string
+		for _, v := range c.Variables {
+			carries = append(carries, v.Name+" of "+v.Application)
+		}
+		row := []string{sign, c.Kind + " " + c.Name, c.Region, strings.Join(carries, ", "), c.Result, c.Detail}
+		if c.HoursLeft > 0 {
+			row[5] = strings.TrimPrefix(row[5]+fmt.Sprintf("; the revision before ends in %d hours", c.HoursLeft), "; ")
+		}
+		rows = append(rows, row)
+	}
+	p.table("  ", rows)
 }
 
 // endpoints is the access matrix: a row an endpoint, a column a caller.

@@ -73,25 +73,10 @@ func (a *Applier) Rotate(ctx context.Context, plans []*Plan) []*Rotation {
 // create makes the secret, if there is none, and then the key: a secret that
 // cannot be had must not cost a key.
 func (a *Applier) create(ctx context.Context, r *Rotation) error {
-	app := r.Plan.State.Application
-	if r.Secret.ID == "" {
-		want := scaleway.Secret{
-			Name: app.ID, Path: a.SecretPath, Region: a.SecretRegion,
-			Tags: []string{"rotator", "application=" + app.ID},
-		}
-		r.Secret = want
-		change := report.Change{Kind: "create_secret", Object: want.FullName(), Reason: "application " + app.Name + " has none"}
-		err := a.Journal.Do(ctx, change, func(ctx context.Context) error {
-			made, err := a.Client.CreateSecret(ctx, want, "current API key of application "+app.Name+", published by the rotator")
-			if err == nil {
-				r.Secret = made
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
+	if err := a.makeSecret(ctx, r); err != nil {
+		return err
 	}
+	app := r.Plan.State.Application
 	want := a.newKey(r.Plan)
 	change := report.Change{Kind: "create_key", Object: "application " + app.ID, Reason: r.Plan.Why}
 	err := a.Journal.Do(ctx, change, func(ctx context.Context) error {
@@ -106,6 +91,41 @@ func (a *Applier) create(ctx context.Context, r *Rotation) error {
 		return errors.Join(err, a.undo(ctx, r, "it is not what was asked for"))
 	}
 	return a.yield(ctx, r)
+}
+
+func (a *Applier) makeSecret(ctx context.Context, r *Rotation) error {
+	if r.Secret.ID != "" {
+		return nil
+	}
+	app := r.Plan.State.Application
+	want := scaleway.Secret{
+		Name: app.ID, Path: a.SecretPath, Region: a.SecretRegion,
+		Tags: []string{"rotator", "application=" + app.ID},
+	}
+	r.Secret = want
+	change := report.Change{Kind: "create_secret", Object: want.FullName(), Reason: "application " + app.Name + " has none"}
+	return a.Journal.Do(ctx, change, func(ctx context.Context) error {
+		made, err := a.Client.CreateSecret(ctx, want, "current API key of application "+app.Name+", published by the rotator")
+		if err == nil {
+			r.Secret = made
+		}
+		return err
+	})
+}
+
+// Adopt publishes a key that is in use already, as the first version of its
+// application's secret: from then on it is rotated as any other.
+func (a *Applier) Adopt(ctx context.Context, p *Plan, pair scaleway.KeyPair) *Rotation {
+	r := &Rotation{Plan: p, New: pair, Secret: p.State.Secret}
+	if r.Err = a.makeSecret(ctx, r); r.Err != nil {
+		return r
+	}
+	change := report.Change{Kind: "publish", Object: r.Secret.FullName(), Reason: "key " + pair.AccessKey + " is in use, and not published yet"}
+	r.Err = a.Journal.Do(ctx, change, func(ctx context.Context) error { return a.store(ctx, r) })
+	if r.Err == nil && !a.Journal.Dry() {
+		r.Err = a.readBack(ctx, r)
+	}
+	return r
 }
 
 // yield gives way to another run that is at the same application: of two keys
@@ -165,14 +185,7 @@ func (a *Applier) publish(ctx context.Context, r *Rotation) error {
 		r.Overtaken = overtaken && err == nil
 		return errors.Join(err, a.undo(ctx, r, "another run published first, or it cannot be told"))
 	}
-	err = a.Journal.Do(ctx, change, func(ctx context.Context) error {
-		var err error
-		r.Version, err = a.Client.Publish(ctx, r.Secret, r.New, versionDescription(r.New.AccessKey))
-		if errors.Is(err, scaleway.ErrUnknown) {
-			return a.findPublished(ctx, r, err)
-		}
-		return err
-	})
+	err = a.Journal.Do(ctx, change, func(ctx context.Context) error { return a.store(ctx, r) })
 	switch {
 	case errors.Is(err, scaleway.ErrUnknown):
 		return err // the version may be there, or still arrive
@@ -180,6 +193,16 @@ func (a *Applier) publish(ctx context.Context, r *Rotation) error {
 		return errors.Join(err, a.undo(ctx, r, "publishing was refused"))
 	}
 	return a.readBack(ctx, r)
+}
+
+// store makes the version, and looks for it where no answer came.
+func (a *Applier) store(ctx context.Context, r *Rotation) error {
+	var err error
+	r.Version, err = a.Client.Publish(ctx, r.Secret, r.New, VersionMark{AccessKey: r.New.AccessKey}.String())
+	if errors.Is(err, scaleway.ErrUnknown) {
+		return a.findPublished(ctx, r, err)
+	}
+	return err
 }
 
 // overtaken tells whether somebody published since this run looked.

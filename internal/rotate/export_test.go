@@ -2,7 +2,6 @@ package rotate
 
 // These are for the fuzz tests.
 var (
-	MarkKey            = markKey
-	KeyProject         = keyProject
-	VersionDescription = versionDescription
+	MarkKey    = markKey
+	KeyProject = keyProject
 )

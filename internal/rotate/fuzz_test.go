@@ -8,22 +8,28 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 )
 
-// FuzzVersionKey gives VersionKey any description: what it accepts is exactly
-// what the rotator writes for that key.
-func FuzzVersionKey(f *testing.F) {
+// FuzzReadMark gives ReadMark any description: what it reads is exactly what the
+// rotator would write, and all else is nobody's.
+func FuzzReadMark(f *testing.F) {
 	for _, text := range []string{
 		"", "by hand", "rotator: key " + access("A"), "rotator: key " + access("A") + " ", "rotator: key " + access("A") + "\n",
 		"Rotator: key " + access("A"), "rotator: key SCW", "x\nrotator: key " + access("A"),
+		"rotator: key " + access("A") + "; held", "rotator: key " + access("A") + "; rolled back; held",
+		"rotator: key " + access("A") + "; held; rolled back; carried until 2026-11-24T12:00:00Z",
+		"rotator: key " + access("A") + "; carried until 2026-11-24T12:00:00+01:00", "rotator: key " + access("A") + "; carried until soon",
 	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		key := rotate.VersionKey(text)
+		mark := rotate.ReadMark(text)
+		plain := rotate.VersionMark{AccessKey: strings.TrimPrefix(text, "rotator: key ")}.String()
 		switch {
-		case key == "" && strings.HasPrefix(text, "rotator: key ") && rotate.VersionKey(rotate.VersionDescription(text[13:])) != "":
+		case mark.AccessKey != "" && (mark.String() != text || len(mark.AccessKey) != 20):
+			t.Errorf("%q is taken for %q", text, mark)
+		case mark.AccessKey == "" && mark != (rotate.VersionMark{}):
+			t.Errorf("%q is nobody's, and says %+v", text, mark)
+		case mark.AccessKey == "" && text == plain && rotate.ReadMark(plain).AccessKey != "":
 			t.Errorf("%q is not taken for what it is", text)
-		case key != "" && (rotate.VersionDescription(key) != text || len(key) != 20):
-			t.Errorf("%q is taken for a version of key %q, of which %q would be", text, key, rotate.VersionDescription(key))
 		}
 	})
 }

@@ -14,10 +14,28 @@ func allOurs(s State) bool {
 	return !slices.ContainsFunc(s.Versions, func(v scaleway.Version) bool { return VersionKey(v.Description) == "" })
 }
 
-// supersededAt tells when a key stopped being the published one. A key that was
+// supersededAt tells since when nobody should use a key: it stopped being the
+// published one, and the last consumer known to carry it got another.
+func supersededAt(s State, k scaleway.APIKey) time.Time {
+	return latest(unpublishedAt(s, k), s.carriedUntil(k.AccessKey))
+}
+
+// carriedUntil is when the last consumer known to carry a key has left it.
+// Zero: none did.
+func (s State) carriedUntil(accessKey string) time.Time {
+	var until time.Time
+	for _, v := range s.Versions {
+		if mark := ReadMark(v.Description); mark.AccessKey == accessKey {
+			until = latest(until, mark.CarriedUntil)
+		}
+	}
+	return until
+}
+
+// unpublishedAt tells when a key stopped being the published one. A key that was
 // never published counts from the secret's first version or its own creation,
 // whichever is later.
-func supersededAt(s State, k scaleway.APIKey) time.Time {
+func unpublishedAt(s State, k scaleway.APIKey) time.Time {
 	for i, v := range s.Versions { // newest first
 		if VersionKey(v.Description) == k.AccessKey {
 			return latest(endOf(s.Versions, i), k.CreatedAt)

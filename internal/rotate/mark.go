@@ -3,13 +3,14 @@ package rotate
 import (
 	"regexp"
 	"strings"
+	"time"
 )
 
 // The rotator marks what it makes, since there is no state but the API's own: a
 // key by the end of its description, a secret's version by the whole of it.
 var (
 	keyMark     = regexp.MustCompile(`\s*\[rotator ([0-9a-f-]{36})\]$`)
-	versionMark = regexp.MustCompile(`^rotator: key (SCW[A-Z0-9]{17})$`)
+	versionMark = regexp.MustCompile(`^rotator: key (SCW[A-Z0-9]{17})(; held)?(; rolled back)?(?:; carried until (\S+))?$`)
 )
 
 // descriptionMax is the API's limit (FACTS section 3).
@@ -33,14 +34,49 @@ func keyProject(description string) string {
 	return ""
 }
 
-// versionDescription marks a version with the key that it holds.
-func versionDescription(accessKey string) string { return "rotator: key " + accessKey }
+// VersionMark is what the rotator writes into a version's description, the only
+// place where it can note something of a key that is published.
+type VersionMark struct {
+	AccessKey string // that the version holds
+	Held      bool   // a person went back to it: it is not replaced until forced
+	Bad       bool   // a person went back from it
+	// CarriedUntil is when the last consumer known to carry the key has left it
+	// at the latest. Zero: none was.
+	CarriedUntil time.Time
+}
+
+// String is the whole description.
+func (m VersionMark) String() string {
+	text := "rotator: key " + m.AccessKey
+	if m.Held {
+		text += "; held"
+	}
+	if m.Bad {
+		text += "; rolled back"
+	}
+	if !m.CarriedUntil.IsZero() {
+		text += "; carried until " + m.CarriedUntil.UTC().Format(time.RFC3339)
+	}
+	return text
+}
+
+// ReadMark returns what a version's description says; one that the rotator did
+// not write says nothing.
+func ReadMark(description string) VersionMark {
+	found := versionMark.FindStringSubmatch(description)
+	if found == nil {
+		return VersionMark{}
+	}
+	m := VersionMark{AccessKey: found[1], Held: found[2] != "", Bad: found[3] != ""}
+	if found[4] != "" {
+		m.CarriedUntil, _ = time.Parse(time.RFC3339, found[4])
+	}
+	if m.String() != description { // a time that is none, say
+		return VersionMark{}
+	}
+	return m
+}
 
 // VersionKey returns the access key that a version's description names, or ""
 // if the rotator did not write it.
-func VersionKey(description string) string {
-	if m := versionMark.FindStringSubmatch(description); m != nil {
-		return m[1]
-	}
-	return ""
-}
+func VersionKey(description string) string { return ReadMark(description).AccessKey }

@@ -30,7 +30,10 @@ type Policy struct {
 	RotateAfter time.Duration
 	Grace       time.Duration
 	Lifetime    time.Duration
-	Force       bool // rotate whatever the age
+	Force       bool     // rotate whatever the age
+	RunsOn      string   // access key that the function runs on: never given up
+	NamedOnly   bool     // a key that is neither published nor marked is somebody else's
+	Revoke      []string // access keys that a person wants dead now
 }
 
 // capSlack keeps a clamped lifetime under the organization's cap even where its
@@ -68,6 +71,7 @@ const (
 	Orphan      KeyState = "orphan"      // made by a run that died; nobody can hold it
 	InProgress  KeyState = "in progress" // as young as a run that may still go on
 	Managed     KeyState = "managed"     // Scaleway's, or not deletable
+	Foreign     KeyState = "foreign"     // under NamedOnly: it cannot be told whose it is
 )
 
 // KeyPlan is what becomes of one key.
@@ -77,6 +81,12 @@ type KeyPlan struct {
 	Versions []scaleway.Version // that hold it and are not on their way out, newest first
 	RetireAt time.Time          // zero: not foreseen
 	Retire   bool               // in this run, if the current key proves to work
+	Revoke   bool               // in this run, grace or not, once another key is current
+}
+
+// Bad tells whether a person went back from the key.
+func (k KeyPlan) Bad() bool {
+	return slices.ContainsFunc(k.Versions, func(v scaleway.Version) bool { return ReadMark(v.Description).Bad })
 }
 
 // Revision is the newest version that holds the key, or 0.
@@ -103,6 +113,16 @@ type Plan struct {
 func (p *Plan) Current() *KeyPlan {
 	for i := range p.Keys {
 		if p.Keys[i].State == Current {
+			return &p.Keys[i]
+		}
+	}
+	return nil
+}
+
+// Key returns the plan of a key, or nil if it is none of the application's.
+func (p *Plan) Key(accessKey string) *KeyPlan {
+	for i := range p.Keys {
+		if p.Keys[i].Key.AccessKey == accessKey {
 			return &p.Keys[i]
 		}
 	}
@@ -189,8 +209,14 @@ func planKey(s State, p Policy, k scaleway.APIKey, now time.Time) KeyPlan {
 	switch {
 	case newest != nil && VersionKey(newest.Description) == k.AccessKey:
 		plan.State = Current
+	case k.AccessKey == p.RunsOn && len(s.Versions) == 0:
+		plan.State = Unpublished
+	case k.AccessKey == p.RunsOn:
+		plan.State = Superseded
 	case k.Managed || !k.Deletable:
 		plan.State = Managed
+	case p.NamedOnly && keyProject(k.Description) != p.Project && !named(s, k.AccessKey):
+		plan.State = Foreign
 	case keyProject(k.Description) == p.Project && !named(s, k.AccessKey) && mayBeOrphan(s, k):
 		plan.State = InProgress
 		if plan.RetireAt = k.CreatedAt.Add(OrphanAfter); !now.Before(plan.RetireAt) {
@@ -203,6 +229,7 @@ func planKey(s State, p Policy, k scaleway.APIKey, now time.Time) KeyPlan {
 		plan.RetireAt = supersededAt(s, k).Add(p.Grace)
 		plan.Retire = !now.Before(plan.RetireAt)
 	}
+	plan.Revoke = slices.Contains(p.Revoke, k.AccessKey) && plan.State != Managed && k.AccessKey != p.RunsOn
 	return plan
 }
 
@@ -249,8 +276,13 @@ func (p *Plan) due(policy Policy, now time.Time) (due bool, why string) {
 		return true, "the published key " + VersionKey(newest.Description) + " is gone"
 	case current.Key.Expired(now):
 		return true, "the published key expired"
+	case slices.Contains(policy.Revoke, current.Key.AccessKey):
+		return true, "the published key is to be revoked"
 	case policy.Force:
 		return true, "forced"
+	case ReadMark(newest.Description).Held:
+		p.RotateAt = time.Time{}
+		return false, "a person went back to it; rotated again once that is forced"
 	case !now.Before(p.RotateAt):
 		age := now.Sub(current.Key.CreatedAt)
 		if age >= policy.RotateAfter {

@@ -20,8 +20,12 @@ const (
 
 var now = time.Date(2026, time.November, 24, 12, 0, 0, 0, time.UTC)
 
-func policy() rotate.Policy {
-	return rotate.Policy{Project: project, RotateAfter: 30 * day, Grace: 7 * day, Lifetime: 90 * day}
+func policy(changes ...func(*rotate.Policy)) rotate.Policy {
+	p := rotate.Policy{Project: project, RotateAfter: 30 * day, Grace: 7 * day, Lifetime: 90 * day}
+	for _, change := range changes {
+		change(&p)
+	}
+	return p
 }
 
 // access makes an access key of a letter.
@@ -98,6 +102,9 @@ func say(p rotate.Plan) []string {
 			line += ", goes now"
 		case !k.RetireAt.IsZero():
 			line += ", goes in " + k.RetireAt.Sub(now).String()
+		}
+		if k.Revoke {
+			line += ", revoked"
 		}
 		out = append(out, line)
 	}
@@ -243,6 +250,67 @@ func TestPlan(t *testing.T) {
 			state([]scaleway.APIKey{key("C", 3*day, ours)},
 				version(3, "C", 3*day), version(2, "B", 20*day), version(1, "A", 40*day)), policy(),
 			[]string{"C current", "version 1 is stale"},
+		},
+		{
+			"grace counts from when the last consumer had left the key",
+			state([]scaleway.APIKey{key("A", 60*day, ours), key("B", 29*day, ours)},
+				version(2, "B", 29*day), version(1, "A", 60*day, marked(rotate.VersionMark{CarriedUntil: now.Add(-day)}))), policy(),
+			[]string{"A superseded, goes in 144h0m0s", "B current"},
+		},
+		{
+			"what a person went back to is kept, however old",
+			state([]scaleway.APIKey{key("A", 60*day, ours), key("B", 29*day, ours)},
+				version(2, "B", 29*day, disabled(day), marked(rotate.VersionMark{Bad: true})), version(1, "A", 60*day, marked(rotate.VersionMark{Held: true}))), policy(),
+			[]string{"A current", "B superseded, goes in 144h0m0s"},
+		},
+		{
+			"until it is forced",
+			state([]scaleway.APIKey{key("A", 60*day, ours), key("B", 29*day, ours)},
+				version(2, "B", 29*day, disabled(day)), version(1, "A", 60*day, marked(rotate.VersionMark{Held: true}))),
+			policy(func(p *rotate.Policy) { p.Force = true }),
+			[]string{"rotate: forced", "A current", "B superseded, goes in 144h0m0s"},
+		},
+		{
+			"or it is gone",
+			state([]scaleway.APIKey{key("B", 29*day, ours)},
+				version(2, "B", 29*day, disabled(day)), version(1, "A", 60*day, marked(rotate.VersionMark{Held: true}))), policy(),
+			[]string{"rotate: the published key " + access("A") + " is gone", "B superseded, goes in 144h0m0s"},
+		},
+		{
+			"a mark means nothing under a newer version",
+			state([]scaleway.APIKey{key("A", 60*day, ours), key("B", 31*day, ours)},
+				version(2, "B", 31*day), version(1, "A", 60*day, marked(rotate.VersionMark{Held: true}))), policy(),
+			[]string{"rotate: its age of 31d has reached 30d", "A superseded, goes now", "B current"},
+		},
+		{
+			"the key that the function runs on never goes",
+			state([]scaleway.APIKey{key("A", 60*day), key("B", 20*day, ours)}, version(2, "B", 20*day), version(1, "A", 60*day)),
+			policy(func(p *rotate.Policy) { p.RunsOn = access("A") }),
+			[]string{"A superseded", "B current"},
+		},
+		{
+			"not even if it looks like an orphan, or is to be revoked",
+			state([]scaleway.APIKey{key("A", 2*day, ours), key("B", 20*day, ours)}, version(2, "B", 20*day), version(1, "B", 60*day)),
+			policy(func(p *rotate.Policy) { p.RunsOn, p.Revoke = access("A"), []string{access("A")} }),
+			[]string{"A superseded", "B current"},
+		},
+		{
+			"of the function's own application, only what was published is the rotator's",
+			state([]scaleway.APIKey{key("A", 400*day), key("B", 60*day), key("C", 20*day, ours)}, version(2, "C", 20*day), version(1, "B", 60*day)),
+			policy(func(p *rotate.Policy) { p.NamedOnly = true }),
+			[]string{"A foreign", "B superseded, goes now", "C current"},
+		},
+		{
+			"a current key that is to be revoked is replaced first",
+			state([]scaleway.APIKey{key("A", day, ours)}, version(1, "A", day)),
+			policy(func(p *rotate.Policy) { p.Revoke = []string{access("A")} }),
+			[]string{"rotate: the published key is to be revoked", "A current, revoked"},
+		},
+		{
+			"a superseded one goes without its grace",
+			state([]scaleway.APIKey{key("A", 32*day, ours), key("B", day, ours)}, version(2, "B", day), version(1, "A", 32*day)),
+			policy(func(p *rotate.Policy) { p.Revoke = []string{access("A")} }),
+			[]string{"A superseded, goes in 144h0m0s, revoked", "B current"},
 		},
 		{
 			"20 versions that hold live keys leave no room",

@@ -10,8 +10,10 @@ import (
 )
 
 // Sweep removes what earlier runs left behind: orphans, and versions of keys
-// that are gone. Nobody can hold the one or use the other.
-func (a *Applier) Sweep(ctx context.Context, p *Plan) error {
+// that are gone. Nobody can hold the one or use the other. A version is left
+// where proven finds that its key may not be dead; proven may enable it, to
+// read it, and returns it as it then is.
+func (a *Applier) Sweep(ctx context.Context, p *Plan, proven func(context.Context, *Plan, scaleway.Version) (scaleway.Version, error)) error {
 	var errs []error
 	for _, k := range p.Keys {
 		if k.State == Orphan && k.Retire {
@@ -19,36 +21,59 @@ func (a *Applier) Sweep(ctx context.Context, p *Plan) error {
 		}
 	}
 	for _, v := range p.Stale {
-		errs = append(errs, a.dropVersion(ctx, p.State.Secret, v, "its key "+VersionKey(v.Description)+" is gone"))
+		v, err := proven(ctx, p, v)
+		if err == nil {
+			err = a.dropVersion(ctx, p.State.Secret, v, "its key "+VersionKey(v.Description)+" is gone")
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
-// Retire deletes the superseded keys whose grace is over, with the versions
-// that hold them. The caller has seen the current key, which revision holds,
-// work in this very run. It looks once more whether that is still the version
-// that readers get: a person may have gone back to a superseded key meanwhile.
-func (a *Applier) Retire(ctx context.Context, p *Plan, revision uint32) error {
+// Going tells whether a key is given up in a run: its grace is over, or a person
+// wants it dead.
+func (k KeyPlan) Going() bool { return k.Revoke || (k.State == Superseded && k.Retire) }
+
+// Retire deletes the keys that are to be given up. The caller has seen the
+// current key, which revision holds, work in this very run; carried returns why
+// a key must live on, since a consumer has it, or nil. Retire looks once more
+// whether revision is still what readers get: a person may have gone back to a
+// superseded key meanwhile. The versions of a key stay, disabled, until a later
+// run has proven that the key is dead.
+func (a *Applier) Retire(ctx context.Context, p *Plan, revision uint32, carried func(accessKey string) error) error {
 	versions, err := a.Client.Versions(ctx, p.State.Secret)
 	if err != nil {
 		return err
 	}
-	if now := (State{Versions: versions}).Published(); now == nil || now.Revision != revision {
+	now := (State{Versions: versions}).Published()
+	if now == nil || now.Revision != revision {
 		return fmt.Errorf("version %d of %s is not the newest enabled one any more", revision, p.State.Secret.FullName())
 	}
 	var errs []error
 	for i := range p.Keys {
-		if k := &p.Keys[i]; k.State == Superseded && k.Retire {
-			errs = append(errs, a.retire(ctx, p, k))
+		k := &p.Keys[i]
+		if !k.Going() {
+			continue
 		}
+		err := carried(k.Key.AccessKey)
+		if err == nil && VersionKey(now.Description) == k.Key.AccessKey && !a.Journal.Dry() {
+			err = fmt.Errorf("key %s is still the published one", k.Key.AccessKey)
+		}
+		if err == nil {
+			err = a.retire(ctx, p, k)
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
 // retire disables the versions first: a reader must not get a key that is
-// about to die. It deletes them last: as long as the key lives, they name it.
+// about to die. As long as the key lives, they name it.
 func (a *Applier) retire(ctx context.Context, p *Plan, k *KeyPlan) error {
 	why := "superseded, and its grace is over"
+	if k.Revoke {
+		why = "revoked by a person"
+	}
 	for _, v := range k.Versions {
 		if !v.Enabled {
 			continue
@@ -57,20 +82,24 @@ func (a *Applier) retire(ctx context.Context, p *Plan, k *KeyPlan) error {
 			return err
 		}
 	}
-	if err := a.deleteKey(ctx, k.Key.AccessKey, why); err != nil {
-		return err
-	}
-	var errs []error
-	for _, v := range k.Versions {
-		v.Enabled = false
-		errs = append(errs, a.dropVersion(ctx, p.State.Secret, v, "its key is retired"))
-	}
-	return errors.Join(errs...)
+	return a.deleteKey(ctx, k.Key.AccessKey, why)
 }
 
 func (a *Applier) deleteKey(ctx context.Context, accessKey, why string) error {
+	if accessKey == a.Client.AccessKey() { // whatever a plan says
+		return fmt.Errorf("key %s is not deleted: the function runs on it", accessKey)
+	}
 	change := report.Change{Kind: "delete_key", Object: accessKey, Reason: why}
 	return a.Journal.Do(ctx, change, func(ctx context.Context) error { return a.Client.DeleteKey(ctx, accessKey) })
+}
+
+// Enable enables a disabled version, so that it can be read before it is deleted.
+// The caller makes sure that readers of latest_enabled get another.
+func (a *Applier) Enable(ctx context.Context, p *Plan, v scaleway.Version) error {
+	change := report.Change{Kind: "enable_version", Object: versionName(p.State.Secret, v), Reason: "to see whether its key is refused"}
+	return a.Journal.Do(ctx, change, func(ctx context.Context) error {
+		return a.Client.EnableVersion(ctx, p.State.Secret, v.Revision)
+	})
 }
 
 func (a *Applier) dropVersion(ctx context.Context, s scaleway.Secret, v scaleway.Version, why string) error {

@@ -52,8 +52,8 @@ func (s *session) keys() []probe.Key {
 // tester says where a new key is tried: on an endpoint that its application may
 // call and that a credential opens, else by a call to the API.
 func (s *session) tester(ctx context.Context, state rotate.State, pair scaleway.KeyPair) (rotate.Try, string) {
-	i := slices.IndexFunc(s.world.credentials, func(c *credential) bool { return c.member.app.ID == state.Application.ID })
-	c := s.world.credentials[i]
+	all := s.world.all()
+	c := all[slices.IndexFunc(all, func(c *credential) bool { return c.member.app.ID == state.Application.ID })]
 	if k, ok := s.key(c, &pair); ok {
 		known := s.keys()
 		if present, ok := s.key(c, c.pair); ok {
@@ -198,95 +198,4 @@ func (s *session) purge(ctx context.Context) []error {
 		s.find(report.Warning, "legacy tokens", fmt.Sprintf("%d are still there", reported), "set ROTATOR_LEGACY_TOKENS=delete to delete them")
 	}
 	return []error{err}
-}
-
-// retire deletes superseded keys whose grace is over, where the current key was
-// seen to work in this very run.
-func (s *session) retire(ctx context.Context) []error {
-	if !s.world.attributable {
-		return []error{errors.New("not done: it is not known whose keys are whose")}
-	}
-	var errs []error
-	for _, c := range s.world.credentials {
-		if !s.wanted(c) || c.broken != nil || c.plan.LeftAlone != "" || !retires(&c.plan) {
-			continue
-		}
-		if ctx.Err() != nil {
-			s.leave("retire the superseded keys of application " + c.member.app.Name)
-			continue
-		}
-		err := s.works(ctx, c)
-		if err == nil {
-			err = s.applier.Retire(ctx, &c.plan, c.published())
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("application %s: superseded keys not retired: %w", c.member.app.Name, err))
-		}
-	}
-	return errs
-}
-
-// published is the revision that holds the current key, as far as this run
-// knows; 0: none.
-func (c *credential) published() uint32 {
-	if c.rotation != nil && c.rotation.Version.Revision > 0 {
-		return c.rotation.Version.Revision
-	}
-	if v := c.state.Published(); v != nil {
-		return v.Revision
-	}
-	return 0
-}
-
-func retires(p *rotate.Plan) bool {
-	return slices.ContainsFunc(p.Keys, func(k rotate.KeyPlan) bool { return k.State == rotate.Superseded && k.Retire })
-}
-
-// works returns nil if the current key was seen to work in this run, or can be
-// now. A key that was refused anywhere and accepted nowhere does not work.
-func (s *session) works(ctx context.Context, c *credential) error {
-	if r := c.rotation; r != nil {
-		switch {
-		case r.Err != nil:
-			return errors.New("the current key was to be replaced, and was not")
-		case s.req.DryRun, !r.Overtaken:
-			return nil // verified before it was published; a dry run takes that for granted
-		}
-		return errors.New("another run is at this application")
-	}
-	if c.pair == nil {
-		return errors.New("there is no current key")
-	}
-	k, probed := s.key(c, c.pair)
-	if probed {
-		refused := false
-		for _, row := range s.checked(ctx, k) {
-			for _, a := range row.Keys {
-				if a.Key.Pair.AccessKey != c.pair.AccessKey {
-					continue
-				}
-				if a.Answer.Verdict == probe.Accepted {
-					return nil
-				}
-				refused = refused || a.Answer.Verdict == probe.Refused
-			}
-		}
-		if refused {
-			return fmt.Errorf("the current key %s is refused by the endpoints", c.pair.AccessKey)
-		}
-	}
-	known, err := s.client.Authenticates(ctx, *c.pair)
-	if err == nil && !known {
-		err = fmt.Errorf("the current key %s is refused by the API", c.pair.AccessKey)
-	}
-	return err
-}
-
-// checked returns the rows of the check, or asks the endpoints with this key
-// where there was none.
-func (s *session) checked(ctx context.Context, k probe.Key) []probe.Row {
-	if s.asked(StepCheck) {
-		return s.rows
-	}
-	return s.prober.Check(ctx, s.endpoints, []probe.Key{k})
 }

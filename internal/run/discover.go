@@ -5,84 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"sync"
-	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/safe"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
-
-// world is what a run found. Where a part could not be read, it is empty and
-// errs says why; what rests on the part is then not done.
-type world struct {
-	now          time.Time // the API's, after discovery
-	keys         []scaleway.APIKey
-	ownKey       *scaleway.APIKey // nil: not found
-	applications []scaleway.Application
-	members      []member
-	credentials  []*credential // of the members in scope
-	lifetimeCap  time.Duration
-	capUnknown   error // why the cap could not be read, where that is not the run's failure
-	attributable bool  // keys, applications and policies are all known
-
-	namespaces []scaleway.Namespace
-	resources  []scaleway.Resource
-	tokens     []scaleway.Token
-	regions    []string
-
-	mu   sync.Mutex
-	errs []error
-}
-
-// credential is one application in scope.
-type credential struct {
-	member member
-	state  rotate.State
-	// pair is the key that the newest enabled version holds.
-	pair   *scaleway.KeyPair
-	broken error    // why the credential cannot be read, or is not what it says
-	gone   []string // keys that versions name and that are not there
-	plan   rotate.Plan
-	// rotation is what became of the plan in this run, or nil.
-	rotation *rotate.Rotation
-}
-
-func (w *world) failed(err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.errs = append(w.errs, err)
-}
-
-// add appends what a region or a scope brought.
-func (w *world) add(change func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	change()
-}
-
-// sort puts what came in by chance into an order that a person expects, and
-// that is the same in each run.
-func (w *world) sort() {
-	slices.SortFunc(w.resources, func(a, b scaleway.Resource) int {
-		return strings.Compare(place(a.Product, a.Region, a.Namespace.Name, a.Name), place(b.Product, b.Region, b.Namespace.Name, b.Name))
-	})
-	slices.SortStableFunc(w.tokens, func(a, b scaleway.Token) int {
-		return strings.Compare(
-			place(a.Scope.Product, a.Scope.Region, a.Scope.Namespace.Name, a.Scope.ResourceID+a.ID),
-			place(b.Scope.Product, b.Scope.Region, b.Scope.Namespace.Name, b.Scope.ResourceID+b.ID))
-	})
-}
-
-func place(p scaleway.Product, parts ...string) string {
-	order := "1"
-	if p == scaleway.Containers {
-		order = "2"
-	}
-	return order + strings.Join(parts, "\x00")
-}
 
 // discovery reads everything that a run decides upon. Independent reads go out
 // together; how many at a time is the client's business.
@@ -188,6 +116,10 @@ func (d *discovery) iam(ctx context.Context, policies []scaleway.Principal, grou
 			w.credentials = append(w.credentials, c)
 			all.Go(func() { d.credential(ctx, c, secrets) })
 		}
+		if m.app.ID == s.own && d.cfg.OwnKey == config.OwnKeyRotate {
+			w.own = &credential{member: m, state: rotate.State{Application: m.app}, own: true}
+			all.Go(func() { d.credential(ctx, w.own, secrets) })
+		}
 	}
 	all.Wait()
 }
@@ -221,6 +153,7 @@ func (d *discovery) region(ctx context.Context, p scaleway.Product, region strin
 	namespaces, err := d.client.Namespaces(ctx, p, region)
 	if err != nil {
 		w.failed(err)
+		w.add(func() { w.blind = err })
 		return
 	}
 	if len(namespaces) == 0 {
@@ -237,6 +170,7 @@ func (d *discovery) region(ctx context.Context, p scaleway.Product, region strin
 	resources, err := d.client.Resources(ctx, p, region, namespaces)
 	if err != nil {
 		w.failed(err)
+		w.add(func() { w.blind = err })
 		all.Wait()
 		// What their namespaces' tokens open is not known, and so not checked.
 		w.add(func() {

@@ -31,6 +31,12 @@ type scenario struct {
 	settled bool
 	// rotated is how many keys the run publishes if nothing goes wrong.
 	rotated int
+	// settings of the function, where they are not the defaults. Unless they say
+	// otherwise, its own key is kept.
+	settings []string
+	request  run.Request // of the run that a fault strikes
+	revoked  string      // access key that request wants dead
+	own      bool        // the function rotates its own key, too, and each run has the environment that the platform gives it
 }
 
 const (
@@ -193,29 +199,58 @@ func (sc scenario) rehearse(t *testing.T) (*rig, *emulator.Auditor) {
 	t.Helper()
 	o := sc.options
 	o.Clock = emulator.NewClock()
-	r := startSeed(t, o, sc.seed())
+	settings := sc.settings
+	if !sc.own {
+		settings = append([]string{"ROTATOR_OWN_KEY=keep"}, settings...)
+	}
+	r := startSeed(t, o, sc.seed(), settings...)
 	scope := []string{"orders"}
 	if r.Application("orders") == "" {
 		scope = []string{"checkout", "storefront", "nightly-batch"}
 	}
-	return r, r.Audit(emulator.AuditRules{
+	rules := emulator.AuditRules{
 		Project: r.Project("demo"), Path: "/rotator", Applications: scope,
 		OwnKey: r.cfg.AccessKey, Grace: r.cfg.Grace, Broken: sc.broken,
-	})
+	}
+	if sc.own {
+		rules.OwnApplication = "rotator"
+	}
+	auditor := r.Audit(rules)
+	if sc.revoked != "" {
+		auditor.Revoked(sc.revoked)
+	}
+	return r, auditor
+}
+
+// next waits, and gives the function the environment with which the platform
+// would start it then.
+func (sc scenario) next(t *testing.T, r *rig, auditor *emulator.Auditor) {
+	t.Helper()
+	time.Sleep(70 * time.Minute) // older than any run can last
+	if sc.own {
+		r.restart(t)
+		auditor.RunsOn(r.cfg.AccessKey)
+	}
 }
 
 // runThrough does one run with its requests going through s.
 func (r *rig) runThrough(t *testing.T, s *saboteur) *report.Report {
 	t.Helper()
-	o := r.surroundings()
-	o.API, o.Endpoints, o.Clock = s, s, clock.Real()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	got, err := run.Do(ctx, r.cfg, run.Request{}, o)
+	got, err := r.ask(t, s, run.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return got
+}
+
+// ask is runThrough for any request; the error is that of one that cannot be.
+func (r *rig) ask(t *testing.T, s *saboteur, req run.Request) (*report.Report, error) {
+	t.Helper()
+	o := r.surroundings()
+	o.API, o.Endpoints, o.Clock = s, s, clock.Real()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	return run.Do(ctx, r.cfg, req, o)
 }
 
 // outcome is what a world has come to, without identifiers that differ from
@@ -252,16 +287,19 @@ func TestFaultMatrix(t *testing.T) {
 	t.Parallel()
 	var cases, requests atomic.Int64
 	t.Cleanup(func() {
-		t.Logf("fault matrix: %d cases in %d scenarios with %d faults, %d requests audited", cases.Load(), len(scenarios()), len(faults()), requests.Load())
+		t.Logf("fault matrix: %d cases in %d scenarios with %d faults, %d requests audited", cases.Load(), len(scenarios())+len(carrierScenarios()), len(faults()), requests.Load())
 	})
-	for _, sc := range scenarios() {
+	for _, sc := range append(scenarios(), carrierScenarios()...) {
 		t.Run(sc.name, func(t *testing.T) {
 			t.Parallel()
 			n, want := 0, ""
 			synctest.Test(t, func(t *testing.T) {
 				r, auditor := sc.rehearse(t)
 				s := &saboteur{next: r.RoundTripper()}
-				rep := r.runThrough(t, s)
+				rep, err := r.ask(t, s, sc.request)
+				if err != nil {
+					t.Fatal(err)
+				}
 				n, want = s.seen, r.outcome(rep)
 				if _, violations := auditor.Result(); len(violations) > 0 {
 					t.Fatalf("without any fault:\n%s", strings.Join(violations, "\n"))
@@ -302,14 +340,29 @@ func (sc scenario) try(t *testing.T, f fault, k int, want string) int64 {
 	r, auditor := sc.rehearse(t)
 	listen := r.listen()
 	s := &saboteur{next: r.RoundTripper(), fault: f, k: k}
-	rep := r.runThrough(t, s)
+	rep, err := r.ask(t, s, sc.request)
+	if err != nil {
+		t.Fatal(err)
+	}
 	listen.report(t, rep)
 	if !f.dies && sc.settled && rep.Outcome == report.Success && r.outcome(rep) != want {
 		t.Errorf("the run with the fault was a success, and left\n  %s\nwhere all is done with\n  %s", r.outcome(rep), want)
 	}
 	faulty := rep
+	if len(sc.request.Revoke)+len(sc.request.Rollback) > 0 { // who got a failure asks again; who need not, is told
+		sc.next(t, r, auditor)
+		if again, err := r.ask(t, &saboteur{next: r.RoundTripper()}, sc.request); err == nil {
+			listen.report(t, again)
+			if again.Outcome == report.Success != sc.settled {
+				t.Errorf("asked again, it ended in %s:\n%s", again.Outcome, text(t, again))
+			}
+		}
+		if r.lives(sc.revoked) {
+			t.Errorf("the key that was to be revoked lives on")
+		}
+	}
 	for range 3 {
-		time.Sleep(70 * time.Minute) // older than any run can last
+		sc.next(t, r, auditor)
 		rep = r.runThrough(t, &saboteur{next: r.RoundTripper()})
 		listen.report(t, rep)
 		if rep.Outcome == report.Success && len(rep.Changes) == 0 {

@@ -76,6 +76,9 @@ type prophecy map[string]time.Time
 
 func (p prophecy) listen(rep *report.Report) {
 	for _, a := range rep.Applications {
+		if !a.InScope {
+			continue
+		}
 		for _, e := range a.Next {
 			if key, ok := strings.CutSuffix(strings.TrimPrefix(e.What, "the superseded key "), " is deleted"); ok {
 				p[key] = e.At

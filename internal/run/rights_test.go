@@ -59,13 +59,13 @@ func TestTheReadmesPolicyIsTheLeast(t *testing.T) {
 		"SecretManagerReadOnly":     {0, "discover"},
 		"SecretManagerSecretAccess": {0, run.StepRotate},
 		"SecretManagerSecretCreate": {0, run.StepRotate},
-		"SecretManagerSecretWrite":  {2, run.StepRetire},
-		"SecretManagerSecretDelete": {2, run.StepRetire},
+		"SecretManagerSecretWrite":  {1, run.StepOwnKey},
+		"SecretManagerSecretDelete": {3, run.StepRotate},
 	} {
 		t.Run("without "+set, func(t *testing.T) {
 			t.Parallel()
 			r := startSeed(t, emulator.Options{}, granted(set))
-			for i, wait := range []time.Duration{0, 31 * 24 * time.Hour, 8 * 24 * time.Hour} {
+			for i, wait := range []time.Duration{0, 31 * 24 * time.Hour, 8 * 24 * time.Hour, time.Hour} {
 				r.Clock().Advance(wait)
 				got := r.run(t, run.Request{})
 				if i < first.run {

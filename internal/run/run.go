@@ -1,4 +1,5 @@
-// Package run does one run: discover, rotate, check, purge, retire, report.
+// Package run does one run: discover, rotate, check, purge, deliver, retire,
+// report, and last the function's own key.
 //
 // It promises that one failing item never stops the others, that any failure
 // makes the outcome a failure, that a dry run changes nothing and announces
@@ -20,6 +21,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/config"
+	"github.com/scw-key-rotator/rotator/internal/deliver"
 	"github.com/scw-key-rotator/rotator/internal/probe"
 	"github.com/scw-key-rotator/rotator/internal/purge"
 	"github.com/scw-key-rotator/rotator/internal/report"
@@ -29,30 +31,33 @@ import (
 
 // The steps that a request may name, in the order in which they run.
 const (
-	StepRotate = "rotate"
-	StepCheck  = "check"
-	StepPurge  = "purge"
-	StepRetire = "retire"
+	StepRotate  = "rotate"
+	StepCheck   = "check"
+	StepPurge   = "purge"
+	StepDeliver = "deliver"
+	StepRetire  = "retire"
+	StepOwnKey  = "own_key"
 )
 
 // Steps are all steps that a request may name.
-func Steps() []string { return []string{StepRotate, StepCheck, StepPurge, StepRetire} }
+func Steps() []string {
+	return []string{StepRotate, StepCheck, StepPurge, StepDeliver, StepRetire, StepOwnKey}
+}
 
 // Request narrows a run.
 type Request struct {
 	DryRun       bool
 	Steps        []string // empty: all
-	Applications []string // IDs or names; empty: all in scope. It narrows rotate and retire.
+	Applications []string // IDs or names; empty: all in scope. It narrows all that is done to keys.
 	Force        bool     // rotate whatever the age
+	Revoke       []string // access keys to be replaced, delivered and deleted at once; nothing else is done
+	Rollback     []string // applications, by ID or name, to go back to the key before; nothing else is done
 }
 
-// UnknownApplicationError is a request that names an application which is not
-// in scope. Nothing was changed.
-type UnknownApplicationError struct{ Name string }
+// RequestError is a request for what cannot be. Nothing was changed.
+type RequestError struct{ text string }
 
-func (e *UnknownApplicationError) Error() string {
-	return fmt.Sprintf("applications: %q is not an application in scope: want the ID or the name of one that the report of a dry run lists", report.Line(e.Name))
-}
+func (e *RequestError) Error() string { return e.text }
 
 // Options are a run's surroundings. Nil fields take the real ones.
 type Options struct {
@@ -64,7 +69,7 @@ type Options struct {
 }
 
 // Do does one run. The only error it returns is that of a request that cannot
-// be: an *UnknownApplicationError. Everything else is in the report.
+// be: a *RequestError. Everything else is in the report.
 func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report.Report, error) {
 	start := o.Clock.Now()
 	ctx, cancel := context.WithTimeout(ctx, cfg.Budget-config.Margin)
@@ -96,13 +101,19 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 	}
 	o.Log.InfoContext(ctx, "run started", "dry_run", req.DryRun, "steps", req.Steps, "force", req.Force)
 	s.step(ctx, "discover", true, s.discover)
-	if err := s.known(); err != nil {
+	if err := s.acceptable(); err != nil {
 		return nil, err
 	}
 	s.step(ctx, StepRotate, s.asked(StepRotate), s.rotate)
 	s.step(ctx, StepCheck, s.asked(StepCheck), s.check)
 	s.step(ctx, StepPurge, s.asked(StepPurge), s.purge)
+	s.step(ctx, StepDeliver, s.asked(StepDeliver), s.deliver)
 	s.step(ctx, StepRetire, s.asked(StepRetire), s.retire)
+	if s.asked(StepOwnKey) {
+		// The function's own redeployment may end this instance: all else is told first.
+		s.conclude(ctx)
+	}
+	s.step(ctx, StepOwnKey, s.asked(StepOwnKey), s.rotateOwn)
 	return s.conclude(ctx), nil
 }
 
@@ -124,6 +135,10 @@ type session struct {
 	endpoints []probe.Endpoint
 	rows      []probe.Row      // what was checked, once it was
 	decisions []purge.Decision // legacy tokens, once they were decided upon
+
+	consumers  *deliver.Delivery // who carries what, once that was looked for
+	delivering []*credential     // by index of the delivery's credentials
+	unread     []error           // why some credentials' old keys are not known
 }
 
 // step runs one step, if it is asked for and there is time, and notes its
@@ -167,27 +182,13 @@ func (s *session) find(level report.Level, subject, text, hint string) {
 }
 
 func (s *session) asked(step string) bool {
+	switch {
+	case len(s.req.Revoke) > 0:
+		return step == StepRotate || step == StepDeliver || step == StepRetire
+	case len(s.req.Rollback) > 0:
+		return step == StepDeliver
+	}
 	return len(s.req.Steps) == 0 || slices.Contains(s.req.Steps, step)
-}
-
-// wanted tells whether the request means this credential.
-func (s *session) wanted(c *credential) bool {
-	return len(s.req.Applications) == 0 ||
-		slices.Contains(s.req.Applications, c.member.app.ID) || slices.Contains(s.req.Applications, c.member.app.Name)
-}
-
-// known refuses a request for an application that is not in scope. Where it
-// could not be found out who is, nothing is rotated anyway.
-func (s *session) known() error {
-	if !s.world.attributable {
-		return nil
-	}
-	for _, name := range s.req.Applications {
-		if !slices.ContainsFunc(s.world.credentials, func(c *credential) bool { return c.member.app.ID == name || c.member.app.Name == name }) {
-			return &UnknownApplicationError{Name: name}
-		}
-	}
-	return nil
 }
 
 // remaining is how much of the run's time is left, by our clock.
@@ -209,15 +210,10 @@ func (s *session) discover(ctx context.Context) []error {
 	return s.world.errs
 }
 
-// own tells whether a function is the one that is running: it carries the
-// access key that this run calls with.
-func (s *session) own(r scaleway.Resource) bool {
-	return r.Product == scaleway.Functions && r.Environment.Plain[config.Prefix+"ACCESS_KEY"] == s.cfg.AccessKey
-}
-
 func (s *session) plan() {
 	base := rotate.Policy{
 		Project: s.cfg.ProjectID, RotateAfter: s.cfg.RotateAfter, Grace: s.cfg.Grace, Lifetime: s.cfg.KeyLifetime, Force: s.req.Force,
+		RunsOn: s.cfg.AccessKey, Revoke: s.req.Revoke,
 	}
 	var clamped bool
 	if s.policy, clamped = base.Capped(s.world.lifetimeCap); clamped {
@@ -230,8 +226,10 @@ func (s *session) plan() {
 			"if creating keys is refused because of their expiry, lower ROTATOR_KEY_LIFETIME")
 	}
 	s.applier.Policy = s.policy
-	for _, c := range s.world.credentials {
-		c.plan = rotate.Make(c.state, s.policy, s.world.now)
+	for _, c := range s.world.all() {
+		policy := s.policy
+		policy.NamedOnly = c.own
+		c.plan = rotate.Make(c.state, policy, s.world.now)
 	}
 }
 
@@ -245,7 +243,7 @@ func (s *session) rotate(ctx context.Context) []error {
 		plans []*rotate.Plan
 		due   []*credential
 	)
-	for _, c := range s.world.credentials {
+	for _, c := range s.world.credentials { // the function's own key comes last
 		switch name := "application " + c.member.app.Name; {
 		case !s.wanted(c):
 		case c.broken != nil:
@@ -254,7 +252,7 @@ func (s *session) rotate(ctx context.Context) []error {
 			s.find(report.Warning, name, "is left alone: "+c.plan.LeftAlone,
 				"decide who publishes this key: take the application out of scope, or move that version elsewhere")
 		default:
-			if err := s.applier.Sweep(ctx, &c.plan); err != nil {
+			if err := s.applier.Sweep(ctx, &c.plan, s.proven); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", name, err))
 			}
 			if c.plan.Blocked != "" {
@@ -280,7 +278,7 @@ func (s *session) rotate(ctx context.Context) []error {
 		case rotation.Overtaken:
 			s.find(report.Note, "application "+c.member.app.Name, "another run published a key while this one verified its own", "")
 		case !s.req.DryRun:
-			c.pair = &rotation.New
+			c.before, c.pair = c.pair, &rotation.New
 		}
 	}
 	return errs

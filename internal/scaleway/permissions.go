@@ -34,7 +34,7 @@ func Policy() []PermissionSet {
 		{needSecretRead, false, "find the credentials' secrets and their versions"},
 		{needSecretValue, false, "read a credential back, and check endpoints with it"},
 		{needSecretNew, false, "create a credential's secret, publish a new key in it"},
-		{needSecretWrite, false, "disable the version of a key that is retired; in a rollback, disable, enable and mark versions"},
+		{needSecretWrite, false, "disable the version of a key that is retired; note what consumers still carry, or that a person went back from a key"},
 		{needSecretDrop, false, "delete the version of a key that is retired"},
 	}
 }

@@ -1,0 +1,148 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+// Rollback is the way back to the key that was published before.
+type Rollback struct {
+	From []scaleway.Version // that readers are not to get any more, newest first
+	Bad  string             // the access key that From holds
+	To   scaleway.Version   // that readers get then
+	Key  scaleway.APIKey    // that To holds
+}
+
+// Back finds the way back from the current key. The error says why there is
+// none.
+func (p *Plan) Back(now time.Time) (Rollback, error) {
+	current := p.Current()
+	switch {
+	case p.LeftAlone != "":
+		return Rollback{}, errors.New("it is left alone: " + p.LeftAlone)
+	case current == nil:
+		return Rollback{}, errors.New("no key is published")
+	}
+	back := Rollback{Bad: current.Key.AccessKey}
+	for _, v := range p.State.Versions {
+		if !v.Enabled {
+			continue
+		}
+		if VersionKey(v.Description) != back.Bad {
+			back.To = v
+			break
+		}
+		back.From = append(back.From, v)
+	}
+	to := VersionKey(back.To.Description)
+	if to == "" {
+		return Rollback{}, errors.New("no version before the current key's is enabled: the key before it is retired, or there was none")
+	}
+	switch k := p.Key(to); {
+	case k == nil:
+		return Rollback{}, fmt.Errorf("the key before, %s, is gone", to)
+	case k.Key.Expired(now):
+		return Rollback{}, fmt.Errorf("the key before, %s, expired on %s", to, k.Key.ExpiresAt.UTC().Format(time.DateTime))
+	case k.Retire:
+		return Rollback{}, fmt.Errorf("the grace of the key before, %s, ended on %s", to, k.RetireAt.UTC().Format(time.DateTime))
+	default:
+		back.Key = k.Key
+		return back, nil
+	}
+}
+
+// Hold marks the version that readers are to get back: its key is not replaced
+// until a person says so. The mark means nothing as long as a newer version is
+// enabled, so it comes first.
+func (a *Applier) Hold(ctx context.Context, p *Plan, back Rollback) error {
+	mark := ReadMark(back.To.Description)
+	mark.Held, mark.Bad = true, false
+	return a.mark(ctx, p.State.Secret, back.To, mark, "a person goes back to its key")
+}
+
+// GoBack disables the versions of the bad key, so that readers of
+// latest_enabled get the one before again. It looks once more whether that is
+// what disabling them does.
+func (a *Applier) GoBack(ctx context.Context, p *Plan, back Rollback) error {
+	versions, err := a.Client.Versions(ctx, p.State.Secret)
+	if err != nil {
+		return err
+	}
+	left := State{Versions: versions}
+	for _, v := range back.From {
+		for i := range left.Versions {
+			if left.Versions[i].Revision == v.Revision {
+				left.Versions[i].Enabled = false
+			}
+		}
+	}
+	if next := left.Published(); next == nil || next.Revision != back.To.Revision {
+		return fmt.Errorf("the versions of %s changed meanwhile: version %d would not be what readers get", p.State.Secret.FullName(), back.To.Revision)
+	}
+	// The newest last: until then, readers get the bad key, and not one of its older versions.
+	for _, v := range slices.Backward(back.From) {
+		mark := ReadMark(v.Description)
+		for _, now := range versions { // it may have been marked as carried since the plan was made
+			if now.Revision == v.Revision {
+				mark = ReadMark(now.Description)
+			}
+		}
+		mark.Bad = true
+		// Its date counts once it is disabled, so it is marked before.
+		if err := a.mark(ctx, p.State.Secret, v, mark, "a person goes back from its key"); err != nil {
+			return err
+		}
+		if err := a.disable(ctx, p.State.Secret, v, "a person goes back from its key"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Carried notes until when a consumer may carry a key, so that the grace of the
+// key counts from then on. A key that no enabled version holds cannot be noted
+// anything of: it counts from when its version was disabled.
+func (a *Applier) Carried(ctx context.Context, p *Plan, accessKey string, until time.Time) error {
+	for i := range p.State.Versions {
+		v := &p.State.Versions[i]
+		mark := ReadMark(v.Description)
+		if !v.Enabled || mark.AccessKey != accessKey {
+			continue
+		}
+		if !mark.CarriedUntil.Before(until) {
+			return nil
+		}
+		mark.CarriedUntil = until.Truncate(time.Second).Add(time.Second)
+		err := a.mark(ctx, p.State.Secret, *v, mark, "a consumer carries its key")
+		if err == nil {
+			v.Description = mark.String()
+		}
+		return err
+	}
+	return nil
+}
+
+// RetireAt tells when the grace of a key ends that was superseded at a time, by
+// what is known now.
+func (p *Plan) RetireAt(accessKey string, superseded time.Time, grace time.Duration) time.Time {
+	return latest(superseded, p.State.carriedUntil(accessKey)).Add(grace)
+}
+
+// mark writes what a version's description says. Only that of an enabled one is
+// ever changed: changing it moves the date at which a disabled one counts as
+// disabled (FACTS section 6).
+func (a *Applier) mark(ctx context.Context, s scaleway.Secret, v scaleway.Version, mark VersionMark, why string) error {
+	if mark.String() == ReadMark(v.Description).String() {
+		return nil
+	}
+	change := report.Change{Kind: "mark_version", Object: versionName(s, v), Reason: why}
+	return a.Journal.Do(ctx, change, func(ctx context.Context) error {
+		return a.Client.DescribeVersion(ctx, s, v.Revision, mark.String())
+	})
+}

@@ -1,0 +1,179 @@
+package run
+
+import (
+	"slices"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/rotate"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+func (s *session) applications() []report.Application {
+	out := []report.Application{}
+	for _, c := range s.world.all() {
+		out = append(out, s.application(c))
+	}
+	for _, m := range s.world.members {
+		if own := s.world.own; own != nil && own.member.app.ID == m.app.ID {
+			continue
+		}
+		if !m.in && (m.notable || slices.Contains(s.cfg.Applications, m.app.ID)) {
+			out = append(out, report.Application{
+				ID: m.app.ID, Name: m.app.Name, Reason: m.reason, Action: "left alone", Why: m.reason,
+				Keys: []report.Key{}, Dead: []report.Dead{}, Next: []report.Event{},
+			})
+		}
+	}
+	return out
+}
+
+func (s *session) application(c *credential) report.Application {
+	a := report.Application{
+		ID: c.member.app.ID, Name: c.member.app.Name, InScope: !c.own, Reason: c.member.reason,
+		Keys: []report.Key{}, Dead: append([]report.Dead{}, c.dead...), Next: []report.Event{},
+	}
+	a.Action, a.Why = s.action(c)
+	secret := c.state.Secret
+	for _, r := range []*rotate.Rotation{c.rotation, c.adopted} {
+		if r != nil {
+			secret = r.Secret
+		}
+	}
+	if secret.Name != "" {
+		a.Secret = &report.Secret{ID: secret.ID, Path: secret.Path, Name: secret.Name, Region: secret.Region, Revision: c.published()}
+	}
+	rotated := c.rotation != nil && c.rotation.Err == nil && !c.rotation.Overtaken
+	for i := range c.plan.Keys {
+		s.keyLine(&a, c, &c.plan.Keys[i], rotated)
+	}
+	if rotated && !s.req.DryRun {
+		k := c.rotation.New.APIKey
+		line := s.line(k, string(rotate.Current), c.rotation.Version.Revision)
+		line.Note = "created, verified by " + c.rotation.VerifyBy + " and published in this run"
+		a.Keys = append(a.Keys, line)
+		a.Next = append(a.Next, report.Event{At: rotate.Due(k, s.policy), What: "the current key " + k.AccessKey + " is rotated"})
+	}
+	slices.SortStableFunc(a.Next, func(x, y report.Event) int { return x.At.Compare(y.At) })
+	return a
+}
+
+// action says in a word what was done about an application's key, and why.
+func (s *session) action(c *credential) (action, why string) {
+	switch {
+	case c.broken != nil:
+		return "failed", report.Line(c.broken.Error())
+	case c.plan.LeftAlone != "":
+		return "left alone", c.plan.LeftAlone
+	case c.back != nil && s.req.DryRun:
+		return "would roll back", "from " + c.back.Bad + " to " + c.back.Key.AccessKey
+	case c.wentBack:
+		return "rolled back", "from " + c.back.Bad + " to " + c.back.Key.AccessKey + "; rotated again once that is forced"
+	case c.adopted != nil && c.adopted.Err != nil:
+		return "failed", report.Line(c.adopted.Err.Error())
+	case c.adopted != nil && s.req.DryRun:
+		return "would publish", "the key that it runs on is not published yet"
+	case c.adopted != nil:
+		return "published", "the key that it runs on; from now on it is rotated as the others are"
+	case c.rotation != nil && c.rotation.Err != nil:
+		return "failed", report.Line(c.rotation.Err.Error())
+	case c.rotation != nil && c.rotation.Overtaken:
+		return "kept", "another run rotated it meanwhile"
+	case c.rotation != nil && s.req.DryRun:
+		return "would rotate", c.plan.Why
+	case c.rotation != nil:
+		return "rotated", c.plan.Why
+	case c.plan.Blocked != "":
+		return "waiting", c.plan.Blocked
+	case c.plan.Rotate && (!s.asked(StepRotate) || !s.wanted(c)):
+		return "due", c.plan.Why + "; this run was not asked to rotate it"
+	case c.plan.Rotate:
+		return "left", "the run's time was over"
+	default:
+		return "kept", c.plan.Why
+	}
+}
+
+// keyLine adds one key that was there at the start, and what will become of it.
+func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPlan, rotated bool) {
+	state, retireAt := k.State, k.RetireAt
+	if c.wentBack && k.Key.AccessKey == c.back.Bad {
+		state, retireAt = rotate.Superseded, s.client.Now().Add(s.policy.Grace)
+	}
+	if state == rotate.Superseded && k.Key.AccessKey != s.cfg.AccessKey {
+		retireAt = c.plan.RetireAt(k.Key.AccessKey, retireAt.Add(-s.policy.Grace), s.policy.Grace)
+	}
+	if rotated && (state == rotate.Current || state == rotate.Unpublished) {
+		state = rotate.Superseded
+		retireAt = c.plan.RetireAt(k.Key.AccessKey, s.client.Now(), s.policy.Grace)
+	}
+	line := s.line(k.Key, string(state), k.Revision())
+	if change := s.deletion(k.Key.AccessKey); change != nil {
+		line.Note = map[report.ChangeState]string{
+			report.Done: "deleted in this run: ", report.Planned: "would be deleted: ",
+			report.Refused: "could not be deleted: ", report.Unknown: "may have been deleted: ",
+		}[change.Result] + change.Reason
+		a.Keys = append(a.Keys, line)
+		return
+	}
+	expires := k.Key.ExpiresAt
+	switch state {
+	case rotate.Superseded:
+		switch {
+		case c.wentBack && k.Key.AccessKey == c.back.Key.AccessKey:
+			line.State, line.Note = string(rotate.Current), "published again"
+		case k.Key.AccessKey == s.cfg.AccessKey:
+			line.Note = "the function runs on it; deleted once a run has used the published one, and its grace is over"
+		case k.Key.Expired(s.world.now):
+			line.Note = "expired; deleted once its grace is over"
+		case !expires.IsZero() && expires.Before(retireAt):
+			line.Note = "dies on " + day(expires) + ", when it expires"
+			a.Next = append(a.Next, report.Event{At: expires, What: "the superseded key " + k.Key.AccessKey + " expires"})
+		default:
+			line.Note = "dies on " + day(retireAt) + ", when its grace is over"
+			a.Next = append(a.Next, report.Event{At: retireAt, What: "the superseded key " + k.Key.AccessKey + " is deleted"})
+		}
+	case rotate.Current:
+		line.Note = "published"
+		if c.plan.LeftAlone == "" && !c.plan.RotateAt.IsZero() {
+			a.Next = append(a.Next, report.Event{At: c.plan.RotateAt, What: "the current key " + k.Key.AccessKey + " is rotated"})
+		}
+	case rotate.Unpublished:
+		if k.Key.AccessKey == s.cfg.AccessKey {
+			line.Note = "the function runs on it"
+			break
+		}
+		line.Note = "not the rotator's; lives on until a key is published and the grace is over"
+	case rotate.InProgress:
+		line.Note = "made by a rotator minutes ago; deleted as an orphan after " + retireAt.UTC().Format(time.DateTime) + " if it is never published"
+	case rotate.Orphan:
+		line.Note = "an orphan, to be deleted"
+	case rotate.Foreign:
+		line.Note = "not published and not the rotator's: it cannot be told whose it is, so it is never touched"
+	case rotate.Managed:
+		line.Note = "not to be deleted, so never touched"
+	}
+	if k.Bad() {
+		line.Note = "rolled back from; " + line.Note
+	}
+	a.Keys = append(a.Keys, line)
+}
+
+func day(t time.Time) string { return t.UTC().Format("2 January") }
+
+func (s *session) line(k scaleway.APIKey, state string, revision uint32) report.Key {
+	return report.Key{
+		AccessKey: k.AccessKey, State: state, CreatedAt: k.CreatedAt, AgeDays: report.Days(s.client.Now().Sub(k.CreatedAt)),
+		ExpiresAt: report.Expiry(k.ExpiresAt), Revision: revision,
+	}
+}
+
+// deletion finds what this run noted about deleting a key.
+func (s *session) deletion(accessKey string) *report.Change {
+	for i, c := range s.report.Changes {
+		if c.Kind == "delete_key" && c.Object == accessKey {
+			return &s.report.Changes[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package run_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/scw-key-rotator/rotator/internal/redact"
+	"github.com/scw-key-rotator/rotator/internal/run"
+	"github.com/scw-key-rotator/rotator/local/emulator"
+)
+
+// hashMemory makes the emulator's hashes cheap: v1's 64 threads need at least
+// this many KiB.
+const hashMemory = 512
+
+// carrying is a project in which the key of orders, due or not, is carried by a
+// consumer of each kind, and by the function's own beside it.
+func carrying(days int) emulator.Seed {
+	const secret, access = "${secret_key:" + keyA + "}", "${access_key:" + keyA + "}"
+	seed := small(emulator.SeedApplication{Keys: []emulator.SeedKey{minted(keyA, days)}}, credentialOf(holds(keyA, days)))
+	place := &seed.Serverless[0]
+	place.FunctionNamespaces[0].Functions = append(place.FunctionNamespaces[0].Functions, emulator.SeedFunction{
+		Name: "courier", Privacy: "public",
+		Env:       map[string]string{"ORDERS_ACCESS_KEY": access, "MODE": "fast"},
+		SecretEnv: map[string]string{"ORDERS_SECRET_KEY": secret, "DB_PASSWORD": "hunter"},
+	})
+	place.FunctionNamespaces = append(place.FunctionNamespaces,
+		emulator.SeedFunctionNamespace{
+			Name: "batch", SecretEnv: map[string]string{"X_AUTH_TOKEN": secret},
+			Functions: []emulator.SeedFunction{{Name: "nightly", Privacy: "public"}},
+		},
+		emulator.SeedFunctionNamespace{Name: "ops", Functions: []emulator.SeedFunction{{
+			Name: "key-rotator", Env: map[string]string{"ROTATOR_ACCESS_KEY": "${access_key:rotator}"},
+			SecretEnv: map[string]string{"ROTATOR_SECRET_KEY": "${secret_key:rotator}"},
+		}}})
+	place.ContainerNamespaces[0].Containers = append(place.ContainerNamespaces[0].Containers, emulator.SeedContainer{
+		Name: "packer", Privacy: "public", SecretEnv: map[string]string{"ORDERS_API_KEY": secret, "DB_TOKEN": "other"},
+	})
+	place.ContainerNamespaces = append(place.ContainerNamespaces, emulator.SeedContainerNamespace{
+		Name: "jobs", SecretEnv: map[string]string{"ORDERS_TOKEN": secret}, Env: map[string]string{"ORDERS_ACCESS_KEY": access},
+		Containers: []emulator.SeedContainer{{Name: "cruncher", Privacy: "public"}},
+	})
+	return seed
+}
+
+const (
+	keyD      = "SCWDDDDDDDDDDDDDDDDD"
+	rotatorID = "6a6c1e2d-7f43-4b19-9c58-3d2e8b90f202"
+)
+
+// only keeps the discovery of these scenarios short: each of its requests is
+// struck by each fault.
+func only() []string { return []string{"ROTATOR_REGIONS=fr-par"} }
+
+// ownDue is a project in which the function's own key, published before, is due.
+func ownDue() emulator.Seed {
+	seed := carrying(10)
+	own := minted(keyD, 31)
+	seed.Applications[0].ID, seed.Applications[0].Keys = rotatorID, []emulator.SeedKey{own}
+	published := credentialOf(holds(keyD, 31))
+	published.Name, published.Tags = rotatorID, []string{"rotator", "application=" + rotatorID}
+	seed.Secrets = append(seed.Secrets, published)
+	return seed
+}
+
+// superseded is a project in which the key of orders, which its consumers carry,
+// has superseded another a day ago.
+func superseded() emulator.Seed {
+	seed := carrying(31)
+	orders := &seed.Applications[1]
+	orders.Keys = []emulator.SeedKey{minted(keyB, 32), minted(keyA, 1)}
+	seed.Secrets = []emulator.SeedSecret{credentialOf(holds(keyB, 32), holds(keyA, 1))}
+	return seed
+}
+
+func failing() emulator.Seed {
+	seed := carrying(31)
+	seed.Serverless[0].FunctionNamespaces[0].Functions[1].Fails = true
+	return seed
+}
+
+// carrierScenarios are those with consumers that carry a key.
+func carrierScenarios() []scenario {
+	return []scenario{
+		{name: "consumers get the new key", seed: func() emulator.Seed { return carrying(31) }, settings: only(), settled: true, rotated: 1},
+		{name: "a consumer's deployment fails", seed: failing, settings: only(), rotated: 1},
+		{name: "the function's own key is published", seed: func() emulator.Seed { return carrying(10) }, settings: only(), settled: true, rotated: 1, own: true},
+		{name: "the function's own key is due", seed: ownDue, settings: only(), settled: true, rotated: 1, own: true},
+		{
+			name: "the current key is revoked", seed: func() emulator.Seed { return carrying(10) }, settings: only(), settled: true, rotated: 1,
+			request: run.Request{Revoke: []string{keyA}}, revoked: keyA,
+		},
+		{
+			name: "a superseded key is revoked", seed: superseded, settings: only(), settled: true,
+			request: run.Request{Revoke: []string{keyB}}, revoked: keyB,
+		},
+		{
+			name: "a rollback", seed: superseded, settings: only(), settled: true,
+			request: run.Request{Rollback: []string{"orders"}},
+		},
+	}
+}
+
+// restart gives the function the environment of its serving revision, as the
+// platform would.
+func (r *rig) restart(t *testing.T) {
+	t.Helper()
+	own, known := r.Endpoint("key-rotator")
+	if !known {
+		t.Fatal("there is no function key-rotator")
+	}
+	for _, line := range r.Running(own.ID) {
+		switch name, value, _ := strings.Cut(line, "="); name {
+		case "ROTATOR_ACCESS_KEY":
+			r.cfg.AccessKey = value
+		case "ROTATOR_SECRET_KEY":
+			r.cfg.SecretKey = redact.New(value)
+		}
+	}
+}
+
+// lives tells whether orders has a key.
+func (r *rig) lives(accessKey string) bool {
+	return slices.ContainsFunc(r.Keys("orders"), func(k emulator.KeyPair) bool { return k.AccessKey == accessKey })
+}

@@ -1,0 +1,87 @@
+package run
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/rotate"
+)
+
+// named tells whether one of the names is the application's, or its ID.
+func (c *credential) named(names []string) bool {
+	return slices.Contains(names, c.member.app.ID) || slices.Contains(names, c.member.app.Name)
+}
+
+// wanted tells whether the request means this credential.
+func (s *session) wanted(c *credential) bool {
+	switch {
+	case len(s.req.Revoke) > 0:
+		return slices.ContainsFunc(s.req.Revoke, func(key string) bool { return c.plan.Key(key) != nil })
+	case len(s.req.Rollback) > 0:
+		return c.named(s.req.Rollback)
+	default:
+		return len(s.req.Applications) == 0 || c.named(s.req.Applications)
+	}
+}
+
+// acceptable refuses a request for what cannot be done, before anything is.
+// Where it could not be found out whose keys are whose, nothing is done to any
+// of them anyway.
+func (s *session) acceptable() error {
+	if !s.world.attributable {
+		return nil
+	}
+	// What was not found may be among what could not be read: the run fails then, and not the request.
+	complete := len(s.world.errs) == 0
+	for field, names := range map[string][]string{"applications": s.req.Applications, "rollback": s.req.Rollback} {
+		for _, name := range names {
+			if !slices.ContainsFunc(s.world.all(), func(c *credential) bool { return c.named([]string{name}) }) && complete {
+				return &RequestError{fmt.Sprintf("%s: %q is not an application in scope: want the ID or the name of one that the report of a dry run lists", field, report.Line(name))}
+			}
+		}
+	}
+	for _, key := range s.req.Revoke {
+		if why := s.irrevocable(key, complete); why != "" {
+			return &RequestError{fmt.Sprintf("revoke: %s %s", key, why)}
+		}
+	}
+	for _, c := range s.world.all() {
+		if !c.named(s.req.Rollback) || c.broken != nil {
+			continue
+		}
+		if c.own {
+			return &RequestError{"rollback: " + c.member.app.Name + " is the function's own application: it cannot go back from the key that it may run on"}
+		}
+		back, err := c.plan.Back(s.world.now)
+		if err != nil {
+			return &RequestError{fmt.Sprintf("rollback: application %s cannot go back: %s", c.member.app.Name, report.Line(err.Error()))}
+		}
+		c.back = &back
+	}
+	return nil
+}
+
+// irrevocable returns why a key cannot be revoked, or "". complete tells that
+// everything could be read.
+func (s *session) irrevocable(key string, complete bool) string {
+	if key == s.cfg.AccessKey {
+		return `is the key that this run is called with: first ask for {"force": true, "steps": ["own_key"]}, and revoke it once the function runs on the new one`
+	}
+	for _, c := range s.world.all() {
+		k := c.plan.Key(key)
+		switch {
+		case k == nil:
+		case c.plan.LeftAlone != "":
+			return "belongs to an application that is left alone: " + c.plan.LeftAlone
+		case k.State == rotate.Managed:
+			return "is managed by Scaleway, or cannot be deleted"
+		default:
+			return ""
+		}
+	}
+	if !complete {
+		return ""
+	}
+	return "is not a key of an application in scope: want one that the report of a dry run lists"
+}

@@ -1,0 +1,103 @@
+package run
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/rotate"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+// world is what a run found. Where a part could not be read, it is empty and
+// errs says why; what rests on the part is then not done.
+type world struct {
+	now          time.Time // the API's, after discovery
+	keys         []scaleway.APIKey
+	ownKey       *scaleway.APIKey // nil: not found
+	applications []scaleway.Application
+	members      []member
+	credentials  []*credential // of the members in scope
+	own          *credential   // of the function's own application; nil: not rotated here
+	lifetimeCap  time.Duration
+	capUnknown   error // why the cap could not be read, where that is not the run's failure
+	attributable bool  // keys, applications and policies are all known
+
+	namespaces []scaleway.Namespace
+	resources  []scaleway.Resource
+	tokens     []scaleway.Token
+	regions    []string
+	blind      error // why some functions or containers are not known, or nil
+
+	mu   sync.Mutex
+	errs []error
+}
+
+// credential is one application in scope.
+type credential struct {
+	member member
+	state  rotate.State
+	// pair is the key that the newest enabled version holds.
+	pair   *scaleway.KeyPair
+	before *scaleway.KeyPair // what it held when the run began, where this run published another
+	broken error             // why the credential cannot be read, or is not what it says
+	gone   []string          // keys that versions name and that are not there
+	plan   rotate.Plan
+	// rotation is what became of the plan in this run, or nil.
+	rotation *rotate.Rotation
+	own      bool             // of the function's own application
+	adopted  *rotate.Rotation // the own key's publication, where this run published it as it is; or nil
+	// back is the way back that the request asks for, or nil; backTo its key.
+	back     *rotate.Rollback
+	backTo   scaleway.KeyPair
+	wentBack bool
+	pairs    []scaleway.KeyPair // of its old keys, where their secret is known
+	dead     []report.Dead      // of its keys, those that were proven dead, or were to be
+}
+
+// all are the credentials in scope, and the function's own.
+func (w *world) all() []*credential {
+	if w.own == nil {
+		return w.credentials
+	}
+	return append(slices.Clone(w.credentials), w.own)
+}
+
+func (w *world) failed(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.errs = append(w.errs, err)
+}
+
+// add appends what a region or a scope brought.
+func (w *world) add(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+}
+
+// sort puts what came in by chance into an order that a person expects, and
+// that is the same in each run.
+func (w *world) sort() {
+	slices.SortFunc(w.namespaces, func(a, b scaleway.Namespace) int {
+		return strings.Compare(place(a.Product, a.Region, a.Name), place(b.Product, b.Region, b.Name))
+	})
+	slices.SortFunc(w.resources, func(a, b scaleway.Resource) int {
+		return strings.Compare(place(a.Product, a.Region, a.Namespace.Name, a.Name), place(b.Product, b.Region, b.Namespace.Name, b.Name))
+	})
+	slices.SortStableFunc(w.tokens, func(a, b scaleway.Token) int {
+		return strings.Compare(
+			place(a.Scope.Product, a.Scope.Region, a.Scope.Namespace.Name, a.Scope.ResourceID+a.ID),
+			place(b.Scope.Product, b.Scope.Region, b.Scope.Namespace.Name, b.Scope.ResourceID+b.ID))
+	})
+}
+
+func place(p scaleway.Product, parts ...string) string {
+	order := "1"
+	if p == scaleway.Containers {
+		order = "2"
+	}
+	return order + strings.Join(parts, "\x00")
+}
