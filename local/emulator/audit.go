@@ -28,6 +28,9 @@ type AuditRules struct {
 // emulator serves: that a published key works (I1), that no key dies which
 // somebody may hold or that runs somewhere (I2), and that nothing else changes
 // (I4).
+//
+// A change that is made with another key than the client's is a person's.
+// People may do anything; what they spoil is forgiven until it is mended.
 type Auditor struct {
 	e     *Emulator
 	rules AuditRules
@@ -39,6 +42,7 @@ type Auditor struct {
 	current   map[string]string    // by secret: the access key that readers get
 	published map[string]time.Time // by access key: when it was last current
 	first     map[string]time.Time // by application: when anything was first published
+	spoilt    map[string]bool      // by application: its credential is out of order, and not by the client
 	others    string               // everything that may not change
 	revoked   map[string]bool      // access keys that a person wants dead
 	consumers consumers
@@ -48,8 +52,12 @@ type seenKey struct {
 	application string
 	secret      string
 	created     time.Time
-	mintedNow   bool // while the auditor watched
+	minted      bool // by the client: as long as it is not published, nobody holds it
 }
+
+// youngAtFirst is the age up to which a key that was there before the auditor
+// is taken for one that the client had made.
+const youngAtFirst = 24 * time.Hour
 
 // Audit starts to watch. It replaces an auditor that watched before.
 func (e *Emulator) Audit(rules AuditRules) *Auditor {
@@ -57,9 +65,12 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 	defer e.mu.Unlock()
 	a := &Auditor{
 		e: e, rules: rules, keys: map[string]seenKey{}, current: map[string]string{},
-		published: map[string]time.Time{}, first: map[string]time.Time{}, revoked: map[string]bool{}, consumers: newConsumers(),
+		published: map[string]time.Time{}, first: map[string]time.Time{}, spoilt: map[string]bool{},
+		revoked: map[string]bool{}, consumers: newConsumers(),
 	}
-	a.accept()
+	now := e.clock.Now()
+	a.learn(now, func(k *apiKey) bool { return k.CreatedAt.age(now) < youngAtFirst })
+	a.rest(now)
 	e.auditor = a
 	return a
 }
@@ -71,16 +82,38 @@ func (a *Auditor) Result() (requests int, violations []string) {
 	return a.requests, slices.Clone(a.violations)
 }
 
-// Accept takes everything as it is now for right: people change things too.
-func (a *Auditor) Accept() {
+// Forgive lets the credential of an application be out of order, if it is,
+// until it is mended: for what becomes of it because nobody looked after it.
+func (a *Auditor) Forgive(application string) {
 	a.e.mu.Lock()
 	defer a.e.mu.Unlock()
-	a.accept()
+	a.forgive(a.e.clock.Now(), application)
 }
 
-func (a *Auditor) accept() {
-	now := a.e.clock.Now()
-	a.learn(now, false)
+func (a *Auditor) forgive(now time.Time, applications ...string) {
+	for _, s := range a.credentials() {
+		if name := a.e.iam.applications.get(s.Name).Name; slices.Contains(applications, name) {
+			a.spoilt[s.Name] = a.unusable(s, now) != ""
+		}
+	}
+}
+
+// Spoilt returns the applications whose credential is out of order, and was
+// forgiven.
+func (a *Auditor) Spoilt() []string {
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	var names []string
+	for _, s := range a.credentials() {
+		if a.spoilt[s.Name] {
+			names = append(names, a.e.iam.applications.get(s.Name).Name)
+		}
+	}
+	return names
+}
+
+// rest takes everything that the client may not change as it is now.
+func (a *Auditor) rest(now time.Time) {
 	a.others = a.outside(now)
 	a.consumers.variables = a.environments(now)
 }
@@ -105,10 +138,19 @@ func (a *Auditor) Revoked(accessKey string) {
 func (a *Auditor) after(r *Request) {
 	now := a.e.clock.Now()
 	a.requests++
-	before := a.keys
-	a.keys = map[string]seenKey{}
-	wasCurrent := maps.Clone(a.current)
-	a.learn(now, true)
+	before, wasCurrent := a.keys, maps.Clone(a.current)
+	for _, access := range wasCurrent {
+		if access != "" {
+			a.published[access] = now // up to this request
+		}
+	}
+	person := r.Method != "GET" && r.AccessKey != "" && r.AccessKey != a.rules.OwnKey
+	a.learn(now, func(*apiKey) bool { return !person })
+	if person {
+		a.forgive(now, a.rules.Applications...)
+		a.rest(now)
+		return
+	}
 	for access, k := range before {
 		if _, lives := a.keys[access]; !lives {
 			a.deleted(r, access, k, wasCurrent, now)
@@ -122,7 +164,10 @@ func (a *Auditor) after(r *Request) {
 		a.compareEnvironments(r, now)
 	}
 	for _, s := range a.credentials() {
-		if problem := a.unusable(s, now); problem != "" {
+		switch problem := a.unusable(s, now); {
+		case problem == "":
+			a.spoilt[s.Name] = false
+		case !a.spoilt[s.Name]:
 			a.violate(r, "I1: "+problem)
 		}
 	}
@@ -132,11 +177,16 @@ func (a *Auditor) violate(r *Request, text string) {
 	a.violations = append(a.violations, fmt.Sprintf("after request %d, %s %s: %s", r.Seq, r.Method, r.Path, text))
 }
 
-// learn notes the keys that live and what is published.
-func (a *Auditor) learn(now time.Time, watching bool) {
+// learn notes the keys that live and what is published. minted tells of a key
+// that is new whether the client made it.
+func (a *Auditor) learn(now time.Time, minted func(*apiKey) bool) {
+	before := a.keys
+	a.keys = map[string]seenKey{}
 	for _, k := range a.e.iam.keys.all(nil) {
-		seen := seenKey{application: k.ApplicationID, secret: k.secret, created: k.CreatedAt.t}
-		seen.mintedNow = watching && !now.After(k.CreatedAt.t.Add(time.Second))
+		seen, known := before[k.AccessKey]
+		if !known {
+			seen = seenKey{application: k.ApplicationID, secret: k.secret, created: k.CreatedAt.t, minted: minted(k)}
+		}
 		a.keys[k.AccessKey] = seen
 	}
 	for _, s := range a.credentials() {
@@ -178,16 +228,10 @@ func (a *Auditor) deleted(r *Request, access string, k seenKey, current map[stri
 		a.violate(r, fmt.Sprintf("I2: %s is gone %s after it was current", access, now.Sub(last)))
 	case a.ranWithin(access, now):
 		a.violate(r, fmt.Sprintf("I2: %s is gone %s after something last ran with it", access, now.Sub(a.consumers.ran[access])))
-	case wasPublished || k.mintedNow || a.orphan(access, k):
+	case wasPublished || k.minted:
 	case !anyPublished || now.Sub(first) < a.rules.Grace || now.Sub(k.created) < a.rules.Grace:
 		a.violate(r, "I2: "+access+" is gone, which people may hold, before its grace was over")
 	}
-}
-
-// orphan tells whether a key was young when it was seen first, and never
-// published: only the client can have made it.
-func (a *Auditor) orphan(access string, k seenKey) bool {
-	return a.e.clock.Now().Sub(k.created) < 24*time.Hour && a.published[access].IsZero()
 }
 
 // credentials are the secrets that hold keys.

@@ -92,16 +92,6 @@ func TestAuditorOfWhatElseStandsThere(t *testing.T) {
 		{"a namespace of another project", func(w *audited) {
 			w.mustRaw("PATCH", w.namespaceOf(functionsBase+"/functions/"+w.endpoint("g").ID), `{"environment_variables":{"A":"b"}}`)
 		}, outside},
-		{"people's changes, once accepted", func(w *audited) {
-			place := emulator.SeedPlace{Project: "default", SeedServerless: emulator.SeedServerless{
-				FunctionNamespaces: []emulator.SeedFunctionNamespace{{Name: "new", Functions: []emulator.SeedFunction{{Name: "n", Env: map[string]string{"A": "b"}}}}},
-			}}
-			if err := w.Load(emulator.Seed{Serverless: []emulator.SeedPlace{place}}); err != nil {
-				w.t.Fatal(err)
-			}
-			w.auditor.Accept()
-			w.mustRaw("POST", functionsBase+"/functions/"+w.endpoint("n").ID+"/deploy", "{}")
-		}, ""},
 	})
 }
 

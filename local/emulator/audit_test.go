@@ -46,7 +46,13 @@ func newAudited(t *testing.T, change func(*emulator.AuditRules)) *audited {
 		Projects: []emulator.SeedProject{{Name: "other"}},
 		Applications: []emulator.SeedApplication{
 			{Name: "orders", ID: ordersName, Keys: []emulator.SeedKey{key(oldKey, 40), key(spareKey, 50), key(currentKey, 8)}},
-			{Name: "rotator", ID: rotatorName, Keys: []emulator.SeedKey{key(ownKey, 40), key(nextOwnKey, 0)}},
+			{
+				Name: "rotator", ID: rotatorName, Keys: []emulator.SeedKey{key(ownKey, 40), key(nextOwnKey, 0)},
+				Policies: []emulator.SeedPolicy{{Name: "all", Rules: []emulator.SeedRule{ // the auditor sees to it that not all is done
+					{PermissionSets: []string{"IAMManager"}, Organization: true},
+					{PermissionSets: []string{"AllProductsFullAccess"}, Projects: []string{"default", "other"}},
+				}}},
+			},
 			{Name: "billing", Keys: []emulator.SeedKey{key(foreignKey, 40)}},
 		},
 		Secrets: []emulator.SeedSecret{
@@ -82,7 +88,16 @@ func newAudited(t *testing.T, change func(*emulator.AuditRules)) *audited {
 	if change != nil {
 		change(&rules)
 	}
-	return &audited{l, l.Audit(rules)}
+	w := &audited{l, l.Audit(rules)}
+	l.secret = w.secretKey(ownKey) // calls are the client's from now on
+	return w
+}
+
+// runsOn lets the client call with another of its keys.
+func (w *audited) runsOn(access string) {
+	w.t.Helper()
+	w.secret = w.secretKey(access)
+	w.auditor.RunsOn(access)
 }
 
 // secretKey is the secret of a key that lives.
@@ -247,18 +262,18 @@ func TestAuditorOfTheOwnApplication(t *testing.T) {
 	audits(t, nil, []auditRow{
 		{"the key that it runs on", func(w *audited) { w.remove(ownKey) }, "I2: the key that the client runs on is gone"},
 		{"its function still runs with it", func(w *audited) {
-			w.auditor.RunsOn(nextOwnKey)
+			w.runsOn(nextOwnKey)
 			w.deliver("self", nextOwnKey, 0)
 			w.remove(ownKey)
 		}, "the function web/self in fr-par runs with"},
 		{"within the grace", func(w *audited) {
 			w.deliver("self", nextOwnKey, readies+time.Hour)
-			w.auditor.RunsOn(nextOwnKey)
+			w.runsOn(nextOwnKey)
 			w.remove(ownKey)
 		}, "I2: " + ownKey + " is gone"},
 		{"after all that", func(w *audited) {
 			w.deliver("self", nextOwnKey, readies)
-			w.auditor.RunsOn(nextOwnKey)
+			w.runsOn(nextOwnKey)
 			w.pass(auditGrace)
 			w.remove(ownKey)
 		}, ""},
