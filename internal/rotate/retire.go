@@ -46,7 +46,11 @@ func (a *Applier) Retire(ctx context.Context, p *Plan, revision uint32, carried 
 		return err
 	}
 	now := (State{Versions: versions}).Published()
-	if now == nil || now.Revision != revision {
+	newest := uint32(0) // none: a dry run plans to publish one first
+	if now != nil {
+		newest = now.Revision
+	}
+	if newest != revision || newest == 0 && !a.Journal.Dry() {
 		return fmt.Errorf("version %d of %s is not the newest enabled one any more", revision, p.State.Secret.FullName())
 	}
 	var errs []error
@@ -56,7 +60,7 @@ func (a *Applier) Retire(ctx context.Context, p *Plan, revision uint32, carried 
 			continue
 		}
 		err := carried(k.Key.AccessKey)
-		if err == nil && VersionKey(now.Description) == k.Key.AccessKey && !a.Journal.Dry() {
+		if err == nil && !a.Journal.Dry() && VersionKey(now.Description) == k.Key.AccessKey {
 			err = fmt.Errorf("key %s is still the published one", k.Key.AccessKey)
 		}
 		if err == nil {

@@ -1,0 +1,60 @@
+package run_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scw-key-rotator/rotator/internal/run"
+	"github.com/scw-key-rotator/rotator/local/emulator"
+)
+
+// byHandOf calls an endpoint of a version of an application's secret, as a person
+// does with the owner's key.
+func (r *rig) byHandOf(t *testing.T, name, method, version string) {
+	t.Helper()
+	for _, a := range r.mustRun(t, run.Request{DryRun: true}).Applications {
+		if a.Name == name {
+			r.MustCall(method, "/secret-manager/v1beta1/regions/fr-par/secrets/"+a.Secret.ID+"/versions/"+version, nil)
+			return
+		}
+	}
+	t.Fatalf("%s is not in scope", name)
+}
+
+func TestADryRunAnnouncesWhatIsRetiredOnceTheOnlyVersionIsEnabledNoMore(t *testing.T) {
+	t.Parallel()
+	r := start(t, emulator.Options{})
+	r.mustRun(t, run.Request{})
+	r.Clock().Advance(8 * 24 * time.Hour)
+	r.byHandOf(t, "checkout", http.MethodPost, "1/disable")
+	dry := r.mustRun(t, run.Request{DryRun: true})
+	if diff := cmp.Diff(did(dry), did(r.mustRun(t, run.Request{}))); diff != "" {
+		t.Errorf("announced and done differ (-announced +done):\n%s", diff)
+	}
+}
+
+func TestAKeyLivesOnForTheGraceAfterItsVersionIsDeleted(t *testing.T) {
+	t.Parallel()
+	r := start(t, emulator.Options{})
+	r.mustRun(t, run.Request{})
+	published := r.Keys("checkout")[1]
+	r.Clock().Advance(20 * 24 * time.Hour)
+	r.byHandOf(t, "checkout", http.MethodDelete, "1")
+	for _, row := range []struct {
+		wait time.Duration
+		want bool
+	}{{time.Hour, true}, {r.cfg.Grace - 2*time.Hour, true}, {2 * time.Hour, false}} {
+		r.Clock().Advance(row.wait)
+		r.mustRun(t, run.Request{})
+		lives := false
+		for _, k := range r.Keys("checkout") {
+			lives = lives || k.AccessKey == published.AccessKey
+		}
+		if lives != row.want {
+			t.Errorf("%s: the key of the version that a person deleted lives: %t", r.Clock().Now(), lives)
+		}
+	}
+}
