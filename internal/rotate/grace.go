@@ -34,41 +34,43 @@ func (s State) carriedUntil(accessKey string) time.Time {
 
 // unpublishedAt tells when a key stopped being the published one. A key that was
 // never published counts from the secret's first version or its own creation,
-// whichever is later.
+// whichever is later. A version that the rotator did not write may have held any
+// key.
 func unpublishedAt(s State, k scaleway.APIKey) time.Time {
+	at, own := k.CreatedAt, false
 	for i, v := range s.Versions { // newest first
-		if VersionKey(v.Description) == k.AccessKey {
-			return latest(endOf(s.Versions, i), k.CreatedAt)
+		key := VersionKey(v.Description)
+		if key == "" || key == k.AccessKey && !own {
+			at = latest(at, endOf(s.Versions, i))
 		}
+		own = own || key == k.AccessKey
+	}
+	if own {
+		return at
 	}
 	since := s.Versions[len(s.Versions)-1].CreatedAt
 	if keyProject(k.Description) != "" && !allOurs(s) {
 		since = s.Versions[0].CreatedAt // its own version may be the one whose description was changed
 	}
-	return latest(since, k.CreatedAt)
+	return latest(at, since)
 }
 
-// endOf tells since when the version at index i is not the newest enabled one.
-// It is not as long as it is disabled, or a later version is enabled: a later
-// one that was disabled in between gave the place back for a while.
+// forever is later than any time here.
+func forever() time.Time { return time.Date(9999, time.January, 1, 0, 0, 0, 0, time.UTC) }
+
+// endOf tells since when, at the latest, the version at index i is not the newest
+// enabled one: since a later one is enabled, or since it was disabled or deleted
+// itself. Only what is enabled now says since when it has been without a break; a
+// later version that is not may have given the place back in between, more than
+// once.
 func endOf(versions []scaleway.Version, i int) time.Time {
-	forever := time.Date(9999, time.January, 1, 0, 0, 0, 0, time.UTC) // later than any time here
-	end := forever
-	for moved := true; moved; {
-		moved = false
-		for j := i; j >= 0; j-- {
-			from, to := versions[j].CreatedAt, forever // of a later version: while it was enabled
-			switch {
-			case j == i && versions[j].Enabled:
-				continue
-			case j == i:
-				from = versions[j].UpdatedAt // of itself: since it was disabled
-			case !versions[j].Enabled:
-				to = versions[j].UpdatedAt
-			}
-			if from.Before(end) && !to.Before(end) {
-				end, moved = from, true
-			}
+	end := forever()
+	if v := versions[i]; !v.Enabled {
+		end = latest(v.CreatedAt, latest(v.UpdatedAt, v.GoingSince))
+	}
+	for _, later := range versions[:i] {
+		if since := latest(later.CreatedAt, later.UpdatedAt); later.Enabled && since.Before(end) {
+			end = since
 		}
 	}
 	return end

@@ -158,14 +158,16 @@ func leaveAlone(s State, p Policy) string {
 			return fmt.Sprintf("its key %s was made by the rotator of project %s", k.AccessKey, project)
 		}
 	}
-	for _, v := range s.Versions {
+	for _, v := range s.Versions { // the newest, and as far as the one that readers get
 		if v.Going {
 			continue
 		}
 		if VersionKey(v.Description) == "" {
 			return fmt.Sprintf("version %d of %s was not written by the rotator: someone else publishes there", v.Revision, s.Secret.FullName())
 		}
-		break
+		if v.Enabled {
+			break
+		}
 	}
 	return ""
 }

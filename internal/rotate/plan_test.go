@@ -74,6 +74,14 @@ func disabled(ago time.Duration) versionOption {
 
 func going(v *scaleway.Version) { v.Enabled, v.Going = false, true }
 
+func deleted(ago time.Duration) versionOption {
+	return func(v *scaleway.Version) { v.Enabled, v.Going, v.GoingSince = false, true, now.Add(-ago) }
+}
+
+func enabledAgain(ago time.Duration) versionOption {
+	return func(v *scaleway.Version) { v.UpdatedAt = now.Add(-ago) }
+}
+
 func foreign(v *scaleway.Version) { v.Description = "by hand" }
 
 func state(keys []scaleway.APIKey, versions ...scaleway.Version) rotate.State {
@@ -201,6 +209,34 @@ func TestPlan(t *testing.T) {
 			state([]scaleway.APIKey{key("A", 40*day, ours), key("B", 20*day, ours), key("C", 2*day, ours)},
 				version(3, "C", 2*day), version(2, "B", 20*day, disabled(15*day)), version(1, "A", 40*day)), policy(),
 			[]string{"A superseded, goes in 120h0m0s", "B superseded, goes now", "C current"},
+		},
+		{
+			"a version that was just deleted may still be in use",
+			state([]scaleway.APIKey{key("A", 20*day, ours), key("B", 10*day, ours)}, version(2, "B", 10*day, deleted(time.Hour)), version(1, "A", 20*day)), policy(),
+			[]string{"A current", "B superseded, goes in 167h0m0s"},
+		},
+		{
+			"a version that was enabled again had given its place back",
+			state([]scaleway.APIKey{key("A", 20*day, ours), key("B", 10*day, ours)}, version(2, "B", 10*day, enabledAgain(time.Hour)), version(1, "A", 20*day)), policy(),
+			[]string{"A superseded, goes in 167h0m0s", "B current"},
+		},
+		{
+			"one that was enabled and disabled again may have, at any time before",
+			state([]scaleway.APIKey{key("A", 20*day, ours), key("B", 10*day, ours), key("C", 2*day, ours)},
+				version(3, "C", 2*day), version(2, "B", 10*day, disabled(time.Hour)), version(1, "A", 20*day)), policy(),
+			[]string{"A superseded, goes in 120h0m0s", "B superseded, goes in 120h0m0s", "C current"},
+		},
+		{
+			"somebody else's version may have held any key until it was deleted",
+			state([]scaleway.APIKey{key("A", 40*day), key("B", 20*day, ours), key("C", 9*day, ours)},
+				version(3, "", 8*day, foreign, deleted(time.Hour)), version(2, "C", 9*day), version(1, "B", 20*day)), policy(),
+			[]string{"A superseded, goes in 167h0m0s", "B superseded, goes in 167h0m0s", "C current"},
+		},
+		{
+			"readers who were sent back to somebody else's version are left with it",
+			state([]scaleway.APIKey{key("A", 20*day, ours), key("C", 2*day, ours)},
+				version(3, "C", 2*day, disabled(time.Hour)), version(2, "", 10*day, foreign), version(1, "A", 20*day)), policy(),
+			[]string{"left alone: version 2 of /rotator/app was not written by the rotator: someone else publishes there", "A unpublished", "C unpublished"},
 		},
 		{
 			"no enabled version at all is mended at once",

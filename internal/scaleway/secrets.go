@@ -39,6 +39,7 @@ type Version struct {
 	Description string
 	CreatedAt   time.Time
 	UpdatedAt   time.Time // of a disabled version: when it was disabled (A69)
+	GoingSince  time.Time // zero: it is not; its deletion leaves UpdatedAt alone (FACTS section 6)
 }
 
 // payload is what a version holds: a key_value secret of these two.
@@ -163,7 +164,7 @@ func asVersion(v *secret.SecretVersion) Version {
 		Enabled: v.Status == secret.SecretVersionStatusEnabled && v.DeletionRequestedAt == nil,
 		Going: v.DeletionRequestedAt != nil || v.Status == secret.SecretVersionStatusDeleted ||
 			v.Status == secret.SecretVersionStatusScheduledForDeletion,
-		CreatedAt: value(v.CreatedAt), UpdatedAt: value(v.UpdatedAt),
+		CreatedAt: value(v.CreatedAt), UpdatedAt: value(v.UpdatedAt), GoingSince: value(v.DeletionRequestedAt),
 	}
 }
 
