@@ -35,8 +35,8 @@ test: ## all tests that need Go only
 	go test -race -shuffle=on ./...
 
 .PHONY: test-all
-test-all: ## every case of what make test takes a sample of: faults, lies, runs at once
-	@go test -count=1 -timeout 30m -run 'FaultMatrix|SameTime|Lies|ClockThatIsWrong' -v ./internal/run -everything \
+test-all: ## every case of what make test takes a sample of: faults, lies, runs at once, histories
+	@go test -count=1 -timeout 30m -run 'FaultMatrix|SameTime|Histories|Lies|ClockThatIsWrong' -v ./internal/run -everything \
 		| grep -vE '^ *(=== |--- PASS: .*/)'
 
 .PHONY: test-deploy

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/scw-key-rotator/rotator/internal/report"
@@ -14,15 +15,24 @@ import (
 // their reports in both forms.
 type listener struct {
 	r     *rig
-	said  bytes.Buffer
 	known emulatortest.Secrets
+
+	mu   sync.Mutex
+	said bytes.Buffer
 }
 
 func (r *rig) listen() *listener {
 	l := &listener{r: r, known: emulatortest.Secrets{}}
 	l.known.Learn(r.Emulator)
-	r.log = &l.said
+	r.log = l
 	return l
+}
+
+// Write takes a line of the log; runs at once write at once.
+func (l *listener) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.said.Write(line)
 }
 
 func (l *listener) report(t *testing.T, rep *report.Report) {

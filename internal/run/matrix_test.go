@@ -372,7 +372,9 @@ func (sc scenario) try(t *testing.T, f fault, k int, want string) int64 {
 	if rep.Outcome == report.Success != sc.settled {
 		t.Errorf("three runs later the outcome is %s", rep.Outcome)
 	}
-	r.converged(t, rep)
+	for _, p := range r.unconverged(rep) {
+		t.Error(p)
+	}
 	listen.check(t)
 	audited, violations := auditor.Result()
 	if len(violations) > 0 {
@@ -384,15 +386,16 @@ func (sc scenario) try(t *testing.T, f fault, k int, want string) int64 {
 	return int64(audited)
 }
 
-// converged checks what must hold once runs went through without a fault.
-func (r *rig) converged(t *testing.T, rep *report.Report) {
-	t.Helper()
+// unconverged tells what is not as it must be once runs went through without a
+// fault.
+func (r *rig) unconverged(rep *report.Report) []string {
+	var wrong []string
 	for _, a := range rep.Applications {
 		young := 0
 		for _, k := range a.Keys {
 			switch k.State {
 			case "orphan", "in progress":
-				t.Errorf("%s: key %s is left as %s", a.Name, k.AccessKey, k.State)
+				wrong = append(wrong, fmt.Sprintf("%s: key %s is left as %s", a.Name, k.AccessKey, k.State))
 			case "superseded":
 				if k.Revision > 0 {
 					young++
@@ -400,19 +403,20 @@ func (r *rig) converged(t *testing.T, rep *report.Report) {
 			}
 		}
 		if young > 1 {
-			t.Errorf("%s has %d superseded keys within their grace", a.Name, young)
+			wrong = append(wrong, fmt.Sprintf("%s has %d superseded keys within their grace", a.Name, young))
 		}
 	}
 	for _, token := range rep.LegacyTokens {
 		if !slices.Contains([]string{"deleted", "held"}, token.Result) {
-			t.Errorf("legacy token %s is %s", token.ID, token.Result)
+			wrong = append(wrong, fmt.Sprintf("legacy token %s is %s", token.ID, token.Result))
 		}
 	}
 	for _, token := range r.Tokens() {
 		if token.Project == r.Project("demo") && !slices.ContainsFunc(rep.LegacyTokens, func(l report.LegacyToken) bool { return l.ID == token.ID && l.Result == "held" }) {
-			t.Errorf("legacy token %s lives and is not held", token.ID)
+			wrong = append(wrong, fmt.Sprintf("legacy token %s lives and is not held", token.ID))
 		}
 	}
+	return wrong
 }
 
 var _ http.RoundTripper = (*saboteur)(nil)

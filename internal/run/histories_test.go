@@ -1,0 +1,263 @@
+package run_test
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/run"
+	"github.com/scw-key-rotator/rotator/local/emulator"
+)
+
+// act is one step of a history: plain data, so that rapid can shrink it. What n
+// and m mean is the verb's business; things are meant by their place among those
+// that exist at the time.
+type act struct {
+	verb *verb
+	n, m int
+}
+
+func (a act) String() string { return a.verb.say(a.n, a.m) }
+
+// verb is a kind of act.
+type verb struct {
+	weight int
+	n, m   int // the greatest that an act's numbers can be
+	say    func(n, m int) string
+	do     func(p *player, n, m int) (came string)
+}
+
+// verbs are in the order in which rapid prefers them.
+func verbs() []verb { return append(runVerbs(), peopleVerbs()...) }
+
+// histories draws a history before its bubble starts.
+func histories() *rapid.Generator[[]act] {
+	all := verbs()
+	var weighted []*verb
+	for i := range all {
+		for range all[i].weight {
+			weighted = append(weighted, &all[i])
+		}
+	}
+	one := rapid.Custom(func(t *rapid.T) act {
+		v := rapid.SampledFrom(weighted).Draw(t, "verb")
+		return act{v, rapid.IntRange(0, v.n).Draw(t, "n"), rapid.IntRange(0, v.m).Draw(t, "m")}
+	})
+	// A slice of rapid's is short, as a rule: a history is a few of them.
+	return rapid.Map(rapid.SliceOfN(rapid.SliceOfN(one, 0, 8), 1, 5), func(chapters [][]act) []act { return slices.Concat(chapters...) })
+}
+
+// applications are those whose keys the histories are about.
+var applications = []string{"orders", "returns"}
+
+// beginnings are the worlds in which histories start.
+func beginnings() map[string]emulator.Seed {
+	const returnsID, keyR = "5a6c1e2d-7f43-4b19-9c58-3d2e8b90f202", "SCWRRRRRRRRRRRRRRRRR"
+	with := func(seed emulator.Seed, key emulator.SeedKey, secrets ...emulator.SeedSecret) emulator.Seed {
+		key.AccessKey = keyR
+		seed.Applications = append(seed.Applications, emulator.SeedApplication{
+			Name: "returns", ID: returnsID, Keys: []emulator.SeedKey{key},
+			Policies: []emulator.SeedPolicy{{Name: "returns", Rules: emulator.CallerRules("demo")}},
+		})
+		for _, s := range secrets {
+			s.Name, s.Tags = returnsID, []string{"rotator", "application=" + returnsID}
+			seed.Secrets = append(seed.Secrets, s)
+		}
+		return seed
+	}
+	keys := func(k ...emulator.SeedKey) emulator.SeedApplication { return emulator.SeedApplication{Keys: k} }
+	person := emulator.SeedKey{AccessKey: keyA, Age: age(200), Project: "demo"}
+	legacy := small(keys(person))
+	legacy.Serverless[0].FunctionNamespaces[0].Tokens = []emulator.SeedToken{{Description: "old"}}
+	legacy.Serverless[0].ContainerNamespaces[0].Containers[0].Tokens = []emulator.SeedToken{{Description: "old"}}
+	return map[string]emulator.Seed{
+		"before the first run": with(legacy, person),
+		"in the middle": with(small(keys(minted(keyA, 33), minted(keyB, 3)), credentialOf(holds(keyA, 33), holds(keyB, 3))),
+			minted(keyR, 29), credentialOf(holds(keyR, 29))),
+	}
+}
+
+// player plays a history in a bubble. Nothing in it may fail the test: rapid
+// plays histories again to shrink them.
+type player struct {
+	*rig
+
+	t        *testing.T
+	auditor  *emulator.Auditor
+	lines    []string // the history as it went
+	wrong    []string // what broke in the last act
+	attended map[string]attendance
+}
+
+// play plays one history in a bubble, and returns it as it went, a line an act,
+// and what broke, if anything did.
+func play(t *testing.T, seed emulator.Seed, history []act) (lines, wrong []string, requests int) {
+	t.Helper()
+	r := startSeed(t, emulator.Options{Clock: emulator.NewClock(), Seed: 3}, seed, "ROTATOR_CONCURRENCY=64")
+	p := &player{rig: r, t: t, attended: map[string]attendance{}, auditor: r.Audit(emulator.AuditRules{
+		Project: r.Project("demo"), Path: "/rotator", Applications: applications, OwnKey: r.cfg.AccessKey, Grace: r.cfg.Grace,
+	})}
+	listen := r.listen()
+	start := time.Now()
+	for _, a := range append(history, aftermath()...) {
+		at := time.Since(start).Round(time.Second)
+		came := a.verb.do(p, a.n, a.m)
+		p.lines = append(p.lines, fmt.Sprintf("day %2d %8s  %-60s %s", at/(24*time.Hour), at%(24*time.Hour), a, came))
+		if _, violations := p.auditor.Result(); len(violations) > 0 {
+			p.wrong = append(p.wrong, violations[0]) // the others follow from it, as a rule
+		}
+		if len(p.wrong) > 0 {
+			break
+		}
+	}
+	listen.known.Learn(r.Emulator)
+	for _, leak := range listen.known.Leaks(listen.said.String()) {
+		p.wrong = append(p.wrong, "I3: it says a secret: "+leak)
+	}
+	requests, _ = p.auditor.Result()
+	return p.lines, p.wrong, requests
+}
+
+// aftermath is what follows each history: clean runs, so far apart that graces
+// end and orphans are old, and then everything must be in order.
+func aftermath() []act {
+	wait := func(d time.Duration) act {
+		return act{verb: &verb{
+			say: func(int, int) string { return "at last, " + emulator.SeedAge(d).String() + " pass" },
+			do:  func(p *player, _, _ int) string { p.pass(d); return "" },
+		}}
+	}
+	last := act{verb: &verb{
+		say: func(int, int) string { return "a last run" },
+		do: func(p *player, _, _ int) string {
+			rep := p.oneRun(run.Request{}, fault{}, 0)
+			p.wrong = append(p.wrong, p.unconverged(rep)...)
+			p.wrong = append(p.wrong, p.unmended(rep)...)
+			return p.came(rep)
+		},
+	}}
+	clean := act{verb: &runVerbs()[1]}
+	return []act{wait(70 * time.Minute), clean, wait(8*24*time.Hour + 70*time.Minute), clean, wait(70 * time.Minute), last}
+}
+
+// unmended tells which credentials are out of order still, and nothing says why.
+func (p *player) unmended(rep *report.Report) []string {
+	var wrong []string
+	for _, name := range p.auditor.Spoilt() {
+		for _, a := range rep.Applications {
+			if a.Name == name && a.InScope && !slices.Contains([]string{"left alone", "failed", "waiting"}, a.Action) {
+				wrong = append(wrong, "the credential of "+name+" is out of order, and it was "+a.Action)
+			}
+		}
+	}
+	return wrong
+}
+
+// attendance is when a run last saw to an application, and what it published.
+type attendance struct {
+	at        time.Time
+	published string
+}
+
+// pass lets time pass. A key that nobody looked after may die meanwhile: neither
+// since it was due, nor since a person went back to it.
+func (p *player) pass(d time.Duration) {
+	var forgiven []string
+	for _, name := range applications {
+		last := p.attended[name]
+		if time.Since(last.at)+d > p.cfg.KeyLifetime-p.cfg.RotateAfter-time.Hour || p.published(name) != last.published {
+			forgiven = append(forgiven, name)
+		}
+	}
+	time.Sleep(d)
+	for _, name := range forgiven {
+		p.auditor.Forgive(name)
+	}
+}
+
+// TestHistories plays random histories: time, runs, faults and what people do by
+// hand, audited after every request. -rapid.seed and -rapid.checks choose others.
+func TestHistories(t *testing.T) {
+	checks := 40
+	if *everything {
+		checks *= 10
+	}
+	settle(t, map[string]string{"rapid.checks": fmt.Sprint(checks), "rapid.seed": "1", "rapid.nofailfile": "true"})
+	for name, seed := range beginnings() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var played, acts, requests int
+			var broke []act // the last history that broke something
+			try := func(history []act) (lines, wrong []string) {
+				synctest.Test(t, func(t *testing.T) {
+					var audited int
+					lines, wrong, audited = play(t, seed, history)
+					played, acts, requests = played+1, acts+len(history), requests+audited
+				})
+				return lines, wrong
+			}
+			defer func() { // rapid ends the test where it fails
+				t.Logf("histories that begin %s: %d, with %d acts, %d requests audited", name, played, acts, requests)
+				if broke != nil {
+					lines, wrong := try(trim(broke, func(h []act) bool { _, wrong := try(h); return len(wrong) > 0 }))
+					t.Errorf("it went so:\n  %s\nand that broke:\n  %s", strings.Join(lines, "\n  "), strings.Join(wrong, "\n  "))
+				}
+			}()
+			rapid.Check(t, func(rt *rapid.T) {
+				history := histories().Draw(rt, "history")
+				if _, wrong := try(history); len(wrong) > 0 {
+					broke = history
+					rt.Fatal("an invariant broke")
+				}
+			})
+		})
+	}
+}
+
+// trim goes on where rapid's time to shrink is over: it leaves out whatever can
+// be left out, and makes every number as small as it can be.
+func trim(history []act, breaks func([]act) bool) []act {
+	for again := true; again; {
+		again = false
+		take := func(shorter []act) bool {
+			if !breaks(shorter) {
+				return false
+			}
+			history, again = shorter, true
+			return true
+		}
+		for i := len(history) - 1; i >= 0; i-- {
+			if take(slices.Concat(history[:i], history[i+1:])) {
+				continue
+			}
+			for _, number := range []func(*act) *int{func(a *act) *int { return &a.n }, func(a *act) *int { return &a.m }} {
+				for smaller := 0; smaller < *number(&history[i]); smaller = (smaller + *number(&history[i]) + 1) / 2 {
+					other := slices.Clone(history)
+					*number(&other[i]) = smaller
+					if take(other) {
+						break
+					}
+				}
+			}
+		}
+	}
+	return history
+}
+
+// settle sets the flags that the command line does not.
+func settle(t *testing.T, values map[string]string) {
+	t.Helper()
+	flag.Visit(func(f *flag.Flag) { delete(values, f.Name) })
+	for name, value := range values {
+		if err := flag.Set(name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
