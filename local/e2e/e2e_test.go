@@ -6,6 +6,7 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -79,9 +80,23 @@ func TestTheWholeWay(t *testing.T) {
 	}
 	s.say(fmt.Sprintf("# API keys of the %d applications: %d before, %d now", len(left.published()), total(after.counts()), total(left.counts())))
 
-	s.say("\n$ make deploy                                             # again, with a caller that keeps calling")
-	calls := s.during(at, func() { s.say(tail(s.mustMake("", "deploy"), 2)) })
+	s.ownKey(at)
+
+	s.say("\n$ make deploy                                             # again, with a caller that keeps calling; .env has the old key")
+	calls := s.during(at, func() {
+		said := s.mustMake("", "deploy")
+		s.wants("make deploy", said, "own key: "+s.state().ownKey())
+		s.say(line(said, "own key: "))
+		s.say(tail(said, 2))
+	})
 	s.say(fmt.Sprintf("# %d calls meanwhile, all answered 200", calls))
+
+	s.cron(f.Host, 8*24*time.Hour, "the grace of the function's old key is over, too; its cron fires")
+	if now := s.state(); slices.Contains(now.keys(now.application("rotator")), s.rotator["ROTATOR_ACCESS_KEY"]) || s.runsOn(at) != now.ownKey() {
+		t.Errorf("the function runs on %s, published is %s, its application has %v", s.runsOn(at), now.ownKey(), now.keys(now.application("rotator")))
+	}
+	s.say("# the function runs on the key that is published; the one in .env is gone")
+
 	if again := s.function(); again.ID != f.ID {
 		t.Errorf("the redeploy made another function: %s, then %s", f.ID, again.ID)
 	}
@@ -99,6 +114,44 @@ func TestTheWholeWay(t *testing.T) {
 	}
 	s.curls(404, at)
 	s.end()
+}
+
+// ownKey has the function replace the key that it runs on, and waits until it
+// runs on the new one.
+func (s *shell) ownKey(at string) {
+	s.t.Helper()
+	old := s.rotator["ROTATOR_ACCESS_KEY"]
+	if runs, published := s.runsOn(at), s.state().ownKey(); runs != old || published != old {
+		s.t.Fatalf("deployed with %s, the function runs on %s, and %s is published", old, runs, published)
+	}
+	s.say("\n$ curl -H \"X-Auth-Token: $KEY\" -d '{\"steps\": [\"own_key\"], \"force\": true}' \"https://$HOST\"")
+	s.curls(200, "-H", "X-Auth-Token: "+s.callerKey, "-d", `{"steps": ["own_key"], "force": true}`, at)
+	s.until("the function runs on its new key", func() bool { return s.runsOn(at) == s.state().ownKey() && s.runsOn(at) != old })
+	s.say("# it has redeployed itself, and runs on another key now")
+}
+
+// runsOn is the key that the function says it runs on.
+func (s *shell) runsOn(at string) string {
+	s.t.Helper()
+	var report struct {
+		OwnKey struct {
+			AccessKey string `json:"access_key"`
+		} `json:"own_key"`
+	}
+	if err := json.Unmarshal([]byte(s.curls(200, "-H", "X-Auth-Token: "+s.callerKey, at)), &report); err != nil {
+		s.t.Fatal(err)
+	}
+	return report.OwnKey.AccessKey
+}
+
+// line is the first that starts so.
+func line(text, start string) string {
+	for l := range strings.Lines(text) {
+		if strings.HasPrefix(l, start) {
+			return strings.TrimSpace(l)
+		}
+	}
+	return ""
 }
 
 // during keeps calling while f runs, and returns how often it did.

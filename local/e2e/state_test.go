@@ -63,18 +63,36 @@ func (s *shell) function() endpoint {
 	return endpoint{}
 }
 
-// published are the current keys by application: those that the newest enabled
-// version of a credential's secret names.
+// published are the current keys by application, but for the function's own:
+// those that the newest enabled version of a credential's secret names.
 func (s state) published() map[string]string {
+	found := s.allPublished()
+	delete(found, s.application("rotator"))
+	return found
+}
+
+// ownKey is the function's own key, as it is published.
+func (s state) ownKey() string { return s.allPublished()[s.application("rotator")] }
+
+func (s state) allPublished() map[string]string {
 	found := map[string]string{}
 	for _, secret := range s.Secrets {
 		for _, v := range secret.Versions {
-			if at := strings.LastIndex(v.Description, "SCW"); secret.Path == "/rotator" && v.Status == "enabled" && at >= 0 {
-				found[secret.Name] = v.Description[at:]
+			if key, ours := strings.CutPrefix(v.Description, "rotator: key "); ours && secret.Path == "/rotator" && v.Status == "enabled" {
+				found[secret.Name], _, _ = strings.Cut(key, ";")
 			}
 		}
 	}
 	return found
+}
+
+func (s state) application(name string) string {
+	for _, a := range s.Applications {
+		if a.Name == name {
+			return a.ID
+		}
+	}
+	return ""
 }
 
 // tokens is how many the demo project has.
