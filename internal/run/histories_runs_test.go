@@ -30,16 +30,16 @@ func (p *player) came(rep *report.Report) string {
 	return strings.Join(out, ", ")
 }
 
-// oneRun does one run, with a fault at request k unless that is 0.
-func (p *player) oneRun(req run.Request, f fault, k int) *report.Report {
-	return p.runs(1, 1, req, f, k)[0]
+// oneRun does one run, its requests going through s.
+func (p *player) oneRun(req run.Request, s *saboteur) *report.Report {
+	return p.runs(1, 1, req, s)[0]
 }
 
 // runs does runs at once. Even one goes through the turnstile, so that its
 // requests come in the same order each time.
-func (p *player) runs(n int, seed uint64, req run.Request, f fault, k int) []*report.Report {
+func (p *player) runs(n int, seed uint64, req run.Request, s *saboteur) []*report.Report {
 	before := p.untouchable()
-	s := &saboteur{next: p.RoundTripper(), fault: f, k: k}
+	s.next = p.RoundTripper()
 	gate := &turnstile{next: s, chance: rand.New(rand.NewPCG(seed, 7))}
 	var ended atomic.Int32
 	reports, panics := make([]*report.Report, n), make([]any, n)
@@ -61,7 +61,7 @@ func (p *player) runs(n int, seed uint64, req run.Request, f fault, k int) []*re
 			continue
 		}
 		for _, a := range rep.Applications {
-			if a.InScope && !req.DryRun && k == 0 && (a.Action == "rotated" || a.Action == "kept") {
+			if a.InScope && !req.DryRun && s.k == 0 && (a.Action == "rotated" || a.Action == "kept") {
 				p.attended[a.Name] = attendance{time.Now(), p.published(a.Name)}
 			}
 		}
@@ -87,7 +87,7 @@ func runVerbs() []verb {
 			weight: 6, n: 1,
 			say: func(n, _ int) string { return forced(n) },
 			do: func(p *player, n, _ int) string {
-				return p.came(p.oneRun(run.Request{Force: n == 1}, fault{}, 0))
+				return p.came(p.oneRun(run.Request{Force: n == 1}, &saboteur{}))
 			},
 		},
 		{
@@ -96,19 +96,28 @@ func runVerbs() []verb {
 			do:  func(p *player, n, _ int) string { return p.announced(n == 1) },
 		},
 		{
-			weight: 8, n: 140, m: 2*len(all) - 1,
+			weight: 5, n: 140, m: 2*len(all) - 1,
 			say: func(n, m int) string {
 				return fmt.Sprintf("%s with %q at request %d", forced(m%2), all[m/2].name, n+1)
 			},
 			do: func(p *player, n, m int) string {
-				return p.came(p.oneRun(run.Request{Force: m%2 == 1}, all[m/2], n+1))
+				return p.came(p.oneRun(run.Request{Force: m%2 == 1}, &saboteur{fault: all[m/2], k: n + 1}))
+			},
+		},
+		{
+			weight: 5, n: 9, m: 2*len(all) - 1,
+			say: func(n, m int) string {
+				return fmt.Sprintf("%s with %q at change %d", forced(m%2), all[m/2].name, n+1)
+			},
+			do: func(p *player, n, m int) string {
+				return p.came(p.oneRun(run.Request{Force: m%2 == 1}, &saboteur{fault: all[m/2], k: n + 1, changes: true}))
 			},
 		},
 		{
 			weight: 2, n: 50, m: 1,
 			say: func(n, m int) string { return fmt.Sprintf("%s twice at once, interleaving %d", forced(m), n) },
 			do: func(p *player, n, m int) string {
-				reports := p.runs(2, uint64(n), run.Request{Force: m == 1}, fault{}, 0)
+				reports := p.runs(2, uint64(n), run.Request{Force: m == 1}, &saboteur{})
 				return p.came(reports[0]) + "; " + p.came(reports[1])
 			},
 		},
@@ -119,11 +128,11 @@ func runVerbs() []verb {
 // changes anything, the other makes exactly the changes that were announced (I5).
 func (p *player) announced(force bool) string {
 	p.ForgetHistory()
-	dry := p.oneRun(run.Request{DryRun: true, Force: force}, fault{}, 0)
+	dry := p.oneRun(run.Request{DryRun: true, Force: force}, &saboteur{})
 	for _, w := range p.writes() {
 		p.wrong = append(p.wrong, "I5: the dry run sent "+w)
 	}
-	wet := p.oneRun(run.Request{Force: force}, fault{}, 0)
+	wet := p.oneRun(run.Request{Force: force}, &saboteur{})
 	if a, b := did(dry), did(wet); !slices.Equal(a, b) {
 		p.wrong = append(p.wrong, fmt.Sprintf("I5: announced were\n    %s\n  and done\n    %s", strings.Join(a, ", "), strings.Join(b, ", ")))
 	}

@@ -137,7 +137,7 @@ func aftermath() []act {
 	last := act{verb: &verb{
 		say: func(int, int) string { return "a last run" },
 		do: func(p *player, _, _ int) string {
-			rep := p.oneRun(run.Request{}, fault{}, 0)
+			rep := p.oneRun(run.Request{}, &saboteur{})
 			p.wrong = append(p.wrong, p.unconverged(rep)...)
 			p.wrong = append(p.wrong, p.unmended(rep)...)
 			return p.came(rep)
@@ -194,7 +194,7 @@ func TestHistories(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var played, acts, requests int
-			var broke []act // the last history that broke something
+			broken, broke := false, []act{} // the last history that broke something
 			try := func(history []act) (lines, wrong []string) {
 				synctest.Test(t, func(t *testing.T) {
 					var audited int
@@ -205,7 +205,7 @@ func TestHistories(t *testing.T) {
 			}
 			defer func() { // rapid ends the test where it fails
 				t.Logf("histories that begin %s: %d, with %d acts, %d requests audited", name, played, acts, requests)
-				if broke != nil {
+				if broken {
 					lines, wrong := try(trim(broke, func(h []act) bool { _, wrong := try(h); return len(wrong) > 0 }))
 					t.Errorf("it went so:\n  %s\nand that broke:\n  %s", strings.Join(lines, "\n  "), strings.Join(wrong, "\n  "))
 				}
@@ -213,7 +213,7 @@ func TestHistories(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
 				history := histories().Draw(rt, "history")
 				if _, wrong := try(history); len(wrong) > 0 {
-					broke = history
+					broken, broke = true, history
 					rt.Fatal("an invariant broke")
 				}
 			})

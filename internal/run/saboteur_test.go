@@ -93,6 +93,8 @@ type saboteur struct {
 	next  http.RoundTripper
 	fault fault
 	k     int // from 1; 0: never
+	// changes: k counts only the requests that change something.
+	changes bool
 
 	mu      sync.Mutex
 	seen    int
@@ -107,8 +109,11 @@ func (s *saboteur) RoundTrip(r *http.Request) (*http.Response, error) {
 		s.mu.Unlock()
 		return nil, errDead
 	}
-	s.seen++
-	strike := s.seen == s.k && (!s.fault.fresh || s.names(r))
+	counts := !s.changes || r.Method != http.MethodGet
+	if counts {
+		s.seen++
+	}
+	strike := counts && s.seen == s.k && (!s.fault.fresh || s.names(r))
 	if strike {
 		s.struck = time.Now()
 	}
