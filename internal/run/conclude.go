@@ -48,9 +48,17 @@ func (s *session) observe() {
 	found.LegacyTokens = len(w.tokens)
 	for _, m := range w.members {
 		if !m.in && m.notable && m.app.ID != s.ownApplication() {
-			s.find(report.Warning, "application "+m.app.Name, "has private access to this project, but is not in scope: "+m.reason,
+			level := report.Warning
+			if m.doubtful {
+				level = report.Error // its key may grow old with nobody noticing
+			}
+			s.find(level, "application "+m.app.Name, "has private access to this project, but is not in scope: "+m.reason,
 				"list "+m.app.ID+" in ROTATOR_APPLICATIONS of one project to have its key rotated there")
 		}
+	}
+	for _, name := range w.nobodys {
+		s.find(report.Warning, "policy "+name, "does not say whose it is: what it gives, any application may have",
+			"give it a principal, or delete it; list applications in ROTATOR_APPLICATIONS to have their keys rotated all the same")
 	}
 	if offset, known := s.client.ClockOffset(); known && offset.Abs() > skewMax {
 		s.find(report.Warning, "clock", fmt.Sprintf("the function's clock is %s off the API's; ages are told by the API's", offset.Round(time.Second)), "")

@@ -98,6 +98,9 @@ func (d *discovery) iam(ctx context.Context, policies []scaleway.Principal, grou
 	}
 	var all safe.Group
 	for _, p := range s.relevant() {
+		if p.Unknown {
+			w.nobodys = append(w.nobodys, p.PolicyName)
+		}
 		all.Go(func() {
 			rules, err := d.client.Rules(ctx, p)
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/report"
@@ -164,4 +165,33 @@ func TestA404AtTheGatewayProvesNothing(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestAPolicyLosesItsPrincipal has the API forget whose one policy is, by which
+// an application reaches another project: its key is left alone, and the run
+// fails, until a person says what is what.
+func TestAPolicyLosesItsPrincipal(t *testing.T) {
+	t.Parallel()
+	sc := hostileScenarios()[1]
+	seed := sc.seed
+	sc.seed = func() emulator.Seed {
+		s := seed()
+		s.Applications[1].Policies = append(s.Applications[1].Policies, emulator.SeedPolicy{Name: "reports", Rules: emulator.CallerRules("other")})
+		return s
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := sc.rehearse(t)
+		before := r.Keys("orders")
+		rep := r.runLied(t, &liar{next: r.RoundTripper(), lie: lie{kind: "policies", item: func(thing map[string]any) {
+			if thing["name"] == "reports" {
+				delete(thing, "application_id")
+			}
+		}}})
+		if rep.Outcome != report.Failure || !strings.Contains(complaints(rep), "policy reports: does not say whose it is") {
+			t.Errorf("no finding:\n%s", text(t, rep))
+		}
+		if after := r.Keys("orders"); !slices.Equal(before, after) {
+			t.Errorf("keys before %v, after %v", before, after)
+		}
+	})
 }

@@ -13,6 +13,7 @@ type member struct {
 	in       bool   // its key is rotated here
 	reason   string // why, or why not
 	notable  bool   // it is worth a line of the report though it is not in scope
+	doubtful bool   // whether it is in scope cannot be told
 	products []scaleway.Product
 	// only: it may do nothing else than call private endpoints, so its key may
 	// go to them.
@@ -30,8 +31,11 @@ type scoping struct {
 	own          string // the function's own application
 }
 
-// reaches tells whether a policy's principal includes an application.
+// reaches tells whether a policy's principal includes an application, or may.
 func (s *scoping) reaches(p scaleway.Principal, app string) bool {
+	if p.Unknown {
+		return true
+	}
 	if p.ApplicationID != "" {
 		return p.ApplicationID == app
 	}
@@ -76,9 +80,9 @@ func (s *scoping) member(a scaleway.Application) member {
 		m.reason = "not listed in ROTATOR_APPLICATIONS"
 		return m
 	}
-	grants, complete := s.grants(a.ID)
-	private := s.privateAccess(&m, grants)
-	m.only = complete && private
+	grants, possible, complete := s.grants(a.ID)
+	m.products = s.privateAccess(grants)
+	m.only = complete && !slices.ContainsFunc(slices.Concat(grants, possible), beyondPrivate)
 	listed := len(s.listed) > 0
 	switch {
 	case listed:
@@ -89,15 +93,17 @@ func (s *scoping) member(a scaleway.Application) member {
 		m.reason = "no policy grants it private access to this project"
 	case s.elsewhere(grants):
 		m.reason, m.notable = "it reaches more than this project", true
+	case s.elsewhere(possible):
+		m.reason, m.notable, m.doubtful = "a policy that does not say whose it is reaches more than this project, and may be its own", true, true
 	default:
 		m.in, m.reason = true, "granted "+strings.Join(sets(m.products), " and ")+" on this project alone"
 	}
 	return m
 }
 
-// grants collects what an application's policies give it; complete is false
-// where the rules of one could not be read.
-func (s *scoping) grants(app string) (grants []scaleway.Grant, complete bool) {
+// grants collects what an application's policies give it, and what those give
+// that may be its own; complete is false where the rules of one could not be read.
+func (s *scoping) grants(app string) (grants, possible []scaleway.Grant, complete bool) {
 	complete = true
 	for _, p := range s.policies {
 		if !s.reaches(p, app) {
@@ -105,31 +111,38 @@ func (s *scoping) grants(app string) (grants []scaleway.Grant, complete bool) {
 		}
 		rules, read := s.rules[p.PolicyID]
 		complete = complete && read
-		grants = append(grants, rules...)
+		if p.Unknown {
+			possible = append(possible, rules...)
+		} else {
+			grants = append(grants, rules...)
+		}
 	}
-	return grants, complete
+	return grants, possible, complete
 }
 
-// privateAccess notes whose private endpoints the grants open in this project,
-// and tells whether they give nothing else. A conditional rule may not apply to
-// a call: it is not counted as granted, but as something else that it may do.
-func (s *scoping) privateAccess(m *member, grants []scaleway.Grant) (only bool) {
-	only = true
+// privateAccess tells whose private endpoints the grants open in this project. A
+// conditional rule may not apply to a call: it is not counted as granted, but as
+// something else that it may do.
+func (s *scoping) privateAccess(grants []scaleway.Grant) (products []scaleway.Product) {
 	for _, g := range grants {
 		for _, set := range g.PermissionSets {
 			product, private := productOf(set)
-			if !private {
-				only = false
-				continue
-			}
-			if g.Condition == "" && g.Reaches(s.project) && !slices.Contains(m.products, product) {
-				m.products = append(m.products, product)
+			if private && g.Condition == "" && g.Reaches(s.project) && !slices.Contains(products, product) {
+				products = append(products, product)
 			}
 		}
 	}
-	slices.Sort(m.products)
-	slices.Reverse(m.products) // functions first
-	return only
+	slices.Sort(products)
+	slices.Reverse(products) // functions first
+	return products
+}
+
+// beyondPrivate tells whether a rule gives more than calling private endpoints.
+func beyondPrivate(g scaleway.Grant) bool {
+	return slices.ContainsFunc(g.PermissionSets, func(set string) bool {
+		_, private := productOf(set)
+		return !private
+	})
 }
 
 func productOf(set string) (scaleway.Product, bool) {

@@ -116,6 +116,39 @@ func TestScopeLeavesOut(t *testing.T) {
 	}
 }
 
+// A policy that says nobody's name may be anybody's: it gives nothing, but it may
+// be why an application is not to be touched, or its key not to be shown.
+func TestAPolicyThatDoesNotSayWhoseItIsMayBeAnybodys(t *testing.T) {
+	t.Parallel()
+	const functions = "FunctionsPrivateAccess"
+	for _, tt := range []struct {
+		name   string
+		listed []string
+		rule   scaleway.Grant
+		want   string
+	}{
+		{"it gives as much", nil, grant([]string{here}, functions), "in, functions, may be probed"},
+		{"it gives private access to what the application has none to", nil, grant([]string{here}, "ContainersPrivateAccess"), "in, functions, may be probed"},
+		{"it gives more here", nil, grant([]string{here}, "AllProductsFullAccess"), "in, functions"},
+		{"it gives something there", nil, grant([]string{there}, functions), "out, reported: a policy that does not say whose it is reaches more than this project, and may be its own, functions, may be probed"},
+		{"it gives everything everywhere", nil, everywhere(grant(nil, "AllProductsFullAccess")), "out, reported: a policy that does not say whose it is reaches more than this project, and may be its own, functions"},
+		{"so it does, and the application is listed", []string{"app"}, everywhere(grant(nil, "AllProductsFullAccess")), "in, functions"},
+	} {
+		s := &scoping{
+			applications: []scaleway.Application{{ID: "app", Name: "orders"}}, listed: tt.listed, project: here, own: "own",
+			policies: []scaleway.Principal{{PolicyID: "a", ApplicationID: "app"}, {PolicyID: "b", Unknown: true}},
+			rules:    map[string][]scaleway.Grant{"a": {grant([]string{here}, functions)}, "b": {tt.rule}},
+		}
+		m := s.members()[0]
+		if diff := cmp.Diff(tt.want, sayMember(m)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+		if m.doubtful == m.in {
+			t.Errorf("%s: in doubt: %t", tt.name, m.doubtful)
+		}
+	}
+}
+
 func sayMember(m member) string {
 	text := "in"
 	if !m.in {

@@ -19,6 +19,7 @@ type world struct {
 	ownKey       *scaleway.APIKey // nil: not found
 	applications []scaleway.Application
 	members      []member
+	nobodys      []string      // names of policies that do not say whose they are
 	credentials  []*credential // of the members in scope
 	own          *credential   // of the function's own application; nil: not rotated here
 	lifetimeCap  time.Duration

@@ -62,6 +62,9 @@ type Principal struct {
 	PolicyName    string
 	ApplicationID string // one of the two, or none for users and orphans
 	GroupID       string
+	// Unknown: it names nobody, and does not say that it has no principal, as
+	// every recorded one does (FACTS section 3). Whom it reaches cannot be told.
+	Unknown bool
 }
 
 // Group is an IAM group's applications.
@@ -192,13 +195,13 @@ func (c *Client) Policies(ctx context.Context) ([]Principal, error) {
 	}
 	policies := make([]Principal, 0, len(found))
 	for _, p := range found {
-		// A principal of a kind that is not known yet is none that concerns us.
 		if p.OrganizationID == "" {
 			return nil, failure("list the organization's policies", needIAMRead, missing("policy "+p.ID, "organization_id"))
 		}
 		if p.OrganizationID == c.organization {
 			policies = append(policies, Principal{
 				PolicyID: p.ID, PolicyName: p.Name, ApplicationID: value(p.ApplicationID), GroupID: value(p.GroupID),
+				Unknown: value(p.ApplicationID) == "" && value(p.GroupID) == "" && value(p.UserID) == "" && !value(p.NoPrincipal),
 			})
 		}
 	}
