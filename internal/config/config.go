@@ -95,7 +95,7 @@ type settings struct {
 	Consumers         string `env:"CONSUMERS"           envDefault:"deliver"`
 	ConsumersExclude  string `env:"CONSUMERS_EXCLUDE"`
 	ConsumerVariables string `env:"CONSUMER_VARIABLES"  envDefault:"SECRET_KEY AUTH_TOKEN API_KEY TOKEN"`
-	DeployBound       string `env:"DEPLOY_BOUND"        envDefault:"5m"`
+	DeployBound       string `env:"DEPLOY_BOUND"        envDefault:"6m"`
 	SecretPath        string `env:"SECRET_PATH"         envDefault:"/rotator"`
 	SecretRegion      string `env:"SECRET_REGION"       envDefault:"fr-par"`
 	ProbePath         string `env:"PROBE_PATH"          envDefault:"/favicon.ico"`

@@ -55,7 +55,7 @@ func defaults() config.Config {
 		OwnKey:            config.OwnKeyRotate,
 		Consumers:         config.ConsumersDeliver,
 		ConsumerVariables: []string{"SECRET_KEY", "AUTH_TOKEN", "API_KEY", "TOKEN"},
-		DeployBound:       5 * time.Minute,
+		DeployBound:       6 * time.Minute,
 
 		SecretPath:   "/rotator",
 		SecretRegion: "fr-par",

@@ -208,6 +208,14 @@ func (d *Delivery) restart(c, namespace *Consumer, now time.Time) {
 	}
 }
 
+// Carried tells whether an environment holds a key as far as it was seen, or
+// may, where not all was.
+func (d *Delivery) Carried(key string) bool {
+	return d.blind != nil || d.Found.Unsure[key] > 0 || slices.ContainsFunc(d.Consumers, func(c *Consumer) bool {
+		return slices.ContainsFunc(c.Uses, func(u Use) bool { return u.AccessKey == key })
+	})
+}
+
 // Holds returns why a key must live on, or nil if nobody is known to carry it.
 func (d *Delivery) Holds(key string) error {
 	if d.blind != nil {

@@ -69,6 +69,8 @@ func (s *session) action(c *credential) (action, why string) {
 		return "would roll back", "from " + c.back.Bad + " to " + c.back.Key.AccessKey
 	case c.wentBack:
 		return "rolled back", "from " + c.back.Bad + " to " + c.back.Key.AccessKey + "; rotated again once that is forced"
+	case c.undelivered != "":
+		return "kept", c.undelivered
 	case c.adopted != nil && c.adopted.Err != nil:
 		return "failed", report.Line(c.adopted.Err.Error())
 	case c.adopted != nil && s.req.DryRun:

@@ -229,6 +229,10 @@ func (s *session) goBack(ctx context.Context) error {
 		if c.back == nil || c.broken != nil {
 			continue
 		}
+		if err := s.leaveCarried(ctx, c); err != nil {
+			errs = append(errs, fmt.Errorf("application %s: not rolled back: %w", c.member.app.Name, err))
+			continue
+		}
 		if err := s.applier.GoBack(ctx, &c.plan, *c.back); err != nil {
 			errs = append(errs, fmt.Errorf("application %s: not rolled back: %w", c.member.app.Name, err))
 			continue
@@ -236,6 +240,20 @@ func (s *session) goBack(ctx context.Context) error {
 		c.wentBack = true
 	}
 	return errors.Join(errs...)
+}
+
+// leaveCarried notes that consumers go on with the bad key, if some do: once its
+// version is disabled, perhaps nobody can tell any more, so it is left to
+// expire.
+func (s *session) leaveCarried(ctx context.Context, c *credential) error {
+	if !s.consumers.Carried(c.back.Bad) {
+		return nil
+	}
+	until := c.plan.Key(c.back.Bad).Key.ExpiresAt
+	if until.IsZero() {
+		until = s.client.Now().AddDate(10, 0, 0)
+	}
+	return s.applier.Carried(ctx, &c.plan, c.back.Bad, until)
 }
 
 // carriers is who carries a key, for the report.

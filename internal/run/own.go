@@ -69,7 +69,8 @@ func (s *session) rotateOwn(ctx context.Context) []error {
 		}
 	}
 	if len(functions) == 0 {
-		s.find(report.Note, "the function's own key", "is not rotated: no function of this project carries it in "+ownAccessKey,
+		c.undelivered = "no function of this project carries it in " + ownAccessKey
+		s.find(report.Note, "the function's own key", "is not rotated: "+c.undelivered,
 			"nothing to do where the function is not deployed; else set ROTATOR_OWN_KEY=keep and rotate it by hand")
 		return nil
 	}

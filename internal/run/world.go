@@ -47,9 +47,10 @@ type credential struct {
 	gone   []string          // keys that versions name and that are not there
 	plan   rotate.Plan
 	// rotation is what became of the plan in this run, or nil.
-	rotation *rotate.Rotation
-	own      bool             // of the function's own application
-	adopted  *rotate.Rotation // the own key's publication, where this run published it as it is; or nil
+	rotation    *rotate.Rotation
+	own         bool             // of the function's own application
+	undelivered string           // why the own key is not rotated, or ""
+	adopted     *rotate.Rotation // the own key's publication, where this run published it as it is; or nil
 	// back is the way back that the request asks for, or nil; backTo its key.
 	back     *rotate.Rollback
 	backTo   scaleway.KeyPair

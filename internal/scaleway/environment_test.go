@@ -43,7 +43,7 @@ func TestAChangeSendsWhatItMustAndNoMore(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.ForgetHistory()
-			got, err := c.ChangeEnvironment(t.Context(), c.e, change.plain, change.secrets)
+			got, err := c.ChangeEnvironment(t.Context(), before, change.plain, change.secrets)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,6 +93,20 @@ func TestWhatAPersonSetBeforeAChangeStays(t *testing.T) {
 		}
 		if got.Hashes["BY_HAND"] == "" || got.Hashes["DB_PASSWORD"] != c.e.Hashes["DB_PASSWORD"] || got.Hashes["API_KEY"] == c.e.Hashes["API_KEY"] {
 			t.Errorf("hashes %v, before %v", got.Hashes, c.e.Hashes)
+		}
+	})
+}
+
+func TestAVariableThatAPersonHasSetMeanwhileIsNotSetAgain(t *testing.T) {
+	t.Parallel()
+	everyKind(t, func(c changing) {
+		decidedOn := c.e
+		decidedOn.Plain, decidedOn.Hashes = maps.Clone(c.e.Plain), maps.Clone(c.e.Hashes)
+		decidedOn.Plain["KEY_ID"], decidedOn.Hashes["API_KEY"] = "as it was", "as it was"
+		c.ForgetHistory()
+		_, err := c.ChangeEnvironment(c.t.Context(), decidedOn, map[string]string{"KEY_ID": "new-id"}, newKey)
+		if !errors.Is(err, scaleway.ErrRefused) || !strings.Contains(err.Error(), "somebody has set API_KEY, KEY_ID meanwhile: nothing was sent") || c.methods() != "GET" {
+			c.t.Errorf("error %v, requests %s", err, c.methods())
 		}
 	})
 }

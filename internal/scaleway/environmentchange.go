@@ -18,7 +18,7 @@ import (
 // ChangeEnvironment gives variables that exist new values, and leaves every
 // other as it was; it redeploys what has the environment. The environment is
 // read anew first, since a person may have changed it: a variable that is no
-// more is ErrRefused, and nothing is sent. ErrUnknown comes where no answer
+// more, or not what e says that it is, is ErrRefused, and nothing is sent. ErrUnknown comes where no answer
 // came, and where the answer (returned then) shows that another variable was
 // lost or changed, or one of these not.
 //
@@ -45,7 +45,7 @@ func (c *Client) changeEnvironment(ctx context.Context, e Environment, plain map
 	if err != nil {
 		return Environment{}, false, err
 	}
-	change := envChange{before: before, plain: plain, secrets: secrets}
+	change := envChange{known: e, before: before, plain: plain, secrets: secrets}
 	if why := change.impossible(); why != "" {
 		return Environment{}, false, refusal(act, e, why+": nothing was sent")
 	}
@@ -58,7 +58,8 @@ func (c *Client) changeEnvironment(ctx context.Context, e Environment, plain map
 
 // envChange is one change of what an environment was read to be.
 type envChange struct {
-	before  Environment
+	known   Environment // on which it was decided
+	before  Environment // as it is
 	plain   map[string]string
 	secrets map[string]redact.Secret
 }
@@ -68,16 +69,20 @@ func (c envChange) impossible() string {
 	if len(c.plain)+len(c.secrets) == 0 {
 		return "it names no variable"
 	}
-	var gone, empty []string
-	for name := range c.plain {
-		if _, known := c.before.Plain[name]; !known {
+	var gone, changed, empty []string
+	see := func(name string, before, known map[string]string) {
+		switch is, there := before[name]; {
+		case !there:
 			gone = append(gone, name)
+		case is != known[name]:
+			changed = append(changed, name)
 		}
 	}
+	for name := range c.plain {
+		see(name, c.before.Plain, c.known.Plain)
+	}
 	for name, secret := range c.secrets {
-		if _, known := c.before.Hashes[name]; !known {
-			gone = append(gone, name)
-		}
+		see(name, c.before.Hashes, c.known.Hashes)
 		if secret.Empty() { // containers would keep the old value
 			empty = append(empty, name)
 		}
@@ -85,6 +90,8 @@ func (c envChange) impossible() string {
 	switch {
 	case len(gone) > 0:
 		return "the environment has no more a variable " + listed(gone)
+	case len(changed) > 0:
+		return "somebody has set " + listed(changed) + " meanwhile"
 	case len(empty) > 0:
 		return "there is no value for " + listed(empty)
 	}
