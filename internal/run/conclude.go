@@ -70,8 +70,9 @@ func (s *session) observe() {
 	s.observeOwnKey()
 }
 
-// conclude writes the report, and logs what it comes to.
-func (s *session) conclude(ctx context.Context, message string) *report.Report {
+// conclude writes the report, and logs what it comes to; next is a step that
+// still comes, or "".
+func (s *session) conclude(ctx context.Context, next string) *report.Report {
 	r := s.report
 	r.Changes = s.journal.Changes()
 	r.Applications = s.applications()
@@ -83,7 +84,7 @@ func (s *session) conclude(ctx context.Context, message string) *report.Report {
 	r.API.Probes = s.prober.Sent()
 	r.API.DurationSeconds = math.Round(s.clock.Now().Sub(s.start).Seconds()*1000) / 1000
 	r.Conclude()
-	s.log.InfoContext(ctx, message, "outcome", r.Outcome, "changes", len(r.Changes), "findings", len(r.Findings),
+	s.log.InfoContext(ctx, "run ended", "next", next, "outcome", r.Outcome, "changes", len(r.Changes), "findings", len(r.Findings),
 		"api_calls", r.API.Calls, "probes", r.API.Probes, "duration_seconds", r.API.DurationSeconds)
 	return r
 }

@@ -111,10 +111,10 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 	s.step(ctx, StepRetire, s.asked(StepRetire), s.retire)
 	if s.asked(StepOwnKey) {
 		// The function's own redeployment may end this instance: all else is told first.
-		s.conclude(ctx, "run ended, but for the function's own key")
+		s.conclude(ctx, StepOwnKey)
 	}
 	s.step(ctx, StepOwnKey, s.asked(StepOwnKey), s.rotateOwn)
-	return s.conclude(ctx, "run ended"), nil
+	return s.conclude(ctx, ""), nil
 }
 
 // session is one run while it lasts.

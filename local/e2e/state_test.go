@@ -67,12 +67,12 @@ func (s *shell) function() endpoint {
 // those that the newest enabled version of a credential's secret names.
 func (s state) published() map[string]string {
 	found := s.allPublished()
-	delete(found, s.application("rotator"))
+	delete(found, s.rotator())
 	return found
 }
 
 // ownKey is the function's own key, as it is published.
-func (s state) ownKey() string { return s.allPublished()[s.application("rotator")] }
+func (s state) ownKey() string { return s.allPublished()[s.rotator()] }
 
 func (s state) allPublished() map[string]string {
 	found := map[string]string{}
@@ -86,9 +86,10 @@ func (s state) allPublished() map[string]string {
 	return found
 }
 
-func (s state) application(name string) string {
+// rotator is the function's own application.
+func (s state) rotator() string {
 	for _, a := range s.Applications {
-		if a.Name == name {
+		if a.Name == "rotator" {
 			return a.ID
 		}
 	}
