@@ -12,7 +12,7 @@ FUZZTIME ?= 20s
 ARGS ?=
 
 .PHONY: ci
-ci: tidy vet test lint archive test-deploy e2e ## what CI runs: tidy, vet, test, lint, archive, test-deploy, e2e
+ci: tidy vet test lint archive test-deploy e2e test-all fuzz ## what CI runs: tidy, vet, test, lint, archive, test-deploy, e2e, test-all, fuzz
 
 .PHONY: help
 help: ## this list
