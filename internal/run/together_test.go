@@ -81,13 +81,13 @@ func TestRunsAtTheSameTime(t *testing.T) {
 	var played, requests atomic.Int64
 	t.Cleanup(func() { t.Logf("runs at once: %d interleavings, %d requests audited", played.Load(), requests.Load()) })
 	var chosen []scenario
-	for _, sc := range scenarios() {
+	for _, sc := range append(scenarios(), carrierScenarios()...) {
 		switch sc.name {
-		case "a rotation that is due", "a grace period ends", "legacy tokens in all scopes", "an orphan was left", "20 versions are reached":
+		case "consumers get the new key", "the function's own key is due", "a rotation that is due", "a grace period ends", "legacy tokens in all scopes", "an orphan was left", "20 versions are reached":
 			chosen = append(chosen, sc)
 		}
 	}
-	each := 100
+	each := 70
 	if *everything {
 		each = 1000
 	}
