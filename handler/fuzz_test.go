@@ -3,6 +3,7 @@ package handler_test
 import (
 	"encoding/json"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +25,8 @@ func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		"", " \n", "{}", `{"dry_run": true}`, `{"force": false}`, `{"steps": ["purge", "check"]}`,
 		`{"applications": ["checkout", "0a6c1e2d-7f43-4b19-9c58-3d2e8b90f104"], "dry_run": false, "force": true, "steps": ["rotate"]}`,
+		`{"revoke": ["SCWZZZZZZZZZZZZZZZZZ"], "dry_run": true}`, `{"rollback": ["checkout", "storefront"]}`,
+		`{"revoke": ["11111111-1111-4111-8111-111111111111"]}`, `{"rollback": ["checkout"], "force": true}`,
 		`{"applications": ["\ud800", "é", "<&>"]}`, `{"dry_run": true, "dry\u005frun": true}`,
 	} {
 		f.Add([]byte(seed))
@@ -47,7 +50,15 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("accepted the step %q", step)
 			}
 		}
-		for what, list := range map[string][]string{"steps": req.Steps, "applications": req.Applications} {
+		for _, key := range req.Revoke {
+			if !regexp.MustCompile(`^SCW[A-Z0-9]{17}$`).MatchString(key) {
+				t.Errorf("accepted the access key %q", key)
+			}
+		}
+		if n := len(req.Revoke) + len(req.Rollback); n > 0 && (len(req.Revoke) > 0 && len(req.Rollback) > 0 || req.Force || req.Steps != nil || req.Applications != nil) {
+			t.Errorf("accepted together: %+v", req)
+		}
+		for what, list := range lists(req) {
 			if slices.Contains(list, "") || len(list) != len(slices.Compact(slices.Sorted(slices.Values(list)))) {
 				t.Errorf("accepted %s without a name, or twice: %q", what, list)
 			}
@@ -62,8 +73,13 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// lists are the fields that hold a list of names.
+func lists(req run.Request) map[string][]string {
+	return map[string][]string{"steps": req.Steps, "applications": req.Applications, "revoke": req.Revoke, "rollback": req.Rollback}
+}
+
 // knownFields checks that an accepted body is an object that has no field but
-// the four, and that what it says of them is what was understood.
+// the six, and that what it says of them is what was understood.
 func knownFields(t *testing.T, body []byte, req run.Request) {
 	t.Helper()
 	var object map[string]any
@@ -71,7 +87,7 @@ func knownFields(t *testing.T, body []byte, req run.Request) {
 		t.Fatalf("accepted what is not an object: %q", body)
 	}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if !slices.Contains([]string{"dry_run", "force", "steps", "applications"}, name) {
+		if !slices.Contains([]string{"dry_run", "force", "steps", "applications", "revoke", "rollback"}, name) {
 			t.Errorf("accepted the unknown field %q", name)
 		}
 	}
@@ -80,7 +96,7 @@ func knownFields(t *testing.T, body []byte, req run.Request) {
 			t.Errorf("%s is %v in the body, understood as %t", name, object[name], understood)
 		}
 	}
-	for name, understood := range map[string][]string{"steps": req.Steps, "applications": req.Applications} {
+	for name, understood := range lists(req) {
 		said, _ := object[name].([]any)
 		if len(said) != len(understood) {
 			t.Errorf("%s is %v in the body, understood as %q", name, object[name], understood)
@@ -91,12 +107,14 @@ func knownFields(t *testing.T, body []byte, req run.Request) {
 // encode writes a request as a caller would.
 func encode(t *testing.T, req run.Request) []byte {
 	t.Helper()
-	object := map[string]any{"dry_run": req.DryRun, "force": req.Force}
-	if req.Steps != nil {
-		object["steps"] = req.Steps
+	object := map[string]any{"dry_run": req.DryRun}
+	if req.Force {
+		object["force"] = true
 	}
-	if req.Applications != nil {
-		object["applications"] = req.Applications
+	for name, list := range lists(req) {
+		if list != nil {
+			object[name] = list
+		}
 	}
 	text, err := json.Marshal(object)
 	if err != nil {

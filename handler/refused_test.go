@@ -49,7 +49,7 @@ func format(method, name string) refusal {
 
 func application(name string) refusal {
 	return refusal{
-		body: fmt.Sprintf(`{"applications": [%q]}`, name), reads: true,
+		body: fmt.Sprintf(`{"applications": [%q]}`, name), reads: true, hint: "nothing was changed",
 		text: fmt.Sprintf("applications: %q is not an application in scope: want the ID or the name of one that the report of a dry run lists", name),
 	}
 }
@@ -57,9 +57,25 @@ func application(name string) refusal {
 const (
 	notAnObject  = `the body is not a JSON object; want something like {"dry_run": true}, or nothing`
 	aFlag        = "true or false"
-	aList        = "a list of steps, each once (rotate, check, purge, retire)"
+	aList        = "a list of steps, each once (rotate, check, purge, deliver, retire, own_key)"
 	applications = "a list of application IDs or names, each once"
+	aKey         = "SCWZZZZZZZZZZZZZZZZZ" // that nobody has
 )
+
+// revoke is a wrong value of that field: it may be a secret key, and is not shown.
+func revoke(value string) refusal {
+	return body(fmt.Sprintf(`{"revoke": %s}`, value),
+		"revoke: the value (not shown) is not right; want a list of access keys (SCW and 17 capitals or digits), each once; never a secret key")
+}
+
+func together(name, other, value string) refusal {
+	urgent := `["checkout"]`
+	if name == "revoke" {
+		urgent = `["` + aKey + `"]`
+	}
+	return body(fmt.Sprintf(`{%q: %s, %q: %s}`, name, urgent, other, value),
+		fmt.Sprintf("%s: cannot be asked for together with %s; want it alone, or with dry_run", name, other))
+}
 
 // endlessName is beyond the length of a line: what is said of it is not.
 var endlessName = strings.Repeat("x", 20_000)
@@ -89,13 +105,13 @@ func refusals() map[string]refusal {
 		"UTF-16":                         body("\xff\xfe{\x00}\x00", "the body is not UTF-8"),
 		"a field twice":                  body(`{"dry_run": true, "dry_run": false}`, `"dry_run": is given twice; give it once`),
 		"a field twice, once escaped":    body(`{"force": true, "\u0066orce": false}`, `"force": is given twice; give it once`),
-		"an unknown field twice":         body(`{"x": 1, "x": 2}`, `"x": no such field; want dry_run, steps, applications or force`),
-		"an unknown field":               body(`{"dryrun": true}`, `"dryrun": no such field; want dry_run, steps, applications or force`),
-		"a field in capitals":            body(`{"Dry_Run": true}`, `"Dry_Run": no such field; want dry_run, steps, applications or force`),
-		"a field without a name":         body(`{"": true}`, `"": no such field; want dry_run, steps, applications or force`),
-		"an unknown field beside others": body(`{"dry_run": true, "steps": ["check"], "wait": 1}`, `"wait": no such field; want dry_run, steps, applications or force`),
-		"a field with a line's end":      body(`{"a\nb": 1}`, `"a b": no such field; want dry_run, steps, applications or force`),
-		"a field beyond a line's length": body(`{"`+endlessName+`": 1}`, `"`+report.Line(endlessName)+`": no such field; want dry_run, steps, applications or force`),
+		"an unknown field twice":         body(`{"x": 1, "x": 2}`, `"x": no such field; want dry_run, steps, applications, force, revoke or rollback`),
+		"an unknown field":               body(`{"dryrun": true}`, `"dryrun": no such field; want dry_run, steps, applications, force, revoke or rollback`),
+		"a field in capitals":            body(`{"Dry_Run": true}`, `"Dry_Run": no such field; want dry_run, steps, applications, force, revoke or rollback`),
+		"a field without a name":         body(`{"": true}`, `"": no such field; want dry_run, steps, applications, force, revoke or rollback`),
+		"an unknown field beside others": body(`{"dry_run": true, "steps": ["check"], "wait": 1}`, `"wait": no such field; want dry_run, steps, applications, force, revoke or rollback`),
+		"a field with a line's end":      body(`{"a\nb": 1}`, `"a b": no such field; want dry_run, steps, applications, force, revoke or rollback`),
+		"a field beyond a line's length": body(`{"`+endlessName+`": 1}`, `"`+report.Line(endlessName)+`": no such field; want dry_run, steps, applications, force, revoke or rollback`),
 		"a value beyond a line's length": body(`{"force": "`+endlessName+`"}`, "force: "+report.Line(`"`+endlessName+`"`)+" is not right; want true or false"),
 
 		"dry_run a string":         field("dry_run", `"true"`, aFlag),
@@ -127,13 +143,65 @@ func refusals() map[string]refusal {
 		"an application twice":     field("applications", `["checkout", "checkout"]`, applications),
 		"an application an object": field("applications", `[{"name": "checkout"}]`, applications),
 
+		"revoke a string":               revoke(`"` + aKey + `"`),
+		"revoke true":                   revoke(`true`),
+		"revoke null":                   revoke(`null`),
+		"revoke empty":                  revoke(`[]`),
+		"revoke an object":              revoke(`{"key": "` + aKey + `"}`),
+		"a key that is a number":        revoke(`[7]`),
+		"a key that is null":            revoke(`["` + aKey + `", null]`),
+		"a key without a name":          revoke(`[""]`),
+		"a key twice":                   revoke(`["` + aKey + `", "` + aKey + `"]`),
+		"a secret key":                  revoke(`["11111111-1111-4111-8111-111111111111"]`),
+		"a secret key beside a key":     revoke(`["` + aKey + `", "11111111-1111-4111-8111-111111111111"]`),
+		"a key and its secret in one":   revoke(`["` + aKey + `:11111111-1111-4111-8111-111111111111"]`),
+		"a key in lower case":           revoke(`["scwzzzzzzzzzzzzzzzzz"]`),
+		"a key too short":               revoke(`["SCWZZZZ"]`),
+		"a key too long":                revoke(`["` + aKey + `Z"]`),
+		"a key with a line's end":       revoke(`["` + aKey + `\n"]`),
+		"a key that is an application":  revoke(`["checkout"]`),
+		"rollback a string":             field("rollback", `"checkout"`, applications),
+		"rollback true":                 field("rollback", `true`, applications),
+		"rollback null":                 field("rollback", `null`, applications),
+		"rollback empty":                field("rollback", `[]`, applications),
+		"rollback of a number":          field("rollback", `[7]`, applications),
+		"rollback twice":                field("rollback", `["checkout", "checkout"]`, applications),
+		"revoke and rollback":           together("revoke", "rollback", `["checkout"]`),
+		"revoke and force":              together("revoke", "force", `true`),
+		"revoke and no force":           together("revoke", "force", `false`),
+		"revoke and steps":              together("revoke", "steps", `["rotate"]`),
+		"revoke and applications":       together("revoke", "applications", `["checkout"]`),
+		"rollback and force":            together("rollback", "force", `true`),
+		"rollback and steps":            together("rollback", "steps", `["deliver"]`),
+		"rollback and applications":     together("rollback", "applications", `["checkout"]`),
+		"rollback beside a wrong field": body(`{"rollback": ["checkout"], "now": true}`, `"now": no such field; want dry_run, steps, applications, force, revoke or rollback`),
+		"a key that nobody has": {
+			body: `{"revoke": ["` + aKey + `"]}`, reads: true, hint: "nothing was changed",
+			text: "revoke: " + aKey + " is not a key of an application in scope: want one that the report of a dry run lists",
+		},
+		"a key that nobody has, on a dry run": {
+			body: `{"revoke": ["` + aKey + `"], "dry_run": true}`, reads: true, hint: "nothing was changed",
+			text: "revoke: " + aKey + " is not a key of an application in scope: want one that the report of a dry run lists",
+		},
+		"a rollback of nothing": {
+			body: `{"rollback": ["invoicing"]}`, reads: true, hint: "nothing was changed",
+			text: `rollback: "invoicing" is not an application in scope: want the ID or the name of one that the report of a dry run lists`,
+		},
+		"a rollback to nothing": {
+			body: `{"rollback": ["checkout"]}`, reads: true, hint: "nothing was changed",
+			text: "rollback: application checkout cannot go back: no key is published",
+		},
+		"a rollback of the function's own key": {
+			body: `{"rollback": ["rotator"]}`, reads: true, hint: "nothing was changed",
+			text: "rollback: rotator is the function's own application: it cannot go back from the key that it may run on",
+		},
+
 		"an application that is not there":   application("checkuot"),
 		"an application of another project":  application("invoicing"),
 		"an application of two projects":     application("partner-gateway"),
 		"an application managed by Scaleway": application("scaleway-scheduler"),
-		"the function's own application":     application("rotator"),
 		"an application that is not, on a dry run": {
-			body: `{"dry_run": true, "applications": ["checkout", "nobody"]}`, reads: true,
+			body: `{"dry_run": true, "applications": ["checkout", "nobody"]}`, reads: true, hint: "nothing was changed",
 			text: `applications: "nobody" is not an application in scope: want the ID or the name of one that the report of a dry run lists`,
 		},
 
@@ -200,6 +268,9 @@ func TestWrongRequestIsRefusedWithTheMessage(t *testing.T) {
 			lines := having(f.lines(t), "request refused")
 			if len(lines) != 1 || lines[0]["run_id"] != "run-1" || lines[0]["status"] != float64(want.status) {
 				t.Errorf("the log says %v, want one line of run-1 with the status", lines)
+			}
+			if strings.Contains(f.log.String()+got.body, "11111111-1111") {
+				t.Errorf("a secret key that was pasted got out:\n%s\n%s", got.body, f.log.String())
 			}
 			if strings.Contains(f.log.String()+got.body, "a secret of the connection") {
 				t.Errorf("what the connection said got out:\n%s", f.log.String())

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +26,9 @@ var fields = map[string]func(*run.Request, json.RawMessage) (want string, ok boo
 		return names(v, &r.Steps, "a list of steps, each once ("+strings.Join(run.Steps(), ", ")+")", run.Steps())
 	},
 	"revoke": func(r *run.Request, v json.RawMessage) (string, bool) {
-		return names(v, &r.Revoke, "a list of access keys (SCW…), each once", nil)
+		const want = "a list of access keys (SCW and 17 capitals or digits), each once; never a secret key"
+		_, ok := names(v, &r.Revoke, want, nil)
+		return want, ok && !slices.ContainsFunc(r.Revoke, func(key string) bool { return !accessKey.MatchString(key) })
 	},
 	"rollback": func(r *run.Request, v json.RawMessage) (string, bool) {
 		return names(v, &r.Rollback, "a list of application IDs or names, each once", nil)
@@ -33,6 +36,18 @@ var fields = map[string]func(*run.Request, json.RawMessage) (want string, ok boo
 	"applications": func(r *run.Request, v json.RawMessage) (string, bool) {
 		return names(v, &r.Applications, "a list of application IDs or names, each once", nil)
 	},
+}
+
+// accessKey is what an access key looks like.
+var accessKey = regexp.MustCompile(`^SCW[A-Z0-9]{17}$`)
+
+// shown is a field's value as a message may show it. What was given to be
+// revoked may be a secret key, pasted in place of its access key.
+func shown(name string, value json.RawMessage) string {
+	if name == "revoke" {
+		return "the value (not shown)"
+	}
+	return report.Line(string(value))
 }
 
 // request reads what a run is asked to do. A GET is safe: always a dry run.
@@ -78,7 +93,7 @@ func decode(body []byte) (run.Request, error) {
 			return run.Request{}, bad("%s: no such field; want dry_run, steps, applications, force, revoke or rollback", quote(name))
 		}
 		if want, ok := take(&req, object[name]); !ok {
-			return run.Request{}, bad("%s: %s is not right; want %s", name, report.Line(string(object[name])), want)
+			return run.Request{}, bad("%s: %s is not right; want %s", name, shown(name, object[name]), want)
 		}
 	}
 	for _, name := range []string{"revoke", "rollback"} {

@@ -31,6 +31,8 @@ type Applier struct {
 	Carried func(ctx context.Context, credential int, accessKey string, until time.Time) error
 	// Sent is called once everything is sent, before anything is waited for.
 	Sent func(ctx context.Context) error
+
+	until time.Time // that Carried notes
 }
 
 // Apply changes and restarts consumers, and waits until they are ready: first
@@ -61,13 +63,13 @@ func (a *Applier) Apply(ctx context.Context, d *Delivery) error {
 
 // send makes one change. In a dry run it returns no deployment.
 func (a *Applier) send(ctx context.Context, d *Delivery, c *Consumer) (*deployment, error) {
-	until := a.Client.Now().Add(2 * a.Bound)
+	a.foresee()
 	for _, key := range c.old {
 		for _, i := range c.credentials() {
 			if !d.Credentials[i].old(key) {
 				continue
 			}
-			if err := a.Carried(ctx, i, key, until); err != nil {
+			if err := a.Carried(ctx, i, key, a.until); err != nil {
 				return nil, fmt.Errorf("%s: not delivered to: %w", c.Env, err)
 			}
 		}
@@ -103,6 +105,15 @@ func (a *Applier) send(ctx context.Context, d *Delivery, c *Consumer) (*deployme
 	c.Result, c.unsettled = Deploying, true
 	d.carries(c)
 	return &deployment{consumer: c, now: now, since: now.UpdatedAt}, nil
+}
+
+// foresee sets until when consumers that are sent the current key now may carry
+// the one before. It leaves room for the second wave, so that a key is noted
+// once, as a dry run announces it, unless the first wave takes long.
+func (a *Applier) foresee() {
+	if now := a.Client.Now(); a.until.Before(now.Add(a.Bound + settleAfter)) {
+		a.until = now.Add(2 * a.Bound)
+	}
 }
 
 // carries notes that a consumer's environment holds the current key now.

@@ -107,7 +107,7 @@ func (a *Applier) makeSecret(ctx context.Context, r *Rotation) error {
 	return a.Journal.Do(ctx, change, func(ctx context.Context) error {
 		made, err := a.Client.CreateSecret(ctx, want, "current API key of application "+app.Name+", published by the rotator")
 		if err == nil {
-			r.Secret = made
+			r.Secret, r.Plan.State.Secret = made, made
 		}
 		return err
 	})

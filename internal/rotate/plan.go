@@ -283,8 +283,7 @@ func (p *Plan) due(policy Policy, now time.Time) (due bool, why string) {
 	case policy.Force:
 		return true, "forced"
 	case ReadMark(newest.Description).Held:
-		p.RotateAt = time.Time{}
-		return false, "a person went back to it; rotated again once that is forced"
+		return p.heldTo(*current, policy, now)
 	case !now.Before(p.RotateAt):
 		age := now.Sub(current.Key.CreatedAt)
 		if age >= policy.RotateAfter {
@@ -294,6 +293,20 @@ func (p *Plan) due(policy Policy, now time.Time) (due bool, why string) {
 	default:
 		return false, fmt.Sprintf("%s old, rotated at %s", span(now.Sub(current.Key.CreatedAt)), span(p.RotateAt.Sub(current.Key.CreatedAt)))
 	}
+}
+
+// heldTo tells whether a key that a person went back to is replaced: not before
+// that is forced, unless it dies first, and its readers with it.
+func (p *Plan) heldTo(current KeyPlan, policy Policy, now time.Time) (due bool, why string) {
+	p.RotateAt = time.Time{}
+	if current.Key.ExpiresAt.IsZero() {
+		return false, "a person went back to it; rotated again once that is forced"
+	}
+	expires := current.Key.ExpiresAt.UTC().Format(time.DateOnly)
+	if p.RotateAt = current.Key.ExpiresAt.Add(-policy.Grace); !now.Before(p.RotateAt) {
+		return true, "a person went back to it, but it expires on " + expires
+	}
+	return false, "a person went back to it; rotated again once that is forced, or shortly before it expires on " + expires
 }
 
 // Due tells when a key is due. One that expires too early for the policy

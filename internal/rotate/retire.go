@@ -41,16 +41,17 @@ func (k KeyPlan) Going() bool { return k.Revoke || (k.State == Superseded && k.R
 // superseded key meanwhile. The versions of a key stay, disabled, until a later
 // run has proven that the key is dead.
 func (a *Applier) Retire(ctx context.Context, p *Plan, revision uint32, carried func(accessKey string) error) error {
-	versions, err := a.Client.Versions(ctx, p.State.Secret)
-	if err != nil {
-		return err
+	published := scaleway.Version{} // none, where a dry run plans to publish the first
+	if p.State.Secret.ID != "" || !a.Journal.Dry() {
+		versions, err := a.Client.Versions(ctx, p.State.Secret)
+		if err != nil {
+			return err
+		}
+		if now := (State{Versions: versions}).Published(); now != nil {
+			published = *now
+		}
 	}
-	now := (State{Versions: versions}).Published()
-	newest := uint32(0) // none: a dry run plans to publish one first
-	if now != nil {
-		newest = now.Revision
-	}
-	if newest != revision || newest == 0 && !a.Journal.Dry() {
+	if published.Revision != revision || published.Revision == 0 && !a.Journal.Dry() {
 		return fmt.Errorf("version %d of %s is not the newest enabled one any more", revision, p.State.Secret.FullName())
 	}
 	var errs []error
@@ -60,7 +61,7 @@ func (a *Applier) Retire(ctx context.Context, p *Plan, revision uint32, carried 
 			continue
 		}
 		err := carried(k.Key.AccessKey)
-		if err == nil && !a.Journal.Dry() && VersionKey(now.Description) == k.Key.AccessKey {
+		if replaced := a.Journal.Dry() && p.Rotate; err == nil && !replaced && VersionKey(published.Description) == k.Key.AccessKey {
 			err = fmt.Errorf("key %s is still the published one", k.Key.AccessKey)
 		}
 		if err == nil {

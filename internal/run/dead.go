@@ -66,6 +66,7 @@ func (s *session) of(p *rotate.Plan) *credential {
 // until they are refused.
 func (s *session) provenRevoked(ctx context.Context, c *credential) error {
 	var errs []error
+	start := s.clock.Now() // they were all deleted just now
 	for _, change := range s.journal.Changes() {
 		if change.Kind != "delete_key" || change.Result != report.Done || !slices.Contains(s.req.Revoke, change.Object) || c.plan.Key(change.Object) == nil {
 			continue
@@ -75,7 +76,6 @@ func (s *session) provenRevoked(ctx context.Context, c *credential) error {
 			c.dead = append(c.dead, report.Dead{AccessKey: change.Object, Result: deadUnproven, Detail: "its secret is not known here; the API has deleted it"})
 			continue
 		}
-		start := s.clock.Now()
 		dead, err := s.tryDead(ctx, c, c.pairs[i])
 		if dead.Result == deadRefused {
 			seconds := math.Round(s.clock.Now().Sub(start).Seconds()*10) / 10
@@ -91,7 +91,13 @@ func (s *session) provenRevoked(ctx context.Context, c *credential) error {
 // function's own keys go to no endpoint.
 func (s *session) tryDead(ctx context.Context, c *credential, pair scaleway.KeyPair) (report.Dead, error) {
 	dead := report.Dead{AccessKey: pair.AccessKey, Result: deadUnproven, Where: "the API"}
-	try := func(ctx context.Context) (bool, error) { return s.client.Authenticates(ctx, pair) }
+	try := func(ctx context.Context) (bool, error) {
+		works, err := s.client.Authenticates(ctx, pair)
+		if errors.Is(err, scaleway.ErrNotFound) {
+			return true, nil // the caller was let in, to be told that the key is gone
+		}
+		return works, err
+	}
 	if k, ok := s.key(c, &pair); ok && !c.own {
 		if e, found := s.prober.Witness(ctx, s.endpoints, s.keys(), k); found {
 			dead.Where = e.URL

@@ -152,7 +152,13 @@ func (s *session) redeployOwn(ctx context.Context, c *credential, e scaleway.Env
 		_, err := s.client.Redeploy(ctx, e)
 		return err
 	})
-	left := int(max(0, e.UpdatedAt.Add(deliver.FailedFor).Sub(s.client.Now())).Hours())
+	since := e.UpdatedAt // of the last failure; the first one counts
+	for _, v := range c.state.Versions {
+		if mark := rotate.ReadMark(v.Description); mark.AccessKey == s.cfg.AccessKey && !mark.CarriedUntil.IsZero() && mark.CarriedUntil.Before(since) {
+			since = mark.CarriedUntil
+		}
+	}
+	left := int(max(0, since.Add(deliver.FailedFor).Sub(s.client.Now())).Hours())
 	return errors.Join(fmt.Errorf("the function's last deployment failed (%s): it goes on with %s, for %d hours at most; see its logs, and run make deploy",
 		report.Line(e.Problem), s.cfg.AccessKey, left), err)
 }

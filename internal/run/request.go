@@ -74,6 +74,8 @@ func (s *session) irrevocable(key string, complete bool) string {
 		case k == nil:
 		case c.plan.LeftAlone != "":
 			return "belongs to an application that is left alone: " + c.plan.LeftAlone
+		case c.own && k.State == rotate.Current:
+			return `is the published key of the function's own application: first ask for {"force": true, "steps": ["own_key"]}, and revoke it once the function runs on the new one`
 		case k.State == rotate.Managed:
 			return "is managed by Scaleway, or cannot be deleted"
 		default:

@@ -24,9 +24,12 @@ func (s *session) retire(ctx context.Context) []error {
 		errs = s.unreadable("superseded keys not retired")
 	}
 	for _, c := range s.world.all() {
-		// No run has authenticated with the function's published key before it runs on it.
-		if s.wanted(c) && c.broken == nil && c.plan.LeftAlone == "" && retires(&c.plan) && (!c.own || c.running(s.cfg.AccessKey)) {
+		switch {
+		case !s.wanted(c) || c.broken != nil || c.plan.LeftAlone != "" || !retires(&c.plan):
+		case !c.own || c.running(s.cfg.AccessKey):
 			retiring = append(retiring, c)
+		case len(s.req.Revoke) > 0: // no run has authenticated with the function's published key yet
+			errs = append(errs, fmt.Errorf("application %s: not revoked: the function does not run on the published key %s yet; ask again once it does", c.member.app.Name, c.newest()))
 		}
 	}
 	if len(retiring) == 0 {
@@ -47,9 +50,7 @@ func (s *session) retire(ctx context.Context) []error {
 		err := s.works(ctx, c)
 		if err == nil {
 			err = s.applier.Retire(ctx, &c.plan, c.published(), held)
-		}
-		if err == nil {
-			err = s.provenRevoked(ctx, c)
+			err = errors.Join(err, s.provenRevoked(ctx, c)) // one key that has to stay does not leave others unproven
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("application %s: superseded keys not retired: %w", c.member.app.Name, err))

@@ -46,10 +46,26 @@ func (s *iamState) addKey(k *apiKey) {
 	s.everSecret[k.secret] = k.AccessKey
 }
 
-func (s *iamState) removeKey(k *apiKey) {
+func (s *iamState) removeKey(k *apiKey, now time.Time) {
 	s.keys.remove(k.AccessKey)
 	delete(s.bySecret, k.secret)
 	s.gone[k.AccessKey] = true
+	s.dead[k.secret] = deadKey{k, now}
+}
+
+// deadKey is a key that was deleted, and when.
+type deadKey struct {
+	key  *apiKey
+	when time.Time
+}
+
+// lingering is the key with that secret, if it was deleted less than lag ago:
+// caches know it still. Lists and reads do not (A81).
+func (s *iamState) lingering(secret string, lag time.Duration, now time.Time) *apiKey {
+	if d, known := s.dead[secret]; known && now.Sub(d.when) < lag {
+		return d.key
+	}
+	return nil
 }
 
 func (e *Emulator) routeKeys(mux *http.ServeMux) {
@@ -226,6 +242,6 @@ func deleteKey(c *call) (any, error) {
 	if !key.Deletable {
 		return nil, c.forbidden()
 	}
-	c.iam.removeKey(key)
+	c.iam.removeKey(key, c.now)
 	return nil, nil
 }

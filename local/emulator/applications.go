@@ -147,7 +147,7 @@ func deleteApplication(c *call) (any, error) {
 		return nil, c.forbidden()
 	}
 	for _, key := range c.iam.keysOf(a.ID) {
-		c.iam.removeKey(key)
+		c.iam.removeKey(key, c.now)
 	}
 	for _, p := range c.iam.policies.all(func(p *policy) bool { return p.ApplicationID == a.ID }) {
 		p.principal = principal{NoPrincipal: true}

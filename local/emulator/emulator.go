@@ -15,6 +15,7 @@ type Options struct {
 	Latency   time.Duration // of every API call and endpoint, on the clock's Sleep; SetLatency changes it
 	KeyLag    time.Duration // for so long after its creation a key is refused now and then (IAM's caches)
 	GrantLag  time.Duration // for so long a right just granted is refused now and then
+	DeadLag   time.Duration // for so long after its deletion a key is taken for one that lives (A81)
 	StatusLag time.Duration // for so long after a redeployment began a read tells the status before it (A80)
 	Delays    Delays        // of asynchronous moves; zero fields take DefaultDelays
 	Quotas    Quotas        // zero fields take DefaultQuotas
@@ -77,6 +78,7 @@ type Answers struct {
 	RefusalStatus      int  // A07: the gateway's status for a refused call; 0: 403
 	RefusalBody        string
 	NamespaceRedeploys bool // A77: new variables of a namespace redeploy all that is in it
+	ReadDisabled       bool // A65: a version that is disabled can be read by its revision
 }
 
 // Emulator is one organization of Scaleway. Its methods may be called from

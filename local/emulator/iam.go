@@ -29,7 +29,8 @@ type iamState struct {
 	everSecret   map[string]string // of every key that ever was, its access key
 	policies     table[policy]
 	groups       table[group]
-	gone         map[string]bool // ids of what was deleted, for A03
+	gone         map[string]bool    // ids of what was deleted, for A03
+	dead         map[string]deadKey // by secret: keys that were deleted, for DeadLag
 }
 
 // init makes the organization with its default project and an owner whose key
@@ -42,7 +43,7 @@ func (s *iamState) init(e *Emulator) {
 // found makes what every organization has, under the id that s holds.
 func (s *iamState) found(e *Emulator) {
 	since := at(e.clock.Now().Add(-foundingAge))
-	*s = iamState{organization: s.organization, bySecret: map[string]*apiKey{}, everSecret: map[string]string{}, gone: map[string]bool{}, settings: defaultSettings()}
+	*s = iamState{organization: s.organization, bySecret: map[string]*apiKey{}, everSecret: map[string]string{}, gone: map[string]bool{}, dead: map[string]deadKey{}, settings: defaultSettings()}
 	s.defaultProject = s.organization
 	s.projects.put(s.defaultProject, &project{
 		ID: s.defaultProject, Name: "default", OrganizationID: s.organization, CreatedAt: since, UpdatedAt: since,

@@ -263,3 +263,51 @@ func TestLeavingAGroupTakesItsRightsAway(t *testing.T) {
 	env.MustCall("POST", path+"/add-member", member)
 	wantStatus(t, env.Call(worker, "GET", keysPath, nil), 200)
 }
+
+// A deleted key is gone at once from what the API shows, and for DeadLag still
+// lets its bearer in.
+func TestDeletedKeysLingerInCaches(t *testing.T) {
+	t.Parallel()
+	for _, lag := range []time.Duration{0, 40 * time.Second} {
+		t.Run(lag.String(), func(t *testing.T) {
+			t.Parallel()
+			seed := holding(onOrganization("IAMReadOnly", "FunctionsPrivateAccess"))
+			seed.Serverless = []emulator.SeedPlace{{Project: "default", SeedServerless: emulator.SeedServerless{
+				FunctionNamespaces: []emulator.SeedFunctionNamespace{{Name: "shop", Functions: []emulator.SeedFunction{{Name: "checkout"}}}},
+			}}}
+			env := emulatortest.Start(t, emulator.Options{DeadLag: lag}, seed)
+			end, _ := env.Endpoint("checkout")
+			key := env.Keys("worker")[0]
+			enter := func() int {
+				t.Helper()
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+end.Host+"/", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Header.Set("X-Auth-Token", key.SecretKey)
+				res, err := env.HTTP.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = res.Body.Close()
+				return res.StatusCode
+			}
+			if got := enter(); got != http.StatusOK {
+				t.Fatalf("the living key: %d", got)
+			}
+			env.MustCall(http.MethodDelete, keysPath+"/"+key.AccessKey, nil)
+			for second := range 60 {
+				api, gateway := http.StatusUnauthorized, http.StatusForbidden
+				if time.Duration(second)*time.Second < lag {
+					api, gateway = http.StatusOK, http.StatusOK
+				}
+				wantStatus(t, env.Call(key.SecretKey, "GET", keysPath, nil), api)
+				if got := enter(); got != gateway {
+					t.Errorf("%d s after its deletion it gets %d at the gateway, want %d", second, got, gateway)
+				}
+				wantStatus(t, env.Call(env.Secret, "GET", keysPath+"/"+key.AccessKey, nil), http.StatusNotFound)
+				env.Clock().Advance(time.Second)
+			}
+		})
+	}
+}

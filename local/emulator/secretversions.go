@@ -209,7 +209,7 @@ func accessVersion(c *call, s *secret, v *version) (any, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
 	}
-	if v.Status != versionEnabled {
+	if v.Status != versionEnabled && (v.Status != versionDisabled || !c.options.Answers.ReadDisabled) {
 		return nil, v.unusable()
 	}
 	answer := object{

@@ -1,0 +1,109 @@
+package run_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/run"
+	"github.com/scw-key-rotator/rotator/local/emulator"
+)
+
+// retired is a project in which the grace of a key is over.
+func retired() emulator.Seed {
+	seed := carrying(10)
+	seed.Applications[1].Keys = []emulator.SeedKey{minted(keyB, 40), minted(keyA, 8)}
+	seed.Secrets = []emulator.SeedSecret{credentialOf(holds(keyB, 40), holds(keyA, 8))}
+	return seed
+}
+
+func TestTheRunAfterARetirementProvesTheKeyDead(t *testing.T) {
+	t.Parallel()
+	for name, answers := range map[string]emulator.Answers{
+		"a disabled version cannot be read": {},
+		"a disabled version can be read":    {ReadDisabled: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := startSeed(t, emulator.Options{Answers: answers}, retired(), append(only(), "ROTATOR_OWN_KEY=keep")...)
+			r.watch(t)
+			first := r.announced(t, run.Request{})
+			if r.lives(keyB) || len(application(t, first, "orders").Dead) > 0 || len(r.versions(t)) != 2 {
+				t.Fatalf("it was not retired:\n%s", text(t, first))
+			}
+			r.Clock().Advance(24 * time.Hour)
+			got := r.announced(t, run.Request{})
+			dead := application(t, got, "orders").Dead
+			if len(dead) != 1 || dead[0].AccessKey != keyB || dead[0].Result != "refused" || !strings.HasPrefix(dead[0].Where, "https://") {
+				t.Errorf("dead keys %+v", dead)
+			}
+			if !strings.Contains(text(t, got), keyB+" is deleted and refused by https://") {
+				t.Errorf("the text does not say so:\n%s", text(t, got))
+			}
+			if enabled, _ := at(got, "enable_version"); enabled >= 0 == answers.ReadDisabled {
+				t.Errorf("it did %v", did(got))
+			}
+			if v := r.versions(t); len(v) != 2 || v[0] != "scheduled_for_deletion rotator: key "+keyB || r.latest(t) != keyA {
+				t.Errorf("versions %q", v)
+			}
+			if again := r.mustRun(t, run.Request{}); len(again.Changes) > 0 || len(application(t, again, "orders").Dead) > 0 {
+				t.Errorf("it was proven again: %v", did(again))
+			}
+		})
+	}
+}
+
+// A cache that goes on to let a deleted key in is found out, each day again.
+func TestADeletedKeyThatIsStillLetInFailsTheRunUntilItIsRefused(t *testing.T) {
+	t.Parallel()
+	r := startSeed(t, emulator.Options{DeadLag: 60 * time.Hour}, retired(), append(only(), "ROTATOR_OWN_KEY=keep")...)
+	r.watch(t)
+	r.mustRun(t, run.Request{})
+	for range 2 {
+		r.Clock().Advance(24 * time.Hour)
+		got := r.run(t, run.Request{})
+		dead := application(t, got, "orders").Dead
+		if got.Outcome != report.Failure || len(dead) != 1 || dead[0].Result != "accepted" || !strings.Contains(errs(got), "the deleted key "+keyB+" is not refused by https://") {
+			t.Errorf("outcome %s, dead keys %+v:\n%s", got.Outcome, dead, errs(got))
+		}
+		if v := r.versions(t); len(v) != 2 || !strings.HasPrefix(v[0], "enabled") || r.latest(t) != keyA {
+			t.Errorf("versions %q: it cannot be proven again", v)
+		}
+	}
+	r.Clock().Advance(24 * time.Hour)
+	if dead := application(t, r.mustRun(t, run.Request{}), "orders").Dead; len(dead) != 1 || dead[0].Result != "refused" {
+		t.Errorf("dead keys %+v", dead)
+	}
+}
+
+// The same of the function's own key, which only the API is asked about.
+func TestADeletedOwnKeyThatIsStillLetInIsSaidToBe(t *testing.T) {
+	t.Parallel()
+	r := startSeed(t, emulator.Options{DeadLag: 60 * time.Hour}, ownDue(), only()...)
+	auditor := r.watch(t)
+	r.mustRun(t, run.Request{})
+	r.next(t, auditor, 8*24*time.Hour)
+	r.mustRun(t, run.Request{})
+	if r.has(keyD) {
+		t.Fatal("the old key was not retired")
+	}
+	got := r.run(t, run.Request{})
+	if dead := application(t, got, "rotator").Dead; got.Outcome != report.Failure || len(dead) != 1 || dead[0].Result != "accepted" || dead[0].Where != "the API" {
+		t.Errorf("outcome %s, dead keys %+v", got.Outcome, dead)
+	}
+}
+
+func TestAKeyThatIsRevokedAndStillLetInFailsTheRun(t *testing.T) {
+	t.Parallel()
+	r := startSeed(t, emulator.Options{DeadLag: time.Hour}, superseded(), only()...)
+	r.watch(t, keyB)
+	got := r.run(t, revoke(keyB))
+	dead := application(t, got, "orders").Dead
+	if got.Outcome != report.Failure || r.lives(keyB) || len(dead) != 1 || dead[0].Result != "accepted" || dead[0].Seconds != nil {
+		t.Errorf("outcome %s, dead keys %+v", got.Outcome, dead)
+	}
+	if !strings.Contains(errs(got), "the deleted key "+keyB+" is not refused by https://") {
+		t.Errorf("it says %s", errs(got))
+	}
+}
