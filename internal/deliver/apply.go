@@ -29,23 +29,29 @@ type Applier struct {
 	// then. It comes before any consumer is changed: a run that ends halfway
 	// must not leave a grace that counts from too early.
 	Carried func(ctx context.Context, credential int, accessKey string, until time.Time) error
+	// Left notes that a consumer is left with an old key of a credential.
+	Left func(ctx context.Context, credential int, accessKey string) error
 	// Sent is called once everything is sent, before anything is waited for.
 	Sent func(ctx context.Context) error
-
-	until time.Time // that Carried notes
 }
 
 // Apply changes and restarts consumers, and waits until they are ready: first
 // namespaces, then what runs in them. In a dry run it only notes the changes.
 func (a *Applier) Apply(ctx context.Context, d *Delivery) error {
 	var errs []error
+	for _, c := range d.Consumers {
+		if c.Result == Behind {
+			errs = append(errs, d.each(c, func(i int, key string) error { return a.Left(ctx, i, key) }))
+		}
+	}
+	until := a.Client.Now().Add(3 * a.Bound) // two rounds, and the time that sending takes
 	for _, namespaces := range []bool{true, false} {
 		var sent []*deployment
 		for _, c := range d.Consumers {
 			if c.Env.OfNamespace() != namespaces || (!c.changes() && c.redeploy == "") {
 				continue
 			}
-			deployment, err := a.send(ctx, d, c)
+			deployment, err := a.send(ctx, d, c, until)
 			if err != nil {
 				c.Result, c.Detail, c.unsettled = Failed, report.Line(err.Error()), true
 				errs = append(errs, err)
@@ -56,23 +62,45 @@ func (a *Applier) Apply(ctx context.Context, d *Delivery) error {
 		if !namespaces {
 			errs = append(errs, a.Sent(ctx))
 		}
-		errs = append(errs, a.await(ctx, sent))
+		errs = append(errs, a.await(ctx, sent), a.lasting(ctx, d, sent))
 	}
 	return errors.Join(errs...)
 }
 
-// send makes one change. In a dry run it returns no deployment.
-func (a *Applier) send(ctx context.Context, d *Delivery, c *Consumer) (*deployment, error) {
-	a.foresee()
+// lasting notes that what failed, or is not ready in time and may fail yet, goes
+// on with its old keys for as long as the revision before does. A later run
+// counts the hours that are left from that.
+func (a *Applier) lasting(ctx context.Context, d *Delivery, sent []*deployment) error {
+	var errs []error
+	for _, s := range sent {
+		if s.consumer.unsettled && !s.consumer.failed {
+			until := a.Client.Now().Add(FailedFor)
+			errs = append(errs, d.each(s.consumer, func(i int, key string) error { return a.Carried(ctx, i, key, until) }))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// each calls do for the old keys that a consumer carries or may run with, until
+// it fails.
+func (d *Delivery) each(c *Consumer, do func(credential int, accessKey string) error) error {
 	for _, key := range c.old {
 		for _, i := range c.credentials() {
 			if !d.Credentials[i].old(key) {
 				continue
 			}
-			if err := a.Carried(ctx, i, key, a.until); err != nil {
-				return nil, fmt.Errorf("%s: not delivered to: %w", c.Env, err)
+			if err := do(i, key); err != nil {
+				return err
 			}
 		}
+	}
+	return nil
+}
+
+// send makes one change. In a dry run it returns no deployment.
+func (a *Applier) send(ctx context.Context, d *Delivery, c *Consumer, until time.Time) (*deployment, error) {
+	if err := d.each(c, func(i int, key string) error { return a.Carried(ctx, i, key, until) }); err != nil {
+		return nil, fmt.Errorf("%s: not delivered to: %w", c.Env, err)
 	}
 	var (
 		now    = c.Env
@@ -102,18 +130,10 @@ func (a *Applier) send(ctx context.Context, d *Delivery, c *Consumer) (*deployme
 		c.unsettled = false
 		return nil, nil //nolint:nilnil // nothing to wait for
 	}
+	sent := &deployment{consumer: c, now: now, since: now.UpdatedAt, lasts: c.unsettled || !c.failed}
 	c.Result, c.unsettled = Deploying, true
 	d.carries(c)
-	return &deployment{consumer: c, now: now, since: now.UpdatedAt}, nil
-}
-
-// foresee sets until when consumers that are sent the current key now may carry
-// the one before. It leaves room for the second wave, so that a key is noted
-// once, as a dry run announces it, unless the first wave takes long.
-func (a *Applier) foresee() {
-	if now := a.Client.Now(); a.until.Before(now.Add(a.Bound + settleAfter)) {
-		a.until = now.Add(2 * a.Bound)
-	}
+	return sent, nil
 }
 
 // carries notes that a consumer's environment holds the current key now.
@@ -135,6 +155,7 @@ type deployment struct {
 	since    time.Time // its updated_at in the answer to the change
 	seen     bool      // as changing, or changed
 	over     bool
+	lasts    bool // the revision before, if this one fails
 	err      error
 }
 
@@ -193,10 +214,15 @@ func (d *deployment) conclude() error {
 		c.Result, c.Detail = Deploying, "not ready in time; the next run looks again"
 		return fmt.Errorf("%s: not ready in time, in status %s", c.Env, d.now.Status)
 	case d.now.State == scaleway.EnvFailed:
-		c.Result, c.HoursLeft = Failed, int(FailedFor.Hours())
-		c.Detail = "its deployment failed: " + report.Line(d.now.Problem)
-		return fmt.Errorf("%s: %s; the revision before goes on for %d hours, with the superseded key; mend it, the next run tries again",
-			c.Env, c.Detail, c.HoursLeft)
+		c.Result, c.Detail, c.unsettled = Failed, "its deployment failed: "+report.Line(d.now.Problem), d.lasts
+		if !c.failed { // else its hours count already
+			c.HoursLeft = int(FailedFor.Hours())
+		}
+		before := fmt.Sprintf("goes on for %d hours, with the superseded key", c.HoursLeft)
+		if c.HoursLeft == 0 {
+			before = "has come to its end"
+		}
+		return fmt.Errorf("%s: %s; the revision before %s; mend it, the next run tries again", c.Env, c.Detail, before)
 	}
 	c.unsettled, c.Result, c.HoursLeft = false, Delivered, 0
 	if !c.changes() {

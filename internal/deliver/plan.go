@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,10 +45,11 @@ type Consumer struct {
 	untouched string // why it is not to be changed, or ""
 	plain     map[string]string
 	secrets   map[string]redact.Secret
-	old       []string // access keys that it gets rid of
+	old       []string // access keys of old keys that it carries, or may run with
 	redeploy  string   // why it is to start anew, or ""
 	inherits  []int    // credentials that its namespace carries
 	unsettled bool     // it may still run with an old key
+	failed    bool     // its last deployment, before this run
 }
 
 func (c *Consumer) changes() bool { return len(c.plain)+len(c.secrets) > 0 }
@@ -127,29 +129,39 @@ func (d *Delivery) decide(c *Consumer) {
 	var stays []string
 	for _, u := range c.Uses {
 		credential := d.Credentials[u.Credential]
-		switch {
-		case !credential.old(u.AccessKey):
+		if !credential.old(u.AccessKey) {
 			continue
+		}
+		c.mayRunWith(u.AccessKey)
+		switch {
 		case c.untouched != "":
 			stays = append(stays, fmt.Sprintf("%s of %s in %s: %s", u.holds, u.AccessKey, u.Variable, c.untouched))
-			continue
 		case u.holds == openSecret:
 			stays = append(stays, fmt.Sprintf("%s of %s in %s: make it a secret variable", u.holds, u.AccessKey, u.Variable))
-			continue
 		case u.holds == accessKey && !d.hasSecret(c.Env.NamespaceID, u.Credential):
 			stays = append(stays, fmt.Sprintf("%s of %s in %s, but no variable was found that holds the secret: set both by hand, or add to ROTATOR_CONSUMER_VARIABLES", u.holds, u.AccessKey, u.Variable))
-			continue
 		case u.holds == accessKey:
 			c.plain = with(c.plain, u.Variable, credential.Target.AccessKey)
 		default:
 			c.secrets = with(c.secrets, u.Variable, credential.Target.Secret)
 		}
-		if !slices.Contains(c.old, u.AccessKey) {
-			c.old = append(c.old, u.AccessKey)
-		}
 	}
 	if len(stays) > 0 {
 		c.Result, c.Detail = Behind, "carries "+strings.Join(stays, "; ")
+	}
+}
+
+func (c *Consumer) mayRunWith(accessKey string) {
+	if !slices.Contains(c.old, accessKey) {
+		c.old = append(c.old, accessKey)
+	}
+}
+
+func (d *Delivery) mayRunWithOld(c *Consumer, credentials []int) {
+	for _, i := range credentials {
+		for _, k := range d.Credentials[i].Old {
+			c.mayRunWith(k.AccessKey)
+		}
 	}
 }
 
@@ -186,18 +198,24 @@ func (d *Delivery) restart(c, namespace *Consumer, now time.Time) {
 	}
 	switch {
 	case c.Env.State == scaleway.EnvFailed:
-		since := until
-		if since.IsZero() || since.After(now) {
-			since = c.Env.UpdatedAt
+		c.failed, c.redeploy = true, "its last deployment failed"
+		// A run that died may have noted when it began, and not how that ended.
+		lasts := until.Add(FailedFor)
+		if until.IsZero() { // its failure is none of a delivery's; from here on, it is noted
+			until = c.Env.UpdatedAt.Add(FailedFor)
+			lasts = until
+			d.mayRunWithOld(c, c.credentials())
 		}
-		c.HoursLeft = int(max(0, since.Add(FailedFor).Sub(now)).Hours())
-		c.unsettled = now.Before(since.Add(FailedFor))
-		c.redeploy = "its last deployment failed"
+		c.HoursLeft = int(max(0, until.Sub(now)).Hours())
+		c.unsettled = now.Before(lasts)
 	case namespace == nil || len(c.inherits) == 0:
 	case namespace.changes():
 		c.redeploy, c.unsettled = "its namespace gets the current key", true
 	case c.Env.UpdatedAt.Before(namespace.Env.UpdatedAt): // it also moves when a deployment ends
 		c.redeploy, c.unsettled = "it runs since before its namespace was changed", true
+	}
+	if c.unsettled && !c.failed {
+		d.mayRunWithOld(c, c.inherits)
 	}
 	if c.Env.State == scaleway.EnvChanging {
 		c.unsettled, c.Result = true, Deploying
@@ -216,6 +234,10 @@ func (d *Delivery) Carried(key string) bool {
 	})
 }
 
+// ErrNotLookedFor means that nobody knows who carries a key, since its
+// credential was not part of the search.
+var ErrNotLookedFor = errors.New("it was not looked for in any environment")
+
 // Holds returns why a key must live on, or nil if nobody is known to carry it.
 func (d *Delivery) Holds(key string) error {
 	if d.blind != nil {
@@ -225,7 +247,7 @@ func (d *Delivery) Holds(key string) error {
 		return fmt.Errorf("key %s is kept: there was no time to compare it with %d variables", key, n)
 	}
 	if !d.nothing && !slices.ContainsFunc(d.Credentials, func(c Credential) bool { return c.old(key) }) {
-		return fmt.Errorf("key %s is kept: it was not looked for in any environment", key)
+		return fmt.Errorf("key %s is kept: %w", key, ErrNotLookedFor)
 	}
 	for _, c := range d.Consumers {
 		for _, u := range c.Uses {

@@ -1,9 +1,12 @@
 package run
 
 import (
+	"errors"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/internal/deliver"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
@@ -126,6 +129,10 @@ func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPla
 			line.State, line.Note = string(rotate.Current), "published again"
 		case k.Key.AccessKey == s.cfg.AccessKey:
 			line.Note = "the function runs on it; deleted once a run has used the published one, and its grace is over"
+		case s.heldBy(k.Key.AccessKey) != "":
+			if line.Note = s.heldBy(k.Key.AccessKey); !expires.IsZero() {
+				a.Next = append(a.Next, report.Event{At: expires, What: "the superseded key " + k.Key.AccessKey + " expires"})
+			}
 		case k.Key.Expired(s.world.now):
 			line.Note = "expired; deleted once its grace is over"
 		case !expires.IsZero() && expires.Before(retireAt):
@@ -159,6 +166,18 @@ func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPla
 		line.Note = "rolled back from; " + line.Note
 	}
 	a.Keys = append(a.Keys, line)
+}
+
+// heldBy says why a superseded key outlives its grace, or "".
+func (s *session) heldBy(accessKey string) string {
+	if s.consumers == nil {
+		return ""
+	}
+	err := s.consumers.Holds(accessKey)
+	if err == nil || errors.Is(err, deliver.ErrNotLookedFor) {
+		return ""
+	}
+	return report.Line(strings.TrimPrefix(err.Error(), "key "+accessKey+" is "))
 }
 
 func day(t time.Time) string { return t.UTC().Format("2 January") }

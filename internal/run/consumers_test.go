@@ -1,11 +1,13 @@
 package run_test
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/scw-key-rotator/rotator/internal/redact"
+	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/run"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
@@ -123,4 +125,55 @@ func (r *rig) restart(t *testing.T) {
 // lives tells whether orders has a key.
 func (r *rig) lives(accessKey string) bool {
 	return slices.ContainsFunc(r.Keys("orders"), func(k emulator.KeyPair) bool { return k.AccessKey == accessKey })
+}
+
+// callers are what runs with the key of orders in a project that is carrying
+// it, and in which variable.
+func callers() map[string]string {
+	return map[string]string{
+		"courier": "ORDERS_SECRET_KEY", "nightly": "X_AUTH_TOKEN", "packer": "ORDERS_API_KEY", "cruncher": "ORDERS_TOKEN",
+	}
+}
+
+// served fails the test if a private endpoint refuses one of the callers.
+func (r *rig) served(t *testing.T) {
+	t.Helper()
+	for name, variable := range callers() {
+		if got := r.CallAs(name, variable, "checkout"); got != http.StatusOK {
+			t.Fatalf("%s: %s calls with the key that it runs with, and gets %d", r.Clock().Now(), name, got)
+		}
+	}
+}
+
+// upright fails the test if an invariant was broken.
+func upright(t *testing.T, a *emulator.Auditor) {
+	t.Helper()
+	if n, violations := a.Result(); len(violations) > 0 || n == 0 {
+		t.Errorf("invariants, after %d requests:\n  %s", n, strings.Join(violations, "\n  "))
+	}
+}
+
+// key returns a key pair of orders.
+func (r *rig) key(t *testing.T, accessKey string) emulator.KeyPair {
+	t.Helper()
+	keys := r.Keys("orders")
+	i := slices.IndexFunc(keys, func(k emulator.KeyPair) bool { return k.AccessKey == accessKey })
+	if i < 0 {
+		t.Fatalf("orders has no key %s", accessKey)
+	}
+	return keys[i]
+}
+
+// current is the access key that a report calls the current one of orders.
+func current(t *testing.T, rep *report.Report) string {
+	t.Helper()
+	for _, a := range rep.Applications {
+		for _, k := range a.Keys {
+			if a.Name == "orders" && k.State == "current" {
+				return k.AccessKey
+			}
+		}
+	}
+	t.Fatalf("orders has no current key:\n%s", text(t, rep))
+	return ""
 }

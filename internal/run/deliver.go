@@ -36,12 +36,12 @@ func (s *session) deliver(ctx context.Context) []error {
 		Carried: func(ctx context.Context, credential int, accessKey string, until time.Time) error {
 			return s.applier.Carried(ctx, &s.delivering[credential].plan, accessKey, until)
 		},
-		Sent: s.goBack,
+		Left: s.left, Sent: s.goBack,
 	}
 	errs = append(errs, applier.Apply(ctx, d))
 	for _, c := range d.Consumers {
 		if c.Result == deliver.Behind {
-			s.find(report.Warning, c.Env.String(), c.Detail, "give it the current key of its application, which is published in Secret Manager; the superseded key lives until then")
+			s.find(report.Warning, c.Env.String(), c.Detail, "give it the current key of its application, which is published in Secret Manager; the superseded key lives until then, or until it expires")
 		}
 	}
 	for _, text := range d.Found.Refused {
@@ -66,6 +66,23 @@ func (s *session) unreadable(what string) []error {
 		}
 	}
 	return errs
+}
+
+// A consumer that is left with a superseded key is noted for longer than daily
+// runs are apart: nobody tells when a person gives it another, and the grace of
+// the key counts from then on.
+const (
+	leftFor   = 72 * time.Hour
+	leftLeast = 25 * time.Hour
+)
+
+// left notes that a consumer is left with a superseded key.
+func (s *session) left(ctx context.Context, credential int, accessKey string) error {
+	plan, now := &s.delivering[credential].plan, s.client.Now()
+	if plan.RetireAt(accessKey, time.Time{}, 0).After(now.Add(leftLeast)) {
+		return nil
+	}
+	return s.applier.Carried(ctx, plan, accessKey, now.Add(leftFor))
 }
 
 // delivery finds who carries what, once a run.

@@ -97,22 +97,25 @@ func TestTheReadmesPolicyIsTheLeast(t *testing.T) {
 // answer; the numbers are those of ASSUMPTIONS.md.
 func TestTheJobIsDoneWhateverScalewayAnswers(t *testing.T) {
 	t.Parallel()
-	for name, answers := range map[string]emulator.Answers{
-		"A01 a list ignores its filters":                            {IgnoreFilters: true},
-		"A02 tokens of a namespace include those of its functions":  {NamespaceTokensAll: true},
-		"A03 a second DELETE answers as the first":                  {SecondDeleteOK: true},
-		"A04 a secret that is being deleted holds its name":         {NameTakenByDeleted: true},
-		"A05 redeploy: false is ignored":                            {RedeployAlways: true},
-		"A07 the gateway refuses with 401":                          {RefusalStatus: 401},
-		"A07 the gateway refuses with 401 and a page":               {RefusalStatus: 401, RefusalBody: "<html>no</html>"},
-		"A07 the gateway refuses with 403 and a message of its own": {RefusalStatus: 403, RefusalBody: `{"message":"forbidden"}`},
-		"all of them at once that can be": {
+	for name, o := range map[string]emulator.Options{
+		"A01 a list ignores its filters":                            {Answers: emulator.Answers{IgnoreFilters: true}},
+		"A02 tokens of a namespace include those of its functions":  {Answers: emulator.Answers{NamespaceTokensAll: true}},
+		"A03 a second DELETE answers as the first":                  {Answers: emulator.Answers{SecondDeleteOK: true}},
+		"A04 a secret that is being deleted holds its name":         {Answers: emulator.Answers{NameTakenByDeleted: true}},
+		"A05 redeploy: false is ignored":                            {Answers: emulator.Answers{RedeployAlways: true}},
+		"A07 the gateway refuses with 401":                          {Answers: emulator.Answers{RefusalStatus: 401}},
+		"A07 the gateway refuses with 401 and a page":               {Answers: emulator.Answers{RefusalStatus: 401, RefusalBody: "<html>no</html>"}},
+		"A07 the gateway refuses with 403 and a message of its own": {Answers: emulator.Answers{RefusalStatus: 403, RefusalBody: `{"message":"forbidden"}`}},
+		"A77 new variables of a namespace redeploy what is in it":   {Answers: emulator.Answers{NamespaceRedeploys: true}},
+		"A80 a read is late to know of a redeployment":              {StatusLag: 10 * time.Second},
+		"all of them at once that can be": {StatusLag: 10 * time.Second, Answers: emulator.Answers{
 			IgnoreFilters: true, NamespaceTokensAll: true, SecondDeleteOK: true, NameTakenByDeleted: true, RedeployAlways: true, RefusalStatus: 401,
-		},
+			NamespaceRedeploys: true,
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := start(t, emulator.Options{Answers: answers})
+			r := start(t, o)
 			deleted := 0
 			for _, wait := range months {
 				r.Clock().Advance(wait)
@@ -130,6 +133,18 @@ func TestTheJobIsDoneWhateverScalewayAnswers(t *testing.T) {
 			if left != 3 {
 				t.Errorf("the other project has %d legacy tokens left of 3", left)
 			}
+			r = startSeed(t, o, carrying(31), "ROTATOR_OWN_KEY=keep")
+			auditor := r.watch(t)
+			for _, wait := range months {
+				r.Clock().Advance(wait)
+				r.served(t)
+				r.mustRun(t, run.Request{})
+				r.served(t)
+			}
+			if r.lives(keyA) {
+				t.Errorf("the key that consumers carried outlives its grace")
+			}
+			upright(t, auditor)
 		})
 	}
 }

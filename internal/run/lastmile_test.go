@@ -1,0 +1,79 @@
+package run_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/run"
+	"github.com/scw-key-rotator/rotator/local/emulator"
+)
+
+// Four months with a consumer of each kind and with the function's own key. The
+// function follows its environment: each run has what the platform would start
+// it with.
+func TestFourMonthsOfConsumersThatCarryAKey(t *testing.T) {
+	t.Parallel()
+	r := startSeed(t, emulator.Options{KeyLag: 45 * time.Second}, carrying(10), "ROTATOR_REGIONS=fr-par")
+	auditor := r.watch(t)
+	first := r.cfg.AccessKey
+	retired, dead := map[string]bool{first: false}, map[string]bool{}
+	rotations := map[string]int{}
+	const days = 120
+	for day := range days {
+		r.restart(t)
+		auditor.RunsOn(r.cfg.AccessKey)
+		began := r.Clock().Now()
+		rep := r.mustRun(t, run.Request{})
+		for _, a := range rep.Applications {
+			if a.Action == "rotated" {
+				rotations[a.Name]++
+			}
+			for _, d := range a.Dead {
+				if d.Result != "refused" {
+					t.Errorf("day %d: key %s is %s %s", day, d.AccessKey, d.Result, d.Detail)
+				}
+				if !retired[d.AccessKey] {
+					t.Errorf("day %d: key %s is proven dead, and no run before has retired it", day, d.AccessKey)
+				}
+				dead[d.AccessKey] = true
+			}
+		}
+		for _, c := range rep.Changes {
+			if c.Kind == "delete_key" {
+				retired[c.Object] = true
+			}
+		}
+		for name, most := range map[string]int{"orders": 2, "rotator": 2} {
+			if n := len(r.Keys(name)); n > most {
+				t.Errorf("day %d: %s has %d keys", day, name, n)
+			}
+		}
+		for _, c := range rep.Consumers {
+			if !slices.Contains([]string{"up to date", "delivered", "redeployed"}, c.Result) && c.Name != "key-rotator" {
+				t.Errorf("day %d: %s %s is %s: %s", day, c.Kind, c.Name, c.Result, c.Detail)
+			}
+		}
+		for r.Clock().Now().Before(began.Add(24 * time.Hour)) {
+			r.served(t)
+			r.Clock().Advance(2 * time.Hour)
+		}
+	}
+	for name, want := range map[string]int{"orders": 4, "rotator": 4} {
+		if rotations[name] != want {
+			t.Errorf("%d rotations of the key of %s in %d days, want %d", rotations[name], name, days, want)
+		}
+	}
+	for key := range retired {
+		if !dead[key] {
+			t.Errorf("key %s was retired, and no report says that it is refused", key)
+		}
+	}
+	if len(dead) != 8 {
+		t.Errorf("%d keys were proven dead, want 8", len(dead))
+	}
+	if r.cfg.AccessKey == first {
+		t.Error("the function runs on the key that it was deployed with")
+	}
+	upright(t, auditor)
+}
