@@ -188,8 +188,8 @@ func refusals() map[string]refusal {
 			text: `rollback: "invoicing" is not an application in scope: want the ID or the name of one that the report of a dry run lists`,
 		},
 		"a rollback to nothing": {
-			body: `{"rollback": ["checkout"]}`, reads: true, hint: "nothing was changed",
-			text: "rollback: application checkout cannot go back: no key is published",
+			body: `{"rollback": ["storefront"]}`, reads: true, hint: "nothing was changed",
+			text: "rollback: application storefront cannot go back: no key is published",
 		},
 		"a rollback of the function's own key": {
 			body: `{"rollback": ["rotator"]}`, reads: true, hint: "nothing was changed",

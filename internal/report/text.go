@@ -74,8 +74,12 @@ func (r *Report) summary() string {
 			rotated++
 		}
 	}
-	return fmt.Sprintf("%s %srotated, %s %sdeleted, %s %sdeleted, %s checked, %s",
-		count(rotated, "key"), verb, count(n["delete_key"], "superseded key"), verb,
+	delivered := ""
+	if n := n["update_environment"]; n > 0 {
+		delivered = fmt.Sprintf("%s %supdated, ", count(n, "environment"), verb)
+	}
+	return fmt.Sprintf("%s %srotated, %s%s %sdeleted, %s %sdeleted, %s checked, %s",
+		count(rotated, "key"), verb, delivered, count(n["delete_key"], "superseded key"), verb,
 		count(n["delete_token"], "legacy token"), verb, count(len(r.Endpoints), "endpoint"), r.toDo())
 }
 

@@ -382,7 +382,7 @@ func TestARefusedPublishUndoesTheKey(t *testing.T) {
 // A key that never works is given up, and the old one stays.
 func TestAKeyThatIsNeverVerifiedIsUndone(t *testing.T) {
 	t.Parallel()
-	r := start(t, emulator.Options{})
+	r := start(t, emulator.Options{KeyLag: time.Hour}) // so endpoints refuse it now and then
 	r.Arm(emulator.Fault{
 		Path: "/iam/v1alpha1/api-keys/SCW*", Method: http.MethodGet, Times: -1, Status: http.StatusUnauthorized,
 		Body: `{"message":"authentication is denied","method":"api_key","reason":"not_found","type":"denied_authentication"}`,
@@ -450,13 +450,13 @@ func TestAKeyThatWasGoneBackToIsNotRetired(t *testing.T) {
 	r.mustRun(t, run.Request{})
 	r.Clock().Advance(30 * 24 * time.Hour)
 	second := r.mustRun(t, run.Request{})
-	secret := application(t, second, "checkout").Secret
+	secret := application(t, second, "storefront").Secret
 	r.MustCall(http.MethodPost, "/secret-manager/v1beta1/regions/fr-par/secrets/"+secret.ID+"/versions/2/disable", map[string]any{})
 	r.Clock().Advance(10 * 24 * time.Hour)
 	got := r.mustRun(t, run.Request{})
-	a := application(t, got, "checkout")
+	a := application(t, got, "storefront")
 	if a.Action != "rotated" { // it is 40 days old
-		t.Errorf("checkout: %s (%s)", a.Action, a.Why)
+		t.Errorf("storefront: %s (%s)", a.Action, a.Why)
 	}
 	for _, k := range a.Keys {
 		if k.Revision == 1 && strings.HasPrefix(k.Note, "deleted") {

@@ -29,7 +29,7 @@ func TestADryRunAnnouncesWhatIsRetiredOnceTheOnlyVersionIsEnabledNoMore(t *testi
 	r := start(t, emulator.Options{})
 	r.mustRun(t, run.Request{})
 	r.Clock().Advance(8 * 24 * time.Hour)
-	r.byHandOf(t, "checkout", http.MethodPost, "1/disable")
+	r.byHandOf(t, "storefront", http.MethodPost, "1/disable")
 	dry := r.mustRun(t, run.Request{DryRun: true})
 	if diff := cmp.Diff(did(dry), did(r.mustRun(t, run.Request{}))); diff != "" {
 		t.Errorf("announced and done differ (-announced +done):\n%s", diff)
@@ -40,9 +40,9 @@ func TestAKeyLivesOnForTheGraceAfterItsVersionIsDeleted(t *testing.T) {
 	t.Parallel()
 	r := start(t, emulator.Options{})
 	r.mustRun(t, run.Request{})
-	published := r.Keys("checkout")[1]
+	published := r.Keys("nightly-batch")[0]
 	r.Clock().Advance(20 * 24 * time.Hour)
-	r.byHandOf(t, "checkout", http.MethodDelete, "1")
+	r.byHandOf(t, "nightly-batch", http.MethodDelete, "1")
 	for _, row := range []struct {
 		wait time.Duration
 		want bool
@@ -50,7 +50,7 @@ func TestAKeyLivesOnForTheGraceAfterItsVersionIsDeleted(t *testing.T) {
 		r.Clock().Advance(row.wait)
 		r.mustRun(t, run.Request{})
 		lives := false
-		for _, k := range r.Keys("checkout") {
+		for _, k := range r.Keys("nightly-batch") {
 			lives = lives || k.AccessKey == published.AccessKey
 		}
 		if lives != row.want {

@@ -206,8 +206,8 @@ func TestWhatCannotBeRevokedIsRefusedAndNothingIsChanged(t *testing.T) {
 func TestARevocationTouchesNothingElse(t *testing.T) {
 	t.Parallel()
 	r := start(t, emulator.Options{})
-	key, tokens := r.Keys("checkout")[0].AccessKey, len(r.Tokens())
-	others := func() string { return fmt.Sprint(r.Keys("storefront"), r.Keys("nightly-batch"), r.Keys("rotator")) }
+	key, tokens := r.Keys("storefront")[0].AccessKey, len(r.Tokens())
+	others := func() string { return fmt.Sprint(r.Keys("checkout"), r.Keys("nightly-batch"), r.Keys("rotator")) }
 	before := others()
 	got := r.announced(t, revoke(key))
 	if got.Outcome != report.Success {

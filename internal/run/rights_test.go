@@ -60,8 +60,8 @@ func TestTheReadmesPolicyIsTheLeast(t *testing.T) {
 		"SecretManagerReadOnly":     {0, "discover"},
 		"SecretManagerSecretAccess": {0, run.StepRotate},
 		"SecretManagerSecretCreate": {0, run.StepRotate},
-		"SecretManagerSecretWrite":  {1, run.StepOwnKey},
-		"SecretManagerSecretDelete": {3, run.StepRotate},
+		"SecretManagerSecretWrite":  {0, run.StepDeliver},
+		"SecretManagerSecretDelete": {2, run.StepRotate},
 	} {
 		t.Run("without "+set, func(t *testing.T) {
 			t.Parallel()

@@ -216,14 +216,17 @@ func TestCallsOfARun(t *testing.T) {
 		"GET /containers/v1/regions/{region}/domains":            2,
 		"GET /containers/v1beta1/regions/{region}/tokens":        6,
 		"GET /secret-manager/v1beta1/regions/{region}/secrets":   1,
+		// of checkout, which was rotated before
+		"GET /secret-manager/v1beta1/regions/{region}/secrets/{id}/versions":                   1,
+		"GET /secret-manager/v1beta1/regions/{region}/secrets/{id}/versions/{revision}/access": 1,
 	}
 	if diff := cmp.Diff(discovery, count(r.mustRun(t, run.Request{DryRun: true}))); diff != "" {
 		t.Errorf("calls of a dry run (-want +got):\n%s", diff)
 	}
 	r.mustRun(t, run.Request{})
 	r.ForgetHistory()
-	discovery["GET /secret-manager/v1beta1/regions/{region}/secrets/{id}/versions"] = 4 // the function's own, too
-	discovery["GET /secret-manager/v1beta1/regions/{region}/secrets/{id}/versions/{revision}/access"] = 4
+	discovery["GET /secret-manager/v1beta1/regions/{region}/secrets/{id}/versions"] = 4                   // the function's own, too
+	discovery["GET /secret-manager/v1beta1/regions/{region}/secrets/{id}/versions/{revision}/access"] = 5 // the superseded key of checkout, to know who carries it
 	if diff := cmp.Diff(discovery, count(r.mustRun(t, run.Request{}))); diff != "" {
 		t.Errorf("calls of a run that finds everything in order (-want +got):\n%s", diff)
 	}

@@ -130,7 +130,7 @@ func TestListsShowTheProjectAndNothingElse(t *testing.T) {
 					"function image-resizer: CMS", "function stock-sync: warehouse", "function webhooks: from before it was public",
 					"namespace backend: all of backend", "namespace media: old CDN", "namespace shop: all of shop, since 2023",
 				},
-				"secrets": {"fr-par /shop-db-password", "fr-par /rotator/elsewhere", "nl-ams /in-amsterdam"},
+				"secrets": {"fr-par /shop-db-password", "fr-par /rotator/0a6c1e2d-7f43-4b19-9c58-3d2e8b90f104", "fr-par /rotator/elsewhere", "nl-ams /in-amsterdam"},
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

