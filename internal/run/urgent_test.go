@@ -144,3 +144,12 @@ func seconds(d report.Dead) string {
 	}
 	return fmt.Sprint(*d.Seconds)
 }
+
+func TestAKeptOwnKeyCannotBeAskedFor(t *testing.T) {
+	t.Parallel()
+	r := startSeed(t, emulator.Options{}, ownDue(), append(only(), "ROTATOR_OWN_KEY=keep")...)
+	said := r.refusedWith(t, run.Request{Applications: []string{"rotator"}, Force: true})
+	if !strings.Contains(said, `applications: "rotator" is not an application in scope`) {
+		t.Errorf("it says %q", said)
+	}
+}
