@@ -68,18 +68,24 @@ func (r *Report) summary() string {
 			n[c.Kind]++
 		}
 	}
-	rotated := 0
+	rotated, back := 0, 0
 	for _, a := range r.Applications {
-		if a.Action == "rotated" || a.Action == "would rotate" {
+		switch a.Action {
+		case "rotated", "would rotate":
 			rotated++
+		case "rolled back", "would roll back":
+			back++
 		}
 	}
-	delivered := ""
+	more := "" // what not every run does
+	if back > 0 {
+		more = fmt.Sprintf("%s %srolled back, ", count(back, "key"), verb)
+	}
 	if n := n["update_environment"]; n > 0 {
-		delivered = fmt.Sprintf("%s %supdated, ", count(n, "environment"), verb)
+		more += fmt.Sprintf("%s %supdated, ", count(n, "environment"), verb)
 	}
 	return fmt.Sprintf("%s %srotated, %s%s %sdeleted, %s %sdeleted, %s checked, %s",
-		count(rotated, "key"), verb, delivered, count(n["delete_key"], "superseded key"), verb,
+		count(rotated, "key"), verb, more, count(n["delete_key"], "superseded key"), verb,
 		count(n["delete_token"], "legacy token"), verb, count(len(r.Endpoints), "endpoint"), r.toDo())
 }
 

@@ -254,7 +254,7 @@ func (s *session) goBack(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("application %s: not rolled back: %w", c.member.app.Name, err))
 			continue
 		}
-		c.wentBack = true
+		c.wentBack = !s.req.DryRun
 	}
 	return errors.Join(errs...)
 }

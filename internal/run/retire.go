@@ -62,6 +62,9 @@ func (s *session) retire(ctx context.Context) []error {
 // published is the revision that holds the current key, as far as this run
 // knows; 0: none.
 func (c *credential) published() uint32 {
+	if c.wentBack {
+		return c.back.To.Revision
+	}
 	for _, r := range []*rotate.Rotation{c.rotation, c.adopted} {
 		if r != nil && r.Version.Revision > 0 {
 			return r.Version.Revision
