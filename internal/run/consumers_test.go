@@ -12,9 +12,8 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
-// hashMemory makes the emulator's hashes cheap: v1's 64 threads need at least
-// this many KiB.
-const hashMemory = 512
+// hashMemory makes the emulator's hashes cheap, in KiB.
+const hashMemory = 8
 
 // carrying is a project in which the key of orders, due or not, is carried by a
 // consumer of each kind, and by the function's own beside it.

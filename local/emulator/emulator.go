@@ -22,7 +22,8 @@ type Options struct {
 	Answers   Answers       // which answer the emulator gives where nobody knows Scaleway's
 
 	// HashMemory is what one hash of a secret environment variable takes, in
-	// KiB; 0: 65536, as recorded. Tests that show thousands can take less.
+	// KiB; 0: 65536, as recorded. Tests that show thousands can take less, with
+	// as many threads as argon2 allows then: with 8, a hash costs next to nothing.
 	HashMemory uint32
 
 	// OnUnknownRoute, if not nil, is called the first time that a route which

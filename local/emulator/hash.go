@@ -29,9 +29,11 @@ func (o *Options) hashV1beta1() argon { return argon{passes: 1, threads: 2}.with
 
 func (o *Options) hashV1() argon { return argon{passes: 3, threads: 64}.within(o.HashMemory) }
 
-// within gives a so much memory, or what argon2 needs at least: 8 KiB a thread.
+// within gives a so much memory, and no more threads than can be with that:
+// argon2 needs 8 KiB for each.
 func (a argon) within(memory uint32) argon {
-	a.memory = max(memory, 8*uint32(a.threads))
+	a.memory = max(memory, 8)
+	a.threads = uint8(min(uint32(a.threads), a.memory/8)) //nolint:gosec // at most what it was
 	return a
 }
 

@@ -51,21 +51,22 @@ func TestSecretVariablesMergeAndAreHashed(t *testing.T) {
 func TestHashesTakeTheMemoryThatTheyAreGiven(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
-		name         string
-		given        uint32
-		beta, newest uint32
+		name          string
+		given, memory uint32
+		beta, newest  uint8 // threads
 	}{
-		{"as recorded", 0, 65536, 65536},
-		{"little", 1024, 1024, 1024},
-		{"less than argon2 can do", 1, 16, 512},
+		{"as recorded", 0, 65536, 2, 64},
+		{"little", 1024, 1024, 2, 64},
+		{"too little for as many threads", 80, 80, 2, 10},
+		{"less than argon2 can do", 1, 8, 1, 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			l := newLand(t, emulator.Options{HashMemory: row.given})
 			path, made := l.box(`"image":"x","secret_environment_variables":{"A":"one"}`)
-			checkHashOf(t, made["secret_environment_variables"].(map[string]any)["A"].(string), "one", row.newest, 3, 64)
+			checkHashOf(t, made["secret_environment_variables"].(map[string]any)["A"].(string), "one", row.memory, 3, row.newest)
 			_, old := l.raw("GET", strings.Replace(path, containersBase, containersOldest, 1), "")
-			checkHashOf(t, hashes(old)["A"], "one", row.beta, 1, 2)
+			checkHashOf(t, hashes(old)["A"], "one", row.memory, 1, row.beta)
 		})
 	}
 }
