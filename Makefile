@@ -32,7 +32,7 @@ api: ## the emulated Scaleway API alone
 
 .PHONY: test
 test: ## all tests that need Go only
-	go test -race -shuffle=on ./...
+	go test -race -shuffle=on -timeout 30m ./...
 
 .PHONY: test-all
 test-all: ## every case of what make test takes a sample of: faults, lies, runs at once, histories
