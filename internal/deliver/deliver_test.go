@@ -230,17 +230,17 @@ func TestNothingIsGivenUpWhereSomeMayCarryIt(t *testing.T) {
 func TestComparingEndsWithItsTime(t *testing.T) {
 	t.Parallel()
 	var envs []env
-	for i := range 10 {
+	for i := range 1000 {
 		envs = append(envs, function(fmt.Sprint("f", i), secret("TOKEN", "nobody's")))
 	}
 	for _, tt := range []struct {
 		share                time.Duration
 		hashes, unsure, left int
 	}{
-		{time.Minute, 20, 0, 0}, // 10 variables, an old key and a current one
-		{15 * time.Second, 15, 0, 5},
-		{4 * time.Second, 4, 6, 10},
-		{0, 0, 10, 10},
+		{time.Hour, 2000, 0, 0}, // an old key and a current one
+		{1500 * time.Second, 1500, 0, 500},
+		{210 * time.Second, 210, 790, 1000}, // a quarter of a run of 14 minutes
+		{0, 0, 1000, 1000},
 	} {
 		s := search(envs, orders())
 		s.Share = tt.share
