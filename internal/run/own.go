@@ -62,14 +62,9 @@ func (s *session) rotateOwn(ctx context.Context) []error {
 		s.find(report.Warning, "the function's own key", "is left alone: "+c.plan.LeftAlone, "decide who publishes this key, or set ROTATOR_OWN_KEY=keep")
 		return nil
 	}
-	var functions []scaleway.Environment
-	for _, r := range s.world.resources {
-		if s.own(r) {
-			functions = append(functions, r.Environment)
-		}
-	}
+	functions := s.ownFunctions()
 	if len(functions) == 0 {
-		c.undelivered = "no function of this project carries it in " + ownAccessKey
+		c.undelivered = "no function of this project carries it in " + ownAccessKey + " and " + ownSecretKey
 		s.find(report.Note, "the function's own key", "is not rotated: "+c.undelivered,
 			"nothing to do where the function is not deployed; else set ROTATOR_OWN_KEY=keep and rotate it by hand")
 		return nil
@@ -101,6 +96,24 @@ func (s *session) rotateOwn(ctx context.Context) []error {
 	return errs
 }
 
+// ownFunctions are the functions of ours that can be given a key. What carries
+// the access key alone need not be ours: the secret has to be there, too.
+func (s *session) ownFunctions() []scaleway.Environment {
+	var functions []scaleway.Environment
+	for _, r := range s.world.resources {
+		e := r.Environment
+		if !s.own(r) {
+			continue
+		}
+		if hash, err := envhash.Parse(e.Hashes[ownSecretKey]); e.Plain[ownAccessKey] == s.cfg.AccessKey && (err != nil || !hash.Matches(s.cfg.SecretKey)) {
+			s.find(report.Warning, e.String(), "carries the function's own access key, but not its secret key in "+ownSecretKey+": no key is delivered to it", "make it carry both, or neither")
+			continue
+		}
+		functions = append(functions, e)
+	}
+	return functions
+}
+
 // handOver gives the published key to a function of ours that carries another.
 // It does not wait: the redeployment may end this very instance. Until a run has
 // authenticated with the new key, the old one lives on.
@@ -111,12 +124,6 @@ func (s *session) handOver(ctx context.Context, c *credential, e scaleway.Enviro
 	}
 	if e.Plain[ownAccessKey] == target.AccessKey {
 		return s.redeployOwn(ctx, c, e)
-	}
-	// What else carries the access key need not be ours: the secret has to be there too.
-	hash, err := envhash.Parse(e.Hashes[ownSecretKey])
-	if err != nil || !hash.Matches(s.cfg.SecretKey) {
-		s.find(report.Warning, e.String(), "carries the function's own access key, but not its secret key in "+ownSecretKey+": no key is delivered to it", "make it carry both, or neither")
-		return nil
 	}
 	if c.rotation == nil {
 		switch works, err := s.client.Authenticates(ctx, target); {
@@ -130,7 +137,7 @@ func (s *session) handOver(ctx context.Context, c *credential, e scaleway.Enviro
 		return fmt.Errorf("not delivered: %w", err)
 	}
 	change := report.Change{Kind: "update_environment", Object: e.String(), Reason: "the function itself: it runs on " + s.cfg.AccessKey + ", which is superseded"}
-	err = s.journal.Do(ctx, change, func(ctx context.Context) error {
+	err := s.journal.Do(ctx, change, func(ctx context.Context) error {
 		_, err := s.client.ChangeEnvironment(ctx, e,
 			map[string]string{ownAccessKey: target.AccessKey}, map[string]redact.Secret{ownSecretKey: target.Secret})
 		return err
