@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
@@ -57,8 +58,8 @@ func (a *Applier) Retire(ctx context.Context, p *Plan, revision uint32, carried 
 	var errs []error
 	for i := range p.Keys {
 		k := &p.Keys[i]
-		if !k.Going() {
-			continue
+		if !k.Going() || !k.Revoke && a.Client.Now().Before(p.RetireAt(k.Key.AccessKey, time.Time{}, a.Policy.Grace)) {
+			continue // of the latter, this run has noted that a consumer carried it until now
 		}
 		err := carried(k.Key.AccessKey)
 		if replaced := a.Journal.Dry() && p.Rotate; err == nil && !replaced && VersionKey(published.Description) == k.Key.AccessKey {

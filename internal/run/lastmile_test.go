@@ -77,3 +77,28 @@ func TestFourMonthsOfConsumersThatCarryAKey(t *testing.T) {
 	}
 	upright(t, auditor)
 }
+
+// A run that died, or none for a while, leaves consumers with a key whose grace is
+// over: that counts anew once they have another.
+func TestAKeyThatIsCarriedBeyondItsGraceLivesOnOnceItIsReplaced(t *testing.T) {
+	t.Parallel()
+	seed := carrying(40)
+	seed.Applications[1].Keys = []emulator.SeedKey{minted(keyA, 40), minted(keyB, 9)}
+	seed.Secrets = []emulator.SeedSecret{credentialOf(holds(keyA, 40), holds(keyB, 9))}
+	r := startSeed(t, emulator.Options{}, seed, append(only(), "ROTATOR_OWN_KEY=keep")...)
+	r.watch(t)
+	rep := r.announced(t, run.Request{})
+	r.carried(t, rep)
+	for _, row := range []struct {
+		wait  time.Duration
+		lives bool
+	}{{r.cfg.Grace - time.Minute, true}, {time.Hour, false}} {
+		if !r.lives(keyA) {
+			t.Errorf("%s is gone as soon as its consumers have another:\n%s", keyA, text(t, rep))
+		}
+		r.Clock().Advance(row.wait)
+		if rep = r.mustRun(t, run.Request{}); r.lives(keyA) != row.lives {
+			t.Errorf("after %s, %s lives: %t:\n%s", row.wait, keyA, !row.lives, text(t, rep))
+		}
+	}
+}
