@@ -148,6 +148,7 @@ func (a *Auditor) after(r *Request) {
 	a.learn(now, func(*apiKey) bool { return !person })
 	if person {
 		a.forgive(now, a.rules.Applications...)
+		a.handled(now)
 		a.rest(now)
 		return
 	}
@@ -221,12 +222,12 @@ func (a *Auditor) deleted(r *Request, access string, k seenKey, current map[stri
 		a.violate(r, "I4: a key is gone that is not the client's to delete")
 	case slices.Contains(slices.Collect(maps.Values(current)), access):
 		a.violate(r, "I2: the current key "+access+" is gone")
-	case carrier != "":
+	case carrier != "" && a.known(access, now):
 		a.violate(r, "I2: "+access+" is gone, which "+carrier)
 	case a.revoked[access]:
 	case wasPublished && now.Sub(last) < a.rules.Grace:
 		a.violate(r, fmt.Sprintf("I2: %s is gone %s after it was current", access, now.Sub(last)))
-	case a.ranWithin(access, now):
+	case a.ranWithin(access, now) && a.known(access, now) && !a.consumers.left[access]:
 		a.violate(r, fmt.Sprintf("I2: %s is gone %s after something last ran with it", access, now.Sub(a.consumers.ran[access])))
 	case wasPublished || k.minted:
 	case !anyPublished || now.Sub(first) < a.rules.Grace || now.Sub(k.created) < a.rules.Grace:

@@ -17,6 +17,8 @@ type consumers struct {
 	read      map[string]int       // by secret: how many of its versions are in parts
 	ran       map[string]time.Time // by access key: when a revision last ran with its secret
 	variables map[variable]string  // of the project, as the API held them after the last request
+	unread    map[string]bool      // by access key: carried since a person's act, and not to be read by a client
+	left      map[string]bool      // by access key: a person took it out of a variable, and no client can tell when
 }
 
 // keyPart is one half of an API key.
@@ -32,7 +34,7 @@ type variable struct {
 }
 
 func newConsumers() consumers {
-	return consumers{parts: map[string]keyPart{}, read: map[string]int{}, ran: map[string]time.Time{}}
+	return consumers{parts: map[string]keyPart{}, read: map[string]int{}, ran: map[string]time.Time{}, unread: map[string]bool{}, left: map[string]bool{}}
 }
 
 // learnConsumers notes the keys that there are, and which ones run.
@@ -80,6 +82,103 @@ func (a *Auditor) ours(w *workload) bool {
 	return w.namespace.project == a.rules.Project && w.status != statusDeleting
 }
 
+// handled takes over what a person did to variables, and to what tells a client
+// whose keys they hold.
+func (a *Auditor) handled(now time.Time) {
+	k, after := &a.consumers, a.environments(now)
+	for v, was := range k.variables {
+		if part := k.parts[was]; part.secret && after[v] != was {
+			k.left[part.access] = true
+		}
+	}
+	readable := a.readable()
+	for _, is := range after {
+		if part := k.parts[is]; part.secret {
+			k.unread[part.access] = !readable[part.access]
+		}
+	}
+}
+
+// readable are the keys which an enabled version says that it holds: a client
+// can find their secrets in variables.
+func (a *Auditor) readable() map[string]bool {
+	out := map[string]bool{}
+	for _, s := range a.credentials() {
+		for _, v := range s.versions {
+			var pair publishedPair
+			_ = json.Unmarshal(v.data, &pair) // an empty pair tells
+			if pair.AccessKey != "" && v.Status == versionEnabled && strings.Contains(v.Description, pair.AccessKey) {
+				out[pair.AccessKey] = true
+			}
+		}
+	}
+	return out
+}
+
+// known tells whether a client can know that a key is carried.
+func (a *Auditor) known(access string, now time.Time) bool {
+	if !a.consumers.unread[access] {
+		return true
+	}
+	for v, value := range a.environments(now) {
+		if value == access && !v.secret {
+			return true
+		}
+	}
+	return false
+}
+
+// Behind tells, by the name of the application, what holds or runs with a key
+// other than the one that the readers of its secret get, although a client can
+// know that. What is made to fail may run with an old one.
+func (a *Auditor) Behind() map[string][]string {
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	now := a.e.clock.Now()
+	variables, out := a.environments(now), map[string][]string{}
+	known := a.readable()
+	newest := map[string]string{} // by application
+	for _, s := range a.credentials() {
+		newest[s.Name] = s.newestPair().AccessKey
+	}
+	note := func(value, text string) {
+		part, is := a.consumers.parts[value]
+		if current := newest[part.application]; is && known[part.access] && current != "" && part.access != current {
+			name := a.e.iam.applications.get(part.application).Name
+			out[name] = append(out[name], text+" "+part.access+", and not "+current)
+		}
+	}
+	for v, value := range variables {
+		beside := func() bool { // a secret key of the same application
+			for other, secret := range variables {
+				if other.place == v.place && other.secret && a.consumers.parts[secret].application == a.consumers.parts[value].application {
+					return true
+				}
+			}
+			return false
+		}
+		if v.secret || beside() {
+			note(value, v.place+" holds in "+v.name)
+		}
+	}
+	for _, p := range a.e.products(now) {
+		for _, w := range p.workloads.all(a.ours) {
+			if r := w.runs(); r != nil && !w.failing {
+				for _, line := range r.env {
+					_, value, _ := strings.Cut(line, "=")
+					if part := a.consumers.parts[value]; part.secret && a.traceable(w, part) {
+						note(value, p.placeOf(w)+" runs with")
+					}
+				}
+			}
+		}
+	}
+	for _, texts := range out {
+		slices.Sort(texts)
+	}
+	return out
+}
+
 // ranWithin tells whether something ran with a key within the grace. A client
 // knows the end of that to the second only (A79).
 func (a *Auditor) ranWithin(access string, now time.Time) bool {
@@ -99,7 +198,7 @@ func (a *Auditor) carrier(secret string, now time.Time) string {
 	for _, p := range a.e.products(now) {
 		for _, w := range p.workloads.all(a.ours) {
 			for how, r := range map[string]*revision{" runs with": w.runs(), " is being deployed with": w.revisions.starting} {
-				if r != nil && slices.ContainsFunc(r.env, func(line string) bool { return strings.HasSuffix(line, "="+secret) }) {
+				if r != nil && a.traceable(w, a.consumers.parts[secret]) && slices.ContainsFunc(r.env, func(line string) bool { return strings.HasSuffix(line, "="+secret) }) {
 					found = append(found, p.placeOf(w)+how)
 				}
 			}
@@ -107,6 +206,18 @@ func (a *Auditor) carrier(secret string, now time.Time) string {
 	}
 	slices.Sort(found)
 	return strings.Join(found, ", which ")
+}
+
+// traceable tells whether a client can know that w may run with a key: not where
+// people have left none of its application's in the variables that is known.
+func (a *Auditor) traceable(w *workload, key keyPart) bool {
+	for _, line := range w.environment() {
+		_, value, _ := strings.Cut(line, "=")
+		if other := a.consumers.parts[value]; other.application == key.application && (!other.secret || !a.consumers.unread[other.access]) {
+			return true
+		}
+	}
+	return false
 }
 
 // placeOf names a workload: the function shop/checkout in fr-par.
