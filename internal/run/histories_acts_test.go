@@ -168,9 +168,10 @@ func (p *player) untouchable() string {
 	return out.String()
 }
 
-// places are the functions and containers of the project.
+// places are the functions and containers of the project, but for the function
+// itself.
 func (p *player) places() []emulator.Endpoint {
-	return slices.DeleteFunc(p.Endpoints(), func(e emulator.Endpoint) bool { return e.Project != p.Project("demo") })
+	return slices.DeleteFunc(p.Endpoints(), func(e emulator.Endpoint) bool { return e.Project != p.Project("demo") || e.Name == "key-rotator" })
 }
 
 func pathOf(e emulator.Endpoint) string {

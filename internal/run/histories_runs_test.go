@@ -17,6 +17,9 @@ import (
 // came says what came of a run, in a line.
 func (p *player) came(rep *report.Report) string {
 	out := []string{string(rep.Outcome)}
+	if rep.Outcome == refused {
+		out = append(out, rep.Findings[0].Text)
+	}
 	for _, c := range rep.Changes {
 		text := c.Kind + " " + c.Object
 		if c.Result != report.Done {
@@ -30,16 +33,59 @@ func (p *player) came(rep *report.Report) string {
 	return strings.Join(out, ", ")
 }
 
-// oneRun does one run, its requests going through s.
-func (p *player) oneRun(req run.Request, s *saboteur) *report.Report {
-	return p.runs(1, 1, req, s)[0]
+// ask is what somebody asks of the function.
+type ask struct {
+	name    string
+	request func(p *player) run.Request
 }
+
+func asks() []ask {
+	plain := func(r run.Request) func(*player) run.Request { return func(*player) run.Request { return r } }
+	key := func(which string, choose func(*player) string) ask {
+		return ask{"a request to revoke " + which, func(p *player) run.Request { return revoke(choose(p)) }}
+	}
+	of := func(bearer string, place func(living int) int) func(*player) string {
+		return func(p *player) string {
+			if keys := p.Keys(bearer); len(keys) > 0 {
+				return keys[place(len(keys))].AccessKey
+			}
+			return "SCWXXXXXXXXXXXXXXXXX"
+		}
+	}
+	oldest, youngest := func(int) int { return 0 }, func(n int) int { return n - 1 }
+	return []ask{
+		{"a run", plain(run.Request{})},
+		{"a forced run", plain(run.Request{Force: true})},
+		{"a forced run for the own key", plain(run.Request{Force: true, Steps: []string{run.StepOwnKey}})},
+		key("the youngest key of orders", of("orders", youngest)),
+		key("the oldest key of orders", of("orders", oldest)),
+		key("the oldest own key", of("rotator", oldest)),
+		key("the key that it runs on", func(p *player) string { return p.cfg.AccessKey }),
+		key("an unknown key", of("", oldest)),
+		{"a request to roll orders back", plain(run.Request{Rollback: []string{"orders"}})},
+	}
+}
+
+// oneRun does one run, its requests going through s.
+func (p *player) oneRun(a ask, s *saboteur) *report.Report {
+	p.summon()
+	return p.runs(1, 1, a.request(p), s)[0]
+}
+
+// refused is the outcome of a request that cannot be.
+const refused report.Outcome = "refused"
 
 // runs does runs at once. Even one goes through the turnstile, so that its
 // requests come in the same order each time.
 func (p *player) runs(n int, seed uint64, req run.Request, s *saboteur) []*report.Report {
 	before := p.untouchable()
 	s.next = p.RoundTripper()
+	for _, key := range req.Revoke {
+		if !req.DryRun {
+			p.auditor.Revoked(key)
+		}
+	}
+	p.ForgetHistory()
 	gate := &turnstile{next: s, chance: rand.New(rand.NewPCG(seed, 7))}
 	var ended atomic.Int32
 	reports, panics := make([]*report.Report, n), make([]any, n)
@@ -50,7 +96,10 @@ func (p *player) runs(n int, seed uint64, req run.Request, s *saboteur) []*repor
 		go func() {
 			defer ended.Add(1)
 			defer func() { panics[i] = recover() }()
-			reports[i], _ = run.Do(p.t.Context(), p.cfg, req, o)
+			var err error
+			if reports[i], err = run.Do(p.t.Context(), p.cfg, req, o); err != nil {
+				reports[i] = &report.Report{Outcome: refused, Findings: []report.Finding{{Text: err.Error()}}}
+			}
 		}()
 	}
 	gate.play(&ended, int32(n))
@@ -61,10 +110,12 @@ func (p *player) runs(n int, seed uint64, req run.Request, s *saboteur) []*repor
 			continue
 		}
 		for _, a := range rep.Applications {
-			if a.InScope && !req.DryRun && s.k == 0 && (a.Action == "rotated" || a.Action == "kept") {
+			looked := slices.Contains([]string{"rotated", "kept", "published"}, a.Action) && !strings.HasPrefix(a.Why, "no function of this project")
+			if looked && !req.DryRun && s.k == 0 {
 				p.attended[a.Name] = attendance{time.Now(), p.published(a.Name)}
 			}
 		}
+		p.wrong = append(p.wrong, p.unkept(req, rep, n > 1)...)
 	}
 	if after := p.untouchable(); after != before {
 		p.wrong = append(p.wrong, "I4: it changed what is not in scope\n"+before+"became\n"+after)
@@ -72,11 +123,43 @@ func (p *player) runs(n int, seed uint64, req run.Request, s *saboteur) []*repor
 	return reports
 }
 
+// unkept tells what a request was promised, and did not get.
+func (p *player) unkept(req run.Request, rep *report.Report, shared bool) (wrong []string) {
+	switch {
+	case rep.Outcome == refused && !shared:
+		for _, w := range p.writes() {
+			wrong = append(wrong, "a refused request sent "+w)
+		}
+	case rep.Outcome != report.Success || req.DryRun:
+	case len(req.Rollback) > 0 && !shared && !strings.Contains(p.published("orders"), "; held"):
+		wrong = append(wrong, "orders was rolled back, and readers get "+p.published("orders"))
+	}
+	for _, key := range req.Revoke {
+		if rep.Outcome != report.Success || req.DryRun {
+			continue
+		}
+		said := false
+		for _, a := range rep.Applications {
+			if slices.ContainsFunc(p.Keys(a.Name), func(k emulator.KeyPair) bool { return k.AccessKey == key }) {
+				wrong = append(wrong, "revoked, key "+key+" lives")
+			}
+			said = said || slices.ContainsFunc(a.Dead, func(d report.Dead) bool { return d.AccessKey == key && d.Result != "accepted" })
+		}
+		if !said && !shared {
+			wrong = append(wrong, "revoked, key "+key+" is not said to be dead")
+		}
+	}
+	return wrong
+}
+
 // runVerbs are the acts that are not people's.
 func runVerbs() []verb {
 	waits := []time.Duration{time.Minute, 10 * time.Minute, 70 * time.Minute, 6 * time.Hour, 24 * time.Hour, 3 * 24 * time.Hour, 8 * 24 * time.Hour, 31 * 24 * time.Hour}
-	forced := func(force int) string { return []string{"a run", "a forced run"}[force] }
-	all := faults()
+	all, asks := faults(), asks()
+	last := len(asks) - 1
+	// An act's number stands for what is asked, and for a fault.
+	split := func(m int) (ask, fault) { return asks[m%len(asks)], all[m/len(asks)] }
+	most := len(asks)*len(all) - 1
 	return []verb{
 		{
 			weight: 7, n: len(waits) - 1,
@@ -84,40 +167,43 @@ func runVerbs() []verb {
 			do:  func(p *player, n, _ int) string { p.pass(waits[n]); return "" },
 		},
 		{
-			weight: 6, n: 1,
-			say: func(n, _ int) string { return forced(n) },
-			do: func(p *player, n, _ int) string {
-				return p.came(p.oneRun(run.Request{Force: n == 1}, &saboteur{}))
-			},
+			weight: 6, n: last,
+			say: func(n, _ int) string { return asks[n].name },
+			do:  func(p *player, n, _ int) string { return p.came(p.oneRun(asks[n], &saboteur{})) },
 		},
 		{
-			weight: 2, n: 1,
-			say: func(n, _ int) string { return "a dry run, then " + forced(n) },
-			do:  func(p *player, n, _ int) string { return p.announced(n == 1) },
+			weight: 2, n: last,
+			say: func(n, _ int) string { return "first dry, " + asks[n].name },
+			do:  func(p *player, n, _ int) string { return p.announced(asks[n]) },
 		},
 		{
-			weight: 5, n: 140, m: 2*len(all) - 1,
+			weight: 5, n: 140, m: most,
 			say: func(n, m int) string {
-				return fmt.Sprintf("%s with %q at request %d", forced(m%2), all[m/2].name, n+1)
+				ask, fault := split(m)
+				return fmt.Sprintf("%s with %q at request %d", ask.name, fault.name, n+1)
 			},
 			do: func(p *player, n, m int) string {
-				return p.came(p.oneRun(run.Request{Force: m%2 == 1}, &saboteur{fault: all[m/2], k: n + 1}))
+				ask, fault := split(m)
+				return p.came(p.oneRun(ask, &saboteur{fault: fault, k: n + 1}))
 			},
 		},
 		{
-			weight: 5, n: 9, m: 2*len(all) - 1,
+			weight: 5, n: 9, m: most,
 			say: func(n, m int) string {
-				return fmt.Sprintf("%s with %q at change %d", forced(m%2), all[m/2].name, n+1)
+				ask, fault := split(m)
+				return fmt.Sprintf("%s with %q at change %d", ask.name, fault.name, n+1)
 			},
 			do: func(p *player, n, m int) string {
-				return p.came(p.oneRun(run.Request{Force: m%2 == 1}, &saboteur{fault: all[m/2], k: n + 1, changes: true}))
+				ask, fault := split(m)
+				return p.came(p.oneRun(ask, &saboteur{fault: fault, k: n + 1, changes: true}))
 			},
 		},
 		{
-			weight: 2, n: 50, m: 1,
-			say: func(n, m int) string { return fmt.Sprintf("%s twice at once, interleaving %d", forced(m), n) },
+			weight: 2, n: 50, m: last,
+			say: func(n, m int) string { return fmt.Sprintf("%s twice at once, interleaving %d", asks[m].name, n) },
 			do: func(p *player, n, m int) string {
-				reports := p.runs(2, uint64(n), run.Request{Force: m == 1}, &saboteur{})
+				p.summon()
+				reports := p.runs(2, uint64(n), asks[m].request(p), &saboteur{})
 				return p.came(reports[0]) + "; " + p.came(reports[1])
 			},
 		},
@@ -125,16 +211,25 @@ func runVerbs() []verb {
 }
 
 // announced is a dry run and a real one at once: the one sends no request that
-// changes anything, the other makes exactly the changes that were announced (I5).
-func (p *player) announced(force bool) string {
-	p.ForgetHistory()
-	dry := p.oneRun(run.Request{DryRun: true, Force: force}, &saboteur{})
+// changes anything, the other makes exactly the changes that were announced
+// (I5). Which deployments fail, nobody can announce: then it does no others.
+func (p *player) announced(a ask) string {
+	p.summon()
+	req := a.request(p)
+	req.DryRun = true
+	dry := p.runs(1, 1, req, &saboteur{})[0]
 	for _, w := range p.writes() {
 		p.wrong = append(p.wrong, "I5: the dry run sent "+w)
 	}
-	wet := p.oneRun(run.Request{Force: force}, &saboteur{})
-	if a, b := did(dry), did(wet); !slices.Equal(a, b) {
-		p.wrong = append(p.wrong, fmt.Sprintf("I5: announced were\n    %s\n  and done\n    %s", strings.Join(a, ", "), strings.Join(b, ", ")))
+	req.DryRun = false
+	wet := p.runs(1, 1, req, &saboteur{})[0]
+	said, done := did(dry), did(wet)
+	if slices.ContainsFunc(wet.Consumers, func(c report.Consumer) bool { return c.Result == "failed" }) {
+		done = slices.DeleteFunc(done, func(change string) bool { return slices.Contains(said, change) })
+		said = nil
+	}
+	if !slices.Equal(said, done) || (dry.Outcome == refused) != (wet.Outcome == refused) {
+		p.wrong = append(p.wrong, fmt.Sprintf("I5: announced were\n    %s\n  and done\n    %s", strings.Join(did(dry), ", "), strings.Join(did(wet), ", ")))
 	}
 	return p.came(wet)
 }
