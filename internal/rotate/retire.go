@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/report"
@@ -58,10 +59,17 @@ func (a *Applier) Retire(ctx context.Context, p *Plan, revision uint32, carried 
 	var errs []error
 	for i := range p.Keys {
 		k := &p.Keys[i]
-		if !k.Going() || !k.Revoke && a.Client.Now().Before(p.RetireAt(k.Key.AccessKey, time.Time{}, a.Policy.Grace)) {
-			continue // of the latter, this run has noted that a consumer carried it until now
+		if !k.Going() {
+			continue
 		}
 		err := carried(k.Key.AccessKey)
+		left, now := p.RetireAt(k.Key.AccessKey, time.Time{}, 0), a.Client.Now()
+		if err == nil && !k.Revoke && now.Before(left.Add(a.Policy.Grace)) {
+			continue // since the plan was made, it was noted that a consumer carried it until now
+		}
+		if err == nil && !k.readable() && now.Before(left) {
+			err = fmt.Errorf("key %s is kept: a consumer was left with it, and its version is disabled, so nobody can tell which one: see that none carries it, and delete it by hand", k.Key.AccessKey)
+		}
 		if replaced := a.Journal.Dry() && p.Rotate; err == nil && !replaced && VersionKey(published.Description) == k.Key.AccessKey {
 			err = fmt.Errorf("key %s is still the published one", k.Key.AccessKey)
 		}
@@ -71,6 +79,12 @@ func (a *Applier) Retire(ctx context.Context, p *Plan, revision uint32, carried 
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// readable tells whether the key's secret can be read, and compared with what
+// consumers carry.
+func (k KeyPlan) readable() bool {
+	return slices.ContainsFunc(k.Versions, func(v scaleway.Version) bool { return v.Enabled })
 }
 
 // retire disables the versions first: a reader must not get a key that is

@@ -213,3 +213,21 @@ func TestARollbackToAKeyThatDoesNotWorkFailsAndChangesNothing(t *testing.T) {
 		t.Errorf("orders is %s: %s", a.Action, a.Why)
 	}
 }
+
+// Once its version is disabled, nobody can tell who carries the bad key: a
+// consumer that was left with it keeps it, whoever wants it dead.
+func TestABadKeyThatAConsumerWasLeftWithCannotBeRevoked(t *testing.T) {
+	t.Parallel()
+	seed := superseded()
+	delete(seed.Serverless[0].FunctionNamespaces[0].Functions[1].Env, "ORDERS_ACCESS_KEY")
+	r := startSeed(t, emulator.Options{}, seed, append(only(), "ROTATOR_CONSUMERS_EXCLUDE=packer")...)
+	r.watch(t, keyA)
+	if got := r.announced(t, rollback("orders")); got.Outcome != report.Success || r.latest(t) != keyB {
+		t.Fatalf("it was not rolled back:\n%s", text(t, got))
+	}
+	got := r.announced(t, revoke(keyA))
+	if got.Outcome != report.Failure || !r.lives(keyA) || !strings.Contains(errs(got), "key "+keyA+" is kept: a consumer was left with it") {
+		t.Errorf("%s lives: %t\n%s", keyA, r.lives(keyA), text(t, got))
+	}
+	r.served(t)
+}
