@@ -107,8 +107,12 @@ func (a *Applier) GoBack(ctx context.Context, p *Plan, back Rollback) error {
 
 // Carried notes until when a consumer may carry a key, so that the grace of the
 // key counts from then on. A key that no enabled version holds cannot be noted
-// anything of: it counts from when its version was disabled.
+// anything of: it counts from when its version was disabled. One that is gone has
+// no grace.
 func (a *Applier) Carried(ctx context.Context, p *Plan, accessKey string, until time.Time) error {
+	if !p.knows(accessKey) {
+		return nil
+	}
 	for i := range p.State.Versions {
 		v := &p.State.Versions[i]
 		mark := ReadMark(v.Description)

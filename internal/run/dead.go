@@ -31,7 +31,7 @@ const (
 // that, unless readers would then get it.
 func (s *session) proven(ctx context.Context, p *rotate.Plan, v scaleway.Version) (scaleway.Version, error) {
 	c := s.of(p)
-	key := rotate.VersionKey(v.Description)
+	key, wasEnabled := rotate.VersionKey(v.Description), v.Enabled
 	pair, err := s.client.Access(ctx, p.State.Secret, v.Revision)
 	if errors.Is(err, scaleway.ErrRefused) && !v.Enabled && v.Revision < c.published() {
 		if err := s.applier.Enable(ctx, p, v); err != nil {
@@ -50,6 +50,9 @@ func (s *session) proven(ctx context.Context, p *rotate.Plan, v scaleway.Version
 		return v, nil
 	case err != nil:
 		return v, err
+	}
+	if wasEnabled {
+		c.swept = append(c.swept, pair)
 	}
 	dead, err := s.tryDead(ctx, c, pair)
 	c.dead = append(c.dead, dead)

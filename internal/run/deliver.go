@@ -163,6 +163,11 @@ func (s *session) carriable(ctx context.Context, c *credential) (*deliver.Creden
 			out.Old = append(out.Old, *p)
 		}
 	}
+	for _, p := range c.swept {
+		if !known(p.AccessKey) {
+			out.Old = append(out.Old, p)
+		}
+	}
 	for _, v := range c.state.Versions {
 		mark := rotate.ReadMark(v.Description)
 		if mark.CarriedUntil.After(out.Until) {

@@ -1,10 +1,12 @@
 package run_test
 
 import (
+	"net/http"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/run"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
@@ -101,4 +103,22 @@ func TestAKeyThatIsCarriedBeyondItsGraceLivesOnOnceItIsReplaced(t *testing.T) {
 			t.Errorf("after %s, %s lives: %t:\n%s", row.wait, keyA, !row.lives, text(t, rep))
 		}
 	}
+}
+
+// Whoever carries a key that a person has deleted is given the current one, even
+// by a run that drops the version which held it.
+func TestAConsumerOfAKeyThatIsGoneGetsTheCurrentOne(t *testing.T) {
+	t.Parallel()
+	seed := carrying(40)
+	seed.Applications[1].Keys = []emulator.SeedKey{minted(keyA, 40), minted(keyB, 9)}
+	seed.Secrets = []emulator.SeedSecret{credentialOf(holds(keyA, 40), holds(keyB, 9))}
+	r := startSeed(t, emulator.Options{}, seed, append(only(), "ROTATOR_OWN_KEY=keep")...)
+	r.watch(t)
+	r.MustCall(http.MethodDelete, "/iam/v1alpha1/api-keys/"+keyA, nil)
+	rep := r.announced(t, run.Request{})
+	if rep.Outcome != report.Success {
+		t.Errorf("it failed:\n%s", text(t, rep))
+	}
+	r.carried(t, rep)
+	r.served(t)
 }

@@ -56,6 +56,7 @@ type credential struct {
 	backTo   scaleway.KeyPair
 	wentBack bool
 	pairs    []scaleway.KeyPair // of its old keys, where their secret is known
+	swept    []scaleway.KeyPair // of versions that this run drops: their keys are gone, and consumers may carry them all the same
 	dead     []report.Dead      // of its keys, those that were proven dead, or were to be
 }
 
