@@ -185,7 +185,18 @@ func consumerVerbs() []verb {
 		own, _ := p.Endpoint("key-rotator")
 		return append(p.places(), own)
 	}
+	all, asks := faults(), asks()
+	deliveries := []ask{asks[1], asks[len(asks)-1], asks[3], asks[2]}
 	return []verb{
+		{
+			weight: 8, n: 11, m: 2*len(deliveries) - 1,
+			say: func(n, m int) string {
+				return fmt.Sprintf("%s %s change %d", deliveries[m/2].name, all[m%2].name, n+1)
+			},
+			do: func(p *player, n, m int) string {
+				return p.came(p.oneRun(deliveries[m/2], &saboteur{fault: all[m%2], k: n + 1, changes: true}))
+			},
+		},
 		{
 			weight: 6, n: 7, m: len(values) - 1,
 			say: func(n, m int) string { return fmt.Sprintf("a person sets variable %d to %s", n, values[m]) },

@@ -18,6 +18,7 @@ type consumers struct {
 	ran       map[string]time.Time // by access key: when a revision last ran with its secret
 	variables map[variable]string  // of the project, as the API held them after the last request
 	unread    map[string]bool      // by access key: carried since a person's act, and not to be read by a client
+	stranded  map[string]bool      // by access key: carried, and forgiven that it stays so
 	left      map[string]bool      // by access key: a person took it out of a variable, and no client can tell when
 }
 
@@ -34,7 +35,7 @@ type variable struct {
 }
 
 func newConsumers() consumers {
-	return consumers{parts: map[string]keyPart{}, read: map[string]int{}, ran: map[string]time.Time{}, unread: map[string]bool{}, left: map[string]bool{}}
+	return consumers{parts: map[string]keyPart{}, read: map[string]int{}, ran: map[string]time.Time{}, unread: map[string]bool{}, stranded: map[string]bool{}, left: map[string]bool{}}
 }
 
 // learnConsumers notes the keys that there are, and which ones run.
@@ -128,22 +129,34 @@ func (a *Auditor) known(access string, now time.Time) bool {
 	return false
 }
 
+// Strand forgives that what carries a key stays behind with it, if the client has
+// seen to it that nobody can read that key any more.
+func (a *Auditor) Strand() {
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	readable := a.readable()
+	for _, is := range a.environments(a.e.clock.Now()) {
+		if part := a.consumers.parts[is]; part.secret && !readable[part.access] {
+			a.consumers.stranded[part.access] = true
+		}
+	}
+}
+
 // Behind tells, by the name of the application, what holds or runs with a key
-// other than the one that the readers of its secret get, although a client can
+// other than the one that the readers of its secret get, although a client could
 // know that. What is made to fail may run with an old one.
 func (a *Auditor) Behind() map[string][]string {
 	a.e.mu.Lock()
 	defer a.e.mu.Unlock()
 	now := a.e.clock.Now()
 	variables, out := a.environments(now), map[string][]string{}
-	known := a.readable()
 	newest := map[string]string{} // by application
 	for _, s := range a.credentials() {
 		newest[s.Name] = s.newestPair().AccessKey
 	}
 	note := func(value, text string) {
 		part, is := a.consumers.parts[value]
-		if current := newest[part.application]; is && known[part.access] && current != "" && part.access != current {
+		if current := newest[part.application]; is && !a.consumers.unread[part.access] && !a.consumers.stranded[part.access] && current != "" && part.access != current {
 			name := a.e.iam.applications.get(part.application).Name
 			out[name] = append(out[name], text+" "+part.access+", and not "+current)
 		}
