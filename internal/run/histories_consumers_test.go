@@ -186,10 +186,10 @@ func consumerVerbs() []verb {
 		return append(p.places(), own)
 	}
 	all, asks := faults(), asks()
-	deliveries := []ask{asks[1], asks[len(asks)-1], asks[3], asks[2]}
+	deliveries := []ask{asks[len(asks)-1], asks[1], asks[3], asks[2]}
 	return []verb{
 		{
-			weight: 8, n: 11, m: 2*len(deliveries) - 1,
+			weight: 14, n: 11, m: 2*len(deliveries) - 1,
 			say: func(n, m int) string {
 				return fmt.Sprintf("%s %s change %d", deliveries[m/2].name, all[m%2].name, n+1)
 			},

@@ -203,7 +203,7 @@ func (p *player) pass(d time.Duration) {
 // TestHistories plays random histories: time, runs, what is asked of them, faults
 // and what people do by hand, audited after every request. -rapid.seed and -rapid.checks choose others.
 func TestHistories(t *testing.T) {
-	checks := 25
+	checks := 20
 	if *everything {
 		checks *= 10
 	}
