@@ -108,6 +108,7 @@ type Consumer struct {
 	Kind      string     `json:"kind"` // function, container, function namespace, container namespace
 	ID        string     `json:"id"`
 	Name      string     `json:"name"`
+	Namespace string     `json:"namespace"` // the name of the one that it is in, or its own
 	Region    string     `json:"region"`
 	Variables []Variable `json:"variables"` // empty: it runs with those of its namespace
 	Result    string     `json:"result"`    // up to date, delivered, would deliver, redeployed, behind, deploying, failed

@@ -212,7 +212,11 @@ func (p *printer) consumers(r *Report) {
 		for _, v := range c.Variables {
 			carries = append(carries, v.Name+" of "+v.Application)
 		}
-		row := []string{sign, c.Kind + " " + c.Name, c.Region, strings.Join(carries, ", "), c.Result, c.Detail}
+		name := c.Name
+		if !strings.HasSuffix(c.Kind, "namespace") {
+			name = c.Namespace + "/" + c.Name
+		}
+		row := []string{sign, c.Kind + " " + name, c.Region, strings.Join(carries, ", "), c.Result, c.Detail}
 		if c.HoursLeft > 0 {
 			row[5] = strings.TrimPrefix(row[5]+fmt.Sprintf("; the revision before ends in %d hours", c.HoursLeft), "; ")
 		}

@@ -139,10 +139,8 @@ func (s *session) untouched(e scaleway.Environment) string {
 	case named(e.Name):
 		return "it is excluded (ROTATOR_CONSUMERS_EXCLUDE)"
 	}
-	for _, n := range s.world.namespaces {
-		if n.ID == e.NamespaceID && named(n.Name) {
-			return "its namespace is excluded (ROTATOR_CONSUMERS_EXCLUDE)"
-		}
+	if named(s.namespace(e)) {
+		return "its namespace is excluded (ROTATOR_CONSUMERS_EXCLUDE)"
 	}
 	return ""
 }
@@ -211,71 +209,14 @@ func (s *session) target(c *credential) (pair scaleway.KeyPair, ok bool) {
 	}
 }
 
-// hold prepares what a rollback goes back to: it has to work, and is marked.
-func (s *session) hold(ctx context.Context) []error {
-	var errs []error
-	for _, c := range s.world.credentials {
-		if c.back == nil || c.broken != nil {
-			continue
-		}
-		if c.broken = s.prepare(ctx, c); c.broken != nil {
-			errs = append(errs, fmt.Errorf("application %s: not rolled back: %w", c.member.app.Name, c.broken))
+// namespace is the name of the one that an environment is in, or its own.
+func (s *session) namespace(e scaleway.Environment) string {
+	for _, n := range s.world.namespaces {
+		if n.ID == e.NamespaceID {
+			return n.Name
 		}
 	}
-	return errs
-}
-
-func (s *session) prepare(ctx context.Context, c *credential) error {
-	pair, err := s.client.Access(ctx, c.state.Secret, c.back.To.Revision)
-	switch {
-	case err != nil:
-		return err
-	case pair.AccessKey != c.back.Key.AccessKey:
-		return fmt.Errorf("version %d does not hold %s, as it says", c.back.To.Revision, c.back.Key.AccessKey)
-	}
-	switch works, err := s.client.Authenticates(ctx, pair); {
-	case err != nil:
-		return err
-	case !works:
-		return fmt.Errorf("the key before, %s, is refused by the API", pair.AccessKey)
-	}
-	c.backTo = pair
-	return s.applier.Hold(ctx, &c.plan, *c.back)
-}
-
-// goBack gives readers of the secret the key before, once consumers were sent
-// it: from then on, the secret of the bad key can perhaps not be read any more.
-func (s *session) goBack(ctx context.Context) error {
-	var errs []error
-	for _, c := range s.world.credentials {
-		if c.back == nil || c.broken != nil {
-			continue
-		}
-		if err := s.leaveCarried(ctx, c); err != nil {
-			errs = append(errs, fmt.Errorf("application %s: not rolled back: %w", c.member.app.Name, err))
-			continue
-		}
-		if err := s.applier.GoBack(ctx, &c.plan, *c.back); err != nil {
-			errs = append(errs, fmt.Errorf("application %s: not rolled back: %w", c.member.app.Name, err))
-			continue
-		}
-		c.wentBack = !s.req.DryRun
-	}
-	return errors.Join(errs...)
-}
-
-// leaveCarried notes that consumers go on with the bad key, if some do: once its
-// version is disabled, perhaps nobody can tell any more, so it is left to
-// expire.
-func (s *session) leaveCarried(ctx context.Context, c *credential) error {
-	if !s.consumers.Carried(c.back.Bad) {
-		return nil
-	}
-	until := c.plan.Key(c.back.Bad).Key.ExpiresAt
-	if until.IsZero() {
-		until = s.client.Now().AddDate(10, 0, 0)
-	}
-	return s.applier.Carried(ctx, &c.plan, c.back.Bad, until)
+	return ""
 }
 
 // carriers is who carries a key, for the report.
@@ -290,7 +231,7 @@ func (s *session) carriers() []report.Consumer {
 			kind += " namespace"
 		}
 		line := report.Consumer{
-			Kind: kind, ID: c.Env.ID, Name: c.Env.Name, Region: c.Env.Region, Variables: []report.Variable{},
+			Kind: kind, ID: c.Env.ID, Name: c.Env.Name, Namespace: s.namespace(c.Env), Region: c.Env.Region, Variables: []report.Variable{},
 			Result: string(c.Result), Detail: report.Line(c.Detail), HoursLeft: c.HoursLeft,
 		}
 		for _, u := range c.Uses {
