@@ -41,7 +41,7 @@ func (a *Applier) Apply(ctx context.Context, d *Delivery) error {
 	var errs []error
 	for _, c := range d.Consumers {
 		if c.Result == Behind {
-			errs = append(errs, d.each(c, func(i int, key string) error { return a.Left(ctx, i, key) }))
+			errs = append(errs, d.each(c, c.left, func(i int, key string) error { return a.Left(ctx, i, key) }))
 		}
 	}
 	until := a.Client.Now().Add(3 * a.Bound) // two rounds, and the time that sending takes
@@ -75,16 +75,15 @@ func (a *Applier) lasting(ctx context.Context, d *Delivery, sent []*deployment) 
 	for _, s := range sent {
 		if s.consumer.unsettled && !s.consumer.failed {
 			until := a.Client.Now().Add(FailedFor)
-			errs = append(errs, d.each(s.consumer, func(i int, key string) error { return a.Carried(ctx, i, key, until) }))
+			errs = append(errs, d.each(s.consumer, s.consumer.old, func(i int, key string) error { return a.Carried(ctx, i, key, until) }))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// each calls do for the old keys that a consumer carries or may run with, until
-// it fails.
-func (d *Delivery) each(c *Consumer, do func(credential int, accessKey string) error) error {
-	for _, key := range c.old {
+// each calls do for those of a consumer's old keys, until it fails.
+func (d *Delivery) each(c *Consumer, keys []string, do func(credential int, accessKey string) error) error {
+	for _, key := range keys {
 		for _, i := range c.credentials() {
 			if !d.Credentials[i].old(key) {
 				continue
@@ -99,7 +98,7 @@ func (d *Delivery) each(c *Consumer, do func(credential int, accessKey string) e
 
 // send makes one change. In a dry run it returns no deployment.
 func (a *Applier) send(ctx context.Context, d *Delivery, c *Consumer, until time.Time) (*deployment, error) {
-	if err := d.each(c, func(i int, key string) error { return a.Carried(ctx, i, key, until) }); err != nil {
+	if err := d.each(c, c.old, func(i int, key string) error { return a.Carried(ctx, i, key, until) }); err != nil {
 		return nil, fmt.Errorf("%s: not delivered to: %w", c.Env, err)
 	}
 	var (

@@ -46,6 +46,7 @@ type Consumer struct {
 	plain     map[string]string
 	secrets   map[string]redact.Secret
 	old       []string // access keys of old keys that it carries, or may run with
+	left      []string // those of them that it is left with
 	redeploy  string   // why it is to start anew, or ""
 	inherits  []int    // credentials that its namespace carries
 	unsettled bool     // it may still run with an old key
@@ -133,6 +134,7 @@ func (d *Delivery) decide(c *Consumer) {
 			continue
 		}
 		c.mayRunWith(u.AccessKey)
+		before := len(stays)
 		switch {
 		case c.untouched != "":
 			stays = append(stays, fmt.Sprintf("%s of %s in %s: %s", u.holds, u.AccessKey, u.Variable, c.untouched))
@@ -144,6 +146,9 @@ func (d *Delivery) decide(c *Consumer) {
 			c.plain = with(c.plain, u.Variable, credential.Target.AccessKey)
 		default:
 			c.secrets = with(c.secrets, u.Variable, credential.Target.Secret)
+		}
+		if len(stays) > before && !slices.Contains(c.left, u.AccessKey) {
+			c.left = append(c.left, u.AccessKey)
 		}
 	}
 	if len(stays) > 0 {
@@ -222,7 +227,7 @@ func (d *Delivery) restart(c, namespace *Consumer, now time.Time) {
 	}
 	if c.redeploy != "" && c.untouched != "" {
 		c.Result, c.Detail = Behind, c.redeploy+": "+c.untouched
-		c.redeploy = ""
+		c.redeploy, c.left = "", c.old
 	}
 }
 

@@ -119,10 +119,11 @@ func (a *Applier) Carried(ctx context.Context, p *Plan, accessKey string, until 
 		if !v.Enabled || mark.AccessKey != accessKey {
 			continue
 		}
+		until = until.Truncate(time.Second).Add(time.Second) // as precise as it is written; compared alike, or a dry run misses a mark that a later run makes
 		if !mark.CarriedUntil.Before(until) {
 			return nil
 		}
-		mark.CarriedUntil = until.Truncate(time.Second).Add(time.Second)
+		mark.CarriedUntil = until
 		err := a.mark(ctx, p.State.Secret, *v, mark, "a consumer carries its key")
 		if err == nil {
 			v.Description = mark.String()
