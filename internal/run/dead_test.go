@@ -83,7 +83,7 @@ func TestADeletedOwnKeyThatIsStillLetInIsSaidToBe(t *testing.T) {
 	r := startSeed(t, emulator.Options{DeadLag: 60 * time.Hour}, ownDue(), only()...)
 	auditor := r.watch(t)
 	r.mustRun(t, run.Request{})
-	r.next(t, auditor, 8*24*time.Hour)
+	r.next(t, auditor, 9*24*time.Hour)
 	r.mustRun(t, run.Request{})
 	if r.has(keyD) {
 		t.Fatal("the old key was not retired")

@@ -133,7 +133,9 @@ func (s *session) handOver(ctx context.Context, c *credential, e scaleway.Enviro
 			return fmt.Errorf("not delivered: the published key %s is refused by the API", target.AccessKey)
 		}
 	}
-	if err := s.applier.Carried(ctx, &c.plan, s.cfg.AccessKey, s.client.Now().Add(2*s.cfg.DeployBound)); err != nil {
+	// Nobody waits here to see the deployment fail, so that it may is foreseen.
+	until := s.client.Now().Add(2*s.cfg.DeployBound + deliver.FailedFor)
+	if err := s.applier.Carried(ctx, &c.plan, s.cfg.AccessKey, until); err != nil {
 		return fmt.Errorf("not delivered: %w", err)
 	}
 	change := report.Change{Kind: "update_environment", Object: e.String(), Reason: "the function itself: it runs on " + s.cfg.AccessKey + ", which is superseded"}
@@ -159,13 +161,13 @@ func (s *session) redeployOwn(ctx context.Context, c *credential, e scaleway.Env
 		_, err := s.client.Redeploy(ctx, e)
 		return err
 	})
-	since := e.UpdatedAt // of the last failure; the first one counts
+	ends := e.UpdatedAt.Add(deliver.FailedFor) // after the last failure; but the first one counts
 	for _, v := range c.state.Versions {
-		if mark := rotate.ReadMark(v.Description); mark.AccessKey == s.cfg.AccessKey && !mark.CarriedUntil.IsZero() && mark.CarriedUntil.Before(since) {
-			since = mark.CarriedUntil
+		if mark := rotate.ReadMark(v.Description); mark.AccessKey == s.cfg.AccessKey && !mark.CarriedUntil.IsZero() && mark.CarriedUntil.Before(ends) {
+			ends = mark.CarriedUntil
 		}
 	}
-	left := int(max(0, since.Add(deliver.FailedFor).Sub(s.client.Now())).Hours())
+	left := int(max(0, ends.Sub(s.client.Now())).Hours())
 	return errors.Join(fmt.Errorf("the function's last deployment failed (%s): it goes on with %s, for %d hours at most; see its logs, and run make deploy",
 		report.Line(e.Problem), s.cfg.AccessKey, left), err)
 }

@@ -90,7 +90,7 @@ func TestTheOwnKeyIsPublishedRotatedLastAndRetired(t *testing.T) {
 		if a.Action == "rotated" && r.cfg.AccessKey != before[len(before)-1].AccessKey {
 			t.Errorf("day %d: it was rotated by a run on %s", day, r.cfg.AccessKey)
 		}
-		if want := day < 19; r.has(first) != want {
+		if want := day < 20; r.has(first) != want { // a day of its revision, should the next one fail, and the grace
 			t.Errorf("day %d: the first key lives: %t", day, r.has(first))
 		}
 		for _, d := range a.Dead {
