@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/scaleway/scaleway-sdk-go/validation"
 
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/run"
@@ -28,7 +29,7 @@ var fields = map[string]func(*run.Request, json.RawMessage) (want string, ok boo
 	"revoke": func(r *run.Request, v json.RawMessage) (string, bool) {
 		const want = "a list of access keys (SCW and 17 capitals or digits), each once; never a secret key"
 		_, ok := names(v, &r.Revoke, want, nil)
-		return want, ok && !slices.ContainsFunc(r.Revoke, func(key string) bool { return !accessKey.MatchString(key) })
+		return want, ok && !slices.ContainsFunc(r.Revoke, func(key string) bool { return !validation.IsAccessKey(key) })
 	},
 	"rollback": func(r *run.Request, v json.RawMessage) (string, bool) {
 		return names(v, &r.Rollback, "a list of application IDs or names, each once", nil)
@@ -37,9 +38,6 @@ var fields = map[string]func(*run.Request, json.RawMessage) (want string, ok boo
 		return names(v, &r.Applications, "a list of application IDs or names, each once", nil)
 	},
 }
-
-// accessKey is what an access key looks like.
-var accessKey = regexp.MustCompile(`^SCW[A-Z0-9]{17}$`)
 
 // shown is a field's value as a message may show it. What was given to be
 // revoked may be a secret key, pasted in place of its access key.

@@ -41,7 +41,7 @@ func bare(letter string) scaleway.KeyPair {
 
 // orders is a credential whose current key is B; A is superseded.
 func orders() deliver.Credential {
-	return deliver.Credential{ID: "app", Name: "orders", Target: key("B"), Old: []scaleway.KeyPair{key("A")}}
+	return deliver.Credential{Name: "orders", Target: key("B"), Old: []scaleway.KeyPair{key("A")}}
 }
 
 type env = scaleway.Environment

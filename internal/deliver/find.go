@@ -23,7 +23,7 @@ import (
 
 // Credential is the keys of one application, as consumers may carry them.
 type Credential struct {
-	ID, Name string // of the application
+	Name string // of the application
 	// Target is what consumers are to carry. In a dry run that would make it,
 	// it is empty.
 	Target scaleway.KeyPair

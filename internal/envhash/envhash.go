@@ -33,7 +33,7 @@ var (
 // The bounds. Recorded are m=65536 with t=1,p=2 and with t=3,p=64, each with a
 // salt of 16 bytes and a hash of 32 (FACTS section 4).
 const (
-	// memoryMax is what is recorded, in KiB: the function has 256 MiB in all.
+	// memoryMax is what is recorded, in KiB.
 	memoryMax = 64 << 10
 	// timeMax is about three times what is recorded, so that a hash stays under
 	// a second of a whole core.

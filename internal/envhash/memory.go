@@ -10,8 +10,8 @@ const (
 	// large is from where on a hash's memory is collected by hand, in KiB: what
 	// is smaller is garbage as any other.
 	large = 1 << 10
-	// memoryLimit is what Go may hold while a large hash is computed, in bytes;
-	// the function has 256 MiB.
+	// memoryLimit is what Go may hold while a large hash is computed, in bytes:
+	// comparing is to stay within 256 MiB, half of what the function has.
 	memoryLimit = 192 << 20
 )
 

@@ -119,7 +119,9 @@ func (a *Applier) Carried(ctx context.Context, p *Plan, accessKey string, until 
 		if !v.Enabled || mark.AccessKey != accessKey {
 			continue
 		}
-		until = until.Truncate(time.Second).Add(time.Second) // as precise as it is written; compared alike, or a dry run misses a mark that a later run makes
+		// It is written to the second and compared alike, or a dry run would miss
+		// a mark that the run after it makes.
+		until = until.Truncate(time.Second).Add(time.Second)
 		if !mark.CarriedUntil.Before(until) {
 			return nil
 		}

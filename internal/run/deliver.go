@@ -122,7 +122,9 @@ func (s *session) delivery(ctx context.Context) *deliver.Delivery {
 		Environments: envs, Credentials: credentials, Names: s.cfg.ConsumerVariables,
 		Clock: s.clock, Share: s.cfg.Budget / hashShare,
 	}
-	s.consumers = deliver.Plan(envs, credentials, search.Find(ctx), deliver.Options{
+	found := search.Find(ctx)
+	s.log.InfoContext(ctx, "environments compared with the keys", "environments", len(envs), "hashes", found.Hashes)
+	s.consumers = deliver.Plan(envs, credentials, found, deliver.Options{
 		Untouched: s.untouched, Blind: s.world.blind, Nothing: !candidates, Now: s.client.Now(),
 	})
 	return s.consumers
@@ -152,7 +154,7 @@ func (s *session) carriable(ctx context.Context, c *credential) (*deliver.Creden
 	if !ok {
 		return nil, nil //nolint:nilnil // documented
 	}
-	out := &deliver.Credential{ID: c.member.app.ID, Name: c.member.app.Name, Target: target}
+	out := &deliver.Credential{Name: c.member.app.Name, Target: target}
 	known := func(key string) bool {
 		return key == target.AccessKey || slices.ContainsFunc(out.Old, func(p scaleway.KeyPair) bool { return p.AccessKey == key })
 	}

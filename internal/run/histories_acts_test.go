@@ -194,7 +194,7 @@ func (p *player) foreign(app string, how int) string {
 		k := keys[len(keys)-1]
 		return pair(k.AccessKey, k.SecretKey)
 	default:
-		return pair("SCWXXXXXXXXXXXXXXXXX", "11111111-2222-4333-8444-555555555555")
+		return pair("SCWNOBODYS0000000000", "11111111-2222-4333-8444-555555555555")
 	}
 }
 

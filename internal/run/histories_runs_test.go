@@ -49,7 +49,7 @@ func asks() []ask {
 			if keys := p.Keys(bearer); len(keys) > 0 {
 				return keys[place(len(keys))].AccessKey
 			}
-			return "SCWXXXXXXXXXXXXXXXXX"
+			return "SCWNOBODYS0000000000"
 		}
 	}
 	oldest, youngest := func(int) int { return 0 }, func(n int) int { return n - 1 }

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
@@ -152,10 +153,7 @@ func aftermath() []act {
 		say: func(int, int) string { return "a last run" },
 		do: func(p *player, _, _ int) string {
 			rep := p.oneRun(asks()[0], &saboteur{})
-			p.wrong = append(p.wrong, slices.DeleteFunc(p.unconverged(rep), func(what string) bool {
-				// The grace of one that was carried counts from when it was not any more.
-				return p.begun.carriers && strings.HasSuffix(what, "superseded keys within their grace")
-			})...)
+			p.wrong = append(p.wrong, p.unconverged(rep, p.carried)...)
 			p.wrong = append(p.wrong, p.unmended(rep)...)
 			p.wrong = append(p.wrong, p.undelivered(rep)...)
 			return p.came(rep)
@@ -163,6 +161,14 @@ func aftermath() []act {
 	}}
 	clean := act{verb: &runVerbs()[1]}
 	return []act{wait(70 * time.Minute), clean, wait(6 * day), clean, wait(2*day + 70*time.Minute), clean, wait(70 * time.Minute), last}
+}
+
+// carried tells whether a run has noted that a consumer carried a key.
+func (p *player) carried(application, accessKey string) bool {
+	return slices.ContainsFunc(p.versions(application, "enabled", "disabled"), func(v map[string]any) bool {
+		description, _ := v["description"].(string)
+		return rotate.VersionKey(description) == accessKey && !rotate.ReadMark(description).CarriedUntil.IsZero()
+	})
 }
 
 // unmended tells which credentials are out of order still, and nothing says why.

@@ -80,14 +80,19 @@ func TestFourMonthsOfConsumersThatCarryAKey(t *testing.T) {
 	upright(t, auditor)
 }
 
+// overdue is a project whose consumers carry a key of which the grace is over.
+func overdue() emulator.Seed {
+	seed := carrying(40)
+	seed.Applications[1].Keys = []emulator.SeedKey{minted(keyA, 40), minted(keyB, 9)}
+	seed.Secrets = []emulator.SeedSecret{credentialOf(holds(keyA, 40), holds(keyB, 9))}
+	return seed
+}
+
 // A run that died, or none for a while, leaves consumers with a key whose grace is
 // over: that counts anew once they have another.
 func TestAKeyThatIsCarriedBeyondItsGraceLivesOnOnceItIsReplaced(t *testing.T) {
 	t.Parallel()
-	seed := carrying(40)
-	seed.Applications[1].Keys = []emulator.SeedKey{minted(keyA, 40), minted(keyB, 9)}
-	seed.Secrets = []emulator.SeedSecret{credentialOf(holds(keyA, 40), holds(keyB, 9))}
-	r := startSeed(t, emulator.Options{}, seed, append(only(), "ROTATOR_OWN_KEY=keep")...)
+	r := startSeed(t, emulator.Options{}, overdue(), append(only(), "ROTATOR_OWN_KEY=keep")...)
 	r.watch(t)
 	rep := r.announced(t, run.Request{})
 	r.carried(t, rep)
@@ -109,10 +114,7 @@ func TestAKeyThatIsCarriedBeyondItsGraceLivesOnOnceItIsReplaced(t *testing.T) {
 // by a run that drops the version which held it.
 func TestAConsumerOfAKeyThatIsGoneGetsTheCurrentOne(t *testing.T) {
 	t.Parallel()
-	seed := carrying(40)
-	seed.Applications[1].Keys = []emulator.SeedKey{minted(keyA, 40), minted(keyB, 9)}
-	seed.Secrets = []emulator.SeedSecret{credentialOf(holds(keyA, 40), holds(keyB, 9))}
-	r := startSeed(t, emulator.Options{}, seed, append(only(), "ROTATOR_OWN_KEY=keep")...)
+	r := startSeed(t, emulator.Options{}, overdue(), append(only(), "ROTATOR_OWN_KEY=keep")...)
 	r.watch(t)
 	r.MustCall(http.MethodDelete, "/iam/v1alpha1/api-keys/"+keyA, nil)
 	rep := r.announced(t, run.Request{})

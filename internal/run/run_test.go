@@ -142,6 +142,22 @@ func TestReportOfTheDemoReadsWell(t *testing.T) {
 	golden(t, "demo-after-grace.txt", []byte(text(t, r.mustRun(t, run.Request{}))))
 }
 
+// onlyPlanned fails the test if the history shows that a dry run changed
+// anything, or its report says so.
+func (r *rig) onlyPlanned(t *testing.T, dry *report.Report) {
+	t.Helper()
+	for _, q := range r.History() {
+		if q.Method != http.MethodGet {
+			t.Errorf("the dry run sent %s %s", q.Method, q.Path)
+		}
+	}
+	for _, c := range dry.Changes {
+		if c.Result != report.Planned {
+			t.Errorf("the dry run says %s %s: %s", c.Kind, c.Object, c.Result)
+		}
+	}
+}
+
 func TestRealRunMakesExactlyTheChangesThatADryRunAnnounced(t *testing.T) {
 	t.Parallel()
 	r := start(t, emulator.Options{Seed: 2})
@@ -149,16 +165,7 @@ func TestRealRunMakesExactlyTheChangesThatADryRunAnnounced(t *testing.T) {
 		r.Clock().Advance(wait)
 		r.ForgetHistory()
 		dry := r.mustRun(t, run.Request{DryRun: true})
-		for _, q := range r.History() {
-			if q.Method != http.MethodGet {
-				t.Errorf("run %d: the dry run sent %s %s", i, q.Method, q.Path)
-			}
-		}
-		for _, c := range dry.Changes {
-			if c.Result != report.Planned {
-				t.Errorf("run %d: the dry run says %s %s: %s", i, c.Kind, c.Object, c.Result)
-			}
-		}
+		r.onlyPlanned(t, dry)
 		r.ForgetHistory()
 		wet := r.mustRun(t, run.Request{})
 		if diff := cmp.Diff(did(dry), did(wet)); diff != "" {

@@ -143,7 +143,7 @@ func (sc scenario) together(t *testing.T, seed uint64, runs int) int64 {
 	if last.Outcome != report.Success {
 		t.Errorf("one further run does not converge:\n%s", text(t, last))
 	}
-	for _, p := range r.unconverged(last) {
+	for _, p := range r.unconverged(last, nobody) {
 		t.Error(p)
 	}
 	if n := len(r.Keys("orders")); n > before+1 {

@@ -10,6 +10,7 @@ import (
 	"github.com/scaleway/scaleway-sdk-go/validation"
 
 	"github.com/scw-key-rotator/rotator/internal/clock"
+	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/redact"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
@@ -19,8 +20,7 @@ import (
 // one from the secret.
 
 const (
-	ownKeySetting = "ROTATOR_OWN_KEY" // rotate, unless it says keep
-	keepOwnKey    = "keep"
+	ownKeySetting = config.Prefix + "OWN_KEY"
 
 	orReplace = "run make deploy ARGS=--replace-key"
 	// lookupRights is what the deployer needs to find the current key.
@@ -37,7 +37,7 @@ type ownKey struct {
 // a key that is not the current one.
 func (p program) ownKey(ctx context.Context, s service, env environment, f found, replace bool) (ownKey, error) {
 	given, running := s.function.Env[ownAccessKey], f.ownKey()
-	if or(s.function.Env[ownKeySetting], env[ownKeySetting]) == keepOwnKey {
+	if or(s.function.Env[ownKeySetting], env[ownKeySetting]) == config.OwnKeyKeep {
 		return ownKey{}, putBack(s, running, given, replace)
 	}
 	k, err := newKeeper(s, env)

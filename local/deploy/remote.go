@@ -17,7 +17,7 @@ import (
 )
 
 // deployerAccessKey stands for one: the SDK wants it, but sends the secret key only.
-const deployerAccessKey = "SCWXXXXXXXXXXXXXXXXX"
+const deployerAccessKey = "SCWDEPLOYER000000000"
 
 // remote is what the API has of the deployment.
 type remote struct {
