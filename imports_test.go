@@ -38,9 +38,10 @@ func TestImportsPointInward(t *testing.T) {
 	allowed := map[string]string{
 		"":                            "handler",
 		"handler":                     "internal/clock internal/config internal/report internal/run internal/safe",
-		"internal/run":                "internal/clock internal/config internal/deliver internal/duration internal/envhash internal/probe internal/redact internal/purge internal/report internal/rotate internal/safe internal/scaleway",
+		"internal/run":                "internal/clock internal/config internal/deliver internal/duration internal/envhash internal/ledger internal/probe internal/redact internal/purge internal/report internal/rotate internal/safe internal/scaleway",
 		"internal/rotate":             "internal/clock internal/duration internal/report internal/safe internal/scaleway",
-		"internal/deliver":            "internal/clock internal/envhash internal/redact internal/report internal/scaleway",
+		"internal/deliver":            "internal/clock internal/envhash internal/ledger internal/redact internal/report internal/scaleway",
+		"internal/ledger":             "internal/redact internal/scaleway",
 		"internal/envhash":            "internal/redact",
 		"internal/purge":              "internal/clock internal/report internal/safe internal/scaleway",
 		"internal/probe":              "internal/clock internal/redact internal/safe internal/scaleway",

@@ -26,6 +26,7 @@ func FuzzDecode(f *testing.F) {
 		"", " \n", "{}", `{"dry_run": true}`, `{"force": false}`, `{"steps": ["purge", "check"]}`,
 		`{"applications": ["checkout", "0a6c1e2d-7f43-4b19-9c58-3d2e8b90f104"], "dry_run": false, "force": true, "steps": ["rotate"]}`,
 		`{"revoke": ["SCWZZZZZZZZZZZZZZZZZ"], "dry_run": true}`, `{"rollback": ["checkout", "storefront"]}`,
+		`{"revoke": ["SCWZZZZZZZZZZZZZZZZZ"], "now": true}`,
 		`{"revoke": ["11111111-1111-4111-8111-111111111111"]}`, `{"rollback": ["checkout"], "force": true}`,
 		`{"applications": ["\ud800", "é", "<&>"]}`, `{"dry_run": true, "dry\u005frun": true}`,
 	} {
@@ -79,7 +80,7 @@ func lists(req run.Request) map[string][]string {
 }
 
 // knownFields checks that an accepted body is an object that has no field but
-// the six, and that what it says of them is what was understood.
+// the seven, and that what it says of them is what was understood.
 func knownFields(t *testing.T, body []byte, req run.Request) {
 	t.Helper()
 	var object map[string]any
@@ -87,11 +88,11 @@ func knownFields(t *testing.T, body []byte, req run.Request) {
 		t.Fatalf("accepted what is not an object: %q", body)
 	}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if !slices.Contains([]string{"dry_run", "force", "steps", "applications", "revoke", "rollback"}, name) {
+		if !slices.Contains([]string{"dry_run", "force", "steps", "applications", "revoke", "now", "rollback"}, name) {
 			t.Errorf("accepted the unknown field %q", name)
 		}
 	}
-	for name, understood := range map[string]bool{"dry_run": req.DryRun, "force": req.Force} {
+	for name, understood := range map[string]bool{"dry_run": req.DryRun, "force": req.Force, "now": req.Now} {
 		if said, _ := object[name].(bool); said != understood {
 			t.Errorf("%s is %v in the body, understood as %t", name, object[name], understood)
 		}
@@ -110,6 +111,9 @@ func encode(t *testing.T, req run.Request) []byte {
 	object := map[string]any{"dry_run": req.DryRun}
 	if req.Force {
 		object["force"] = true
+	}
+	if req.Now {
+		object["now"] = true
 	}
 	for name, list := range lists(req) {
 		if list != nil {

@@ -31,6 +31,7 @@ var fields = map[string]func(*run.Request, json.RawMessage) (want string, ok boo
 		_, ok := names(v, &r.Revoke, want, nil)
 		return want, ok && !slices.ContainsFunc(r.Revoke, func(key string) bool { return !validation.IsAccessKey(key) })
 	},
+	"now": func(r *run.Request, v json.RawMessage) (string, bool) { return flag(v, &r.Now) },
 	"rollback": func(r *run.Request, v json.RawMessage) (string, bool) {
 		return names(v, &r.Rollback, "a list of application IDs or names, each once", nil)
 	},
@@ -88,7 +89,7 @@ func decode(body []byte) (run.Request, error) {
 			return run.Request{}, bad("%s: is given twice; give it once", quote(name))
 		}
 		if !known {
-			return run.Request{}, bad("%s: no such field; want dry_run, steps, applications, force, revoke or rollback", quote(name))
+			return run.Request{}, bad("%s: no such field; want dry_run, steps, applications, force, revoke, now or rollback", quote(name))
 		}
 		if want, ok := take(&req, object[name]); !ok {
 			return run.Request{}, bad("%s: %s is not right; want %s", name, shown(name, object[name]), want)
@@ -96,10 +97,13 @@ func decode(body []byte) (run.Request, error) {
 	}
 	for _, name := range []string{"revoke", "rollback"} {
 		for _, other := range given {
-			if _, urgent := object[name]; urgent && other != name && other != "dry_run" {
+			if _, urgent := object[name]; urgent && other != name && other != "dry_run" && (other != "now" || name != "revoke") {
 				return run.Request{}, bad("%s: cannot be asked for together with %s; want it alone, or with dry_run", name, other)
 			}
 		}
+	}
+	if _, given := object["now"]; given && len(req.Revoke) == 0 {
+		return run.Request{}, bad("now: belongs to revoke; want {\"revoke\": [\"SCW…\"], \"now\": true}")
 	}
 	return req, nil
 }

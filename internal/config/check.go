@@ -24,7 +24,6 @@ var (
 	accessKey    = regexp.MustCompile(`^SCW[A-Z0-9]{17}$`)
 	folder       = regexp.MustCompile(`^/$|^(/[A-Za-z0-9._-]+)+$`)
 	resourceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
-	variablePart = regexp.MustCompile(`^[A-Z0-9_]{3,}$`)
 	urlPath      = regexp.MustCompile(`^/[A-Za-z0-9._~/%-]*$`)
 )
 

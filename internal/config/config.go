@@ -35,6 +35,12 @@ const (
 	ConsumersReport  = "report"  // only say who they are
 )
 
+// What becomes of keys that people made, once they are superseded.
+const (
+	HandMadeHold   = "hold"   // they live on while somebody may carry them for all that can be known
+	HandMadeRetire = "retire" // they are deleted once their grace is over, unless somebody is seen to carry them
+)
+
 // What to do with the key that the function runs on.
 const (
 	OwnKeyRotate = "rotate" // as any other, last in a run
@@ -58,11 +64,11 @@ type Config struct {
 	VerifyBound  time.Duration // after which it is given up
 	LegacyTokens string        // TokensDelete, TokensDeleteAll or TokensReport
 
-	OwnKey            string        // OwnKeyRotate or OwnKeyKeep
-	Consumers         string        // ConsumersDeliver or ConsumersReport
-	ConsumersExclude  []string      // names of functions, containers and namespaces that are left as they are
-	ConsumerVariables []string      // parts of names, in capitals, of secret variables that may hold a secret key
-	DeployBound       time.Duration // that a consumer has to become ready
+	OwnKey           string        // OwnKeyRotate or OwnKeyKeep
+	Consumers        string        // ConsumersDeliver or ConsumersReport
+	ConsumersExclude []string      // names of functions, containers and namespaces that are left as they are
+	HandMadeKeys     string        // HandMadeHold or HandMadeRetire
+	DeployBound      time.Duration // that a consumer has to become ready
 
 	SecretPath   string // folder of Secret Manager in which the secrets live
 	SecretRegion string
@@ -94,7 +100,7 @@ type settings struct {
 	OwnKey            string `env:"OWN_KEY"             envDefault:"rotate"`
 	Consumers         string `env:"CONSUMERS"           envDefault:"deliver"`
 	ConsumersExclude  string `env:"CONSUMERS_EXCLUDE"`
-	ConsumerVariables string `env:"CONSUMER_VARIABLES"  envDefault:"SECRET_KEY AUTH_TOKEN API_KEY TOKEN"`
+	HandMadeKeys      string `env:"HAND_MADE_KEYS"      envDefault:"hold"`
 	DeployBound       string `env:"DEPLOY_BOUND"        envDefault:"6m"`
 	SecretPath        string `env:"SECRET_PATH"         envDefault:"/rotator"`
 	SecretRegion      string `env:"SECRET_REGION"       envDefault:"fr-par"`
@@ -208,11 +214,11 @@ func (c *checker) config(s settings) Config {
 		VerifyBound:  c.duration("VERIFY_BOUND", s.VerifyBound, time.Second, 10*time.Minute),
 		LegacyTokens: c.oneOf("LEGACY_TOKENS", s.LegacyTokens, TokensDelete, TokensDeleteAll, TokensReport),
 
-		OwnKey:            c.oneOf("OWN_KEY", s.OwnKey, OwnKeyRotate, OwnKeyKeep),
-		Consumers:         c.oneOf("CONSUMERS", s.Consumers, ConsumersDeliver, ConsumersReport),
-		ConsumersExclude:  c.words("CONSUMERS_EXCLUDE", s.ConsumersExclude, resourceName, "names of functions, containers or namespaces"),
-		ConsumerVariables: c.words("CONSUMER_VARIABLES", s.ConsumerVariables, variablePart, "parts of variable names in capitals, such as SECRET_KEY"),
-		DeployBound:       c.duration("DEPLOY_BOUND", s.DeployBound, time.Minute, 10*time.Minute),
+		OwnKey:           c.oneOf("OWN_KEY", s.OwnKey, OwnKeyRotate, OwnKeyKeep),
+		Consumers:        c.oneOf("CONSUMERS", s.Consumers, ConsumersDeliver, ConsumersReport),
+		ConsumersExclude: c.words("CONSUMERS_EXCLUDE", s.ConsumersExclude, resourceName, "names of functions, containers or namespaces"),
+		HandMadeKeys:     c.oneOf("HAND_MADE_KEYS", s.HandMadeKeys, HandMadeHold, HandMadeRetire),
+		DeployBound:      c.duration("DEPLOY_BOUND", s.DeployBound, time.Minute, 10*time.Minute),
 
 		SecretPath:   c.folder("SECRET_PATH", s.SecretPath),
 		SecretRegion: c.region("SECRET_REGION", s.SecretRegion),

@@ -52,10 +52,10 @@ func defaults() config.Config {
 		VerifyBound:  2 * time.Minute,
 		LegacyTokens: config.TokensDelete,
 
-		OwnKey:            config.OwnKeyRotate,
-		Consumers:         config.ConsumersDeliver,
-		ConsumerVariables: []string{"SECRET_KEY", "AUTH_TOKEN", "API_KEY", "TOKEN"},
-		DeployBound:       6 * time.Minute,
+		OwnKey:       config.OwnKeyRotate,
+		Consumers:    config.ConsumersDeliver,
+		HandMadeKeys: config.HandMadeHold,
+		DeployBound:  6 * time.Minute,
 
 		SecretPath:   "/rotator",
 		SecretRegion: "fr-par",
@@ -200,7 +200,7 @@ func TestRightConfigurationIsAccepted(t *testing.T) {
 				"ROTATOR_ROTATE_AFTER=10d", "ROTATOR_GRACE=36h", "ROTATOR_KEY_LIFETIME=20d12h",
 				"ROTATOR_VERIFY_WINDOW=90s", "ROTATOR_VERIFY_BOUND=3m", "ROTATOR_LEGACY_TOKENS=report",
 				"ROTATOR_OWN_KEY=keep", "ROTATOR_CONSUMERS=report", "ROTATOR_CONSUMERS_EXCLUDE=legacy-shop,orders_api.2",
-				"ROTATOR_CONSUMER_VARIABLES=PASSWORD,KEY_2", "ROTATOR_DEPLOY_BOUND=90s",
+				"ROTATOR_HAND_MADE_KEYS=retire", "ROTATOR_DEPLOY_BOUND=90s",
 				"ROTATOR_SECRET_PATH=/teams/shop_1/api.keys", "ROTATOR_SECRET_REGION=pl-waw",
 				"ROTATOR_PROBE_PATH=/health%20check/~me", "ROTATOR_PROBE_TIMEOUT=2500ms",
 				"ROTATOR_BUDGET=5m", "ROTATOR_CONCURRENCY=3", "ROTATOR_REQUESTS_PER_SECOND=7",
@@ -211,7 +211,7 @@ func TestRightConfigurationIsAccepted(t *testing.T) {
 				c.RotateAfter, c.Grace, c.KeyLifetime = 240*time.Hour, 36*time.Hour, 492*time.Hour
 				c.VerifyWindow, c.VerifyBound, c.LegacyTokens = 90*time.Second, 3*time.Minute, config.TokensReport
 				c.OwnKey, c.Consumers, c.ConsumersExclude = config.OwnKeyKeep, config.ConsumersReport, []string{"legacy-shop", "orders_api.2"}
-				c.ConsumerVariables, c.DeployBound = []string{"PASSWORD", "KEY_2"}, 90*time.Second
+				c.HandMadeKeys, c.DeployBound = config.HandMadeRetire, 90*time.Second
 				c.SecretPath, c.SecretRegion = "/teams/shop_1/api.keys", "pl-waw"
 				c.ProbePath, c.ProbeTimeout = "/health%20check/~me", 2500*time.Millisecond
 				c.Budget, c.Concurrency, c.RequestsPerSecond = 5*time.Minute, 3, 7

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/clock"
@@ -25,12 +26,13 @@ type Applier struct {
 	Journal *report.Journal
 	Clock   clock.Clock
 	Bound   time.Duration // that consumers have to become ready
-	// Carried notes that consumers may carry an old key of a credential until
-	// then. It comes before any consumer is changed: a run that ends halfway
+	// Carried notes that consumers, so many, may carry an old key of a credential
+	// until then. It comes before any consumer is changed: a run that ends halfway
 	// must not leave a grace that counts from too early.
-	Carried func(ctx context.Context, credential int, accessKey string, until time.Time) error
-	// Left notes that a consumer is left with an old key of a credential.
-	Left func(ctx context.Context, credential int, accessKey string) error
+	Carried func(ctx context.Context, credential int, accessKey string, until time.Time, consumers int) error
+	// Carry notes that so many consumers carry a credential's current key, or are
+	// about to.
+	Carry func(ctx context.Context, credential int, consumers int) error
 	// Sent is called once everything is sent, before anything is waited for.
 	Sent func(ctx context.Context) error
 }
@@ -39,11 +41,7 @@ type Applier struct {
 // namespaces, then what runs in them. In a dry run it only notes the changes.
 func (a *Applier) Apply(ctx context.Context, d *Delivery) error {
 	var errs []error
-	for _, c := range d.Consumers {
-		if c.Result == Behind {
-			errs = append(errs, d.each(c, c.left, func(i int, key string) error { return a.Left(ctx, i, key) }))
-		}
-	}
+	errs = append(errs, a.carry(ctx, d))
 	until := a.Client.Now().Add(3 * a.Bound) // two rounds, and the time that sending takes
 	for _, namespaces := range []bool{true, false} {
 		var sent []*deployment
@@ -63,6 +61,32 @@ func (a *Applier) Apply(ctx context.Context, d *Delivery) error {
 			errs = append(errs, a.Sent(ctx))
 		}
 		errs = append(errs, a.await(ctx, sent), a.lasting(ctx, d, sent))
+		for _, s := range sent {
+			if s.consumer.Result == Delivered || s.consumer.Result == Redeployed {
+				d.settled[s.consumer.Env.ID] = true
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// carry notes how many consumers carry each current key once all is delivered.
+func (a *Applier) carry(ctx context.Context, d *Delivery) error {
+	var errs []error
+	for i, credential := range d.Credentials {
+		n := 0
+		for _, c := range d.Consumers {
+			if slices.ContainsFunc(c.Uses, func(u Use) bool {
+				_, plain := c.plain[u.Variable]
+				_, secret := c.secrets[u.Variable]
+				return u.Credential == i && (plain || secret || credential.current(u.AccessKey))
+			}) {
+				n++
+			}
+		}
+		if n > 0 {
+			errs = append(errs, a.Carry(ctx, i, n))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -75,7 +99,7 @@ func (a *Applier) lasting(ctx context.Context, d *Delivery, sent []*deployment) 
 	for _, s := range sent {
 		if s.consumer.unsettled && !s.consumer.failed {
 			until := a.Client.Now().Add(FailedFor)
-			errs = append(errs, d.each(s.consumer, s.consumer.old, func(i int, key string) error { return a.Carried(ctx, i, key, until) }))
+			errs = append(errs, d.each(s.consumer, s.consumer.old, func(i int, key string) error { return a.Carried(ctx, i, key, until, len(d.Carriers(key))) }))
 		}
 	}
 	return errors.Join(errs...)
@@ -98,7 +122,7 @@ func (d *Delivery) each(c *Consumer, keys []string, do func(credential int, acce
 
 // send makes one change. In a dry run it returns no deployment.
 func (a *Applier) send(ctx context.Context, d *Delivery, c *Consumer, until time.Time) (*deployment, error) {
-	if err := d.each(c, c.old, func(i int, key string) error { return a.Carried(ctx, i, key, until) }); err != nil {
+	if err := d.each(c, c.old, func(i int, key string) error { return a.Carried(ctx, i, key, until, len(d.Carriers(key))) }); err != nil {
 		return nil, fmt.Errorf("%s: not delivered to: %w", c.Env, err)
 	}
 	var (
@@ -126,12 +150,16 @@ func (a *Applier) send(ctx context.Context, d *Delivery, c *Consumer, until time
 			c.Result, c.Detail = Restart, c.redeploy
 		}
 		d.carries(c)
-		c.unsettled = false
+		d.Learned = d.Learned || c.changes()
+		c.unsettled, d.settled[c.Env.ID] = false, true
 		return nil, nil //nolint:nilnil // nothing to wait for
 	}
 	sent := &deployment{consumer: c, now: now, since: now.UpdatedAt, lasts: c.unsettled || !c.failed}
 	c.Result, c.unsettled = Deploying, true
 	d.carries(c)
+	if c.changes() {
+		d.learn(c, now)
+	}
 	return sent, nil
 }
 

@@ -73,7 +73,7 @@ func status(state scaleway.EnvState, since time.Duration) func(*env) {
 
 func search(envs []env, credentials ...deliver.Credential) deliver.Search {
 	return deliver.Search{
-		Environments: envs, Credentials: credentials, Names: []string{"SECRET_KEY", "TOKEN"},
+		Environments: envs, Credentials: credentials, ReadAt: now,
 		Clock: clock.Clock{Now: func() time.Time { return now }}, Share: time.Minute,
 	}
 }
@@ -125,14 +125,14 @@ func TestPlan(t *testing.T) {
 			name: "the access key alone says who carries it, and is not enough to deliver", credential: orders(), held: true,
 			envs: []env{function("f", plain("ACCESS", access("A")))},
 			want: []string{"function f: ACCESS=A behind, carries its access key of " + access("A") +
-				" in ACCESS, but no variable was found that holds the secret: set both by hand, or add to ROTATOR_CONSUMER_VARIABLES"},
+				" in ACCESS: no variable was found that holds the secret: set both by hand"},
 		},
 		{
 			name:       "also where the secret is not known at all",
 			credential: deliver.Credential{Name: "orders", Target: key("B"), Old: []scaleway.KeyPair{bare("A")}}, held: true,
 			envs: []env{function("f", plain("ACCESS", access("A")), secret("SECRET_KEY", "secret of A"))},
 			want: []string{"function f: ACCESS=A behind, carries its access key of " + access("A") +
-				" in ACCESS, but no variable was found that holds the secret: set both by hand, or add to ROTATOR_CONSUMER_VARIABLES"},
+				" in ACCESS: no variable was found that holds the secret: set both by hand"},
 		},
 		{
 			name: "an access key that was left when its secret got the new key", credential: orders(), held: true,
@@ -155,8 +155,20 @@ func TestPlan(t *testing.T) {
 			want: []string{"function f: SECRET_KEY=A behind, carries its secret key of " + access("A") + " in SECRET_KEY: excluded"},
 		},
 		{
-			name: "a variable of another name is not looked at", credential: orders(),
-			envs: []env{function("f", secret("PASSWORD", "secret of A"))},
+			name: "whatever a variable's name is", credential: orders(), held: true,
+			envs: []env{function("f", secret("secret_1", "secret of A"), secret("PASSWORD", "x"))},
+			want: []string{"function f: secret_1=A up to date, to do: secret_1"},
+		},
+		{
+			name: "a secret that is not known may be in any variable", held: true,
+			credential: deliver.Credential{Name: "orders", Target: key("B"), Old: []scaleway.KeyPair{bare("A")}},
+			envs:       []env{function("f", secret("PASSWORD", "x"))},
+		},
+		{
+			name:       "but in none that holds a known key",
+			credential: deliver.Credential{Name: "orders", Target: key("B"), Old: []scaleway.KeyPair{bare("A")}},
+			envs:       []env{function("f", secret("secret_1", "secret of B"))},
+			want:       []string{"function f: secret_1=B up to date"},
 		},
 		{
 			name: "what runs in a namespace starts anew with it", credential: orders(), held: true,
@@ -226,7 +238,7 @@ func TestNothingIsGivenUpWhereSomeMayCarryIt(t *testing.T) {
 }
 
 // Comparing takes its share of the time and no more; what was not reached is
-// said, and old keys come first.
+// said.
 func TestComparingEndsWithItsTime(t *testing.T) {
 	t.Parallel()
 	var envs []env
@@ -237,9 +249,9 @@ func TestComparingEndsWithItsTime(t *testing.T) {
 		share                time.Duration
 		hashes, unsure, left int
 	}{
-		{time.Hour, 2000, 0, 0}, // an old key and a current one
-		{1500 * time.Second, 1500, 0, 500},
-		{210 * time.Second, 210, 790, 1000}, // a quarter of a run of 14 minutes
+		{time.Hour, 2000, 0, 0},              // an old key and a current one
+		{1500 * time.Second, 1500, 250, 250}, // one environment after the other, so that the next run goes on from there
+		{210 * time.Second, 210, 895, 895},   // a quarter of a run of 14 minutes
 		{0, 0, 1000, 1000},
 	} {
 		s := search(envs, orders())
@@ -283,8 +295,8 @@ func TestStrangeHashesAreRefused(t *testing.T) {
 	huge := strings.Replace(hashed("x"), "m=8,", "m=4194304,", 1)
 	e := function("f", func(e *env) { e.Hashes["A_TOKEN"], e.Hashes["B_TOKEN"] = huge, "nonsense" }, secret("C_TOKEN", "secret of A"))
 	found := search([]env{e}, orders()).Find(t.Context())
-	if len(found.Refused) != 2 || !strings.HasPrefix(found.Refused[0], "function f, variable A_TOKEN: ") || !strings.HasPrefix(found.Refused[1], "function f, variable B_TOKEN: ") {
-		t.Errorf("refused: %q", found.Refused)
+	if len(found.Why) != 2 || !strings.HasPrefix(found.Why[0], "function f, variable A_TOKEN: ") || !strings.HasPrefix(found.Why[1], "function f, variable B_TOKEN: ") {
+		t.Errorf("refused: %q", found.Why)
 	}
 	if !slices.ContainsFunc(found.Uses[0], func(u deliver.Use) bool { return u.Variable == "C_TOKEN" }) {
 		t.Errorf("the others are not compared: %v", found.Uses)

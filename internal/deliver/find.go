@@ -2,10 +2,12 @@
 // and namespaces whose environment carries one that it has superseded.
 //
 // find.go tells who carries what, by comparing the secrets that the rotator
-// knows with the hashes that the API shows; plan.go decides, apply.go acts. It
-// promises that only variables which carry a key are ever changed, and that
-// Delivery.Holds names every key which somebody is known to carry still. Which
-// key is current, and when an old one goes, is left to package rotate.
+// knows with the hashes that the API shows, and by what the ledger says of
+// earlier comparisons; plan.go decides, holds.go says which keys must live on,
+// apply.go acts. It promises that only variables which carry a key are ever
+// changed, and that Delivery.Holds names every key which somebody carries, or
+// may carry for all that can be known. Which key is current, and when an old one
+// goes, is left to package rotate.
 package deliver
 
 import (
@@ -17,18 +19,31 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/envhash"
-	"github.com/scw-key-rotator/rotator/internal/redact"
+	"github.com/scw-key-rotator/rotator/internal/ledger"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
 // Credential is the keys of one application, as consumers may carry them.
 type Credential struct {
+	ID   string // of the application
 	Name string // of the application
 	// Target is what consumers are to carry. In a dry run that would make it,
 	// it is empty.
 	Target scaleway.KeyPair
+	Made   bool // Target is made in this run: nobody can carry it yet
+	// NoTarget is why consumers are given nothing: Target was not seen to work
+	// in this run, or there is none. "": they are.
+	NoTarget string
 	// Old are the other keys that live. A secret that is not known is empty.
 	Old []scaleway.KeyPair
+	// Other are secrets that stand beside an access key of Old or Target too,
+	// in another version: what a reader of that version carries.
+	Other []scaleway.KeyPair
+	// Deleted are keys that the rotator deleted, and remembers.
+	Deleted []ledger.Deleted
+	// Released are keys of Old that are given up although they cannot be
+	// compared, by ROTATOR_HAND_MADE_KEYS.
+	Released []string
 	// Until is when the last consumer known to carry an old key had left it, as
 	// an earlier run foresaw. Zero: none did.
 	Until time.Time
@@ -38,6 +53,17 @@ func (c Credential) old(accessKey string) bool {
 	return slices.ContainsFunc(c.Old, func(k scaleway.KeyPair) bool { return k.AccessKey == accessKey })
 }
 
+// current tells whether a key is the one that consumers are to carry.
+func (c Credential) current(accessKey string) bool {
+	return accessKey != "" && accessKey == c.Target.AccessKey
+}
+
+// gone tells whether a key is one of the application's that is no more.
+func (c Credential) gone(accessKey string) bool {
+	return !c.old(accessKey) && !c.current(accessKey) &&
+		slices.ContainsFunc(c.Deleted, func(d ledger.Deleted) bool { return d.AccessKey == accessKey })
+}
+
 // holds is what a variable holds of a key.
 type holds string
 
@@ -45,6 +71,7 @@ const (
 	hashedSecret holds = "its secret key"                              // in a secret variable
 	accessKey    holds = "its access key"                              // in a plain one
 	openSecret   holds = "its secret key, where everybody can read it" //nolint:gosec // what it is, not one
+	withinText   holds = "its access key, inside a longer text"        // in a plain one
 )
 
 // Use is one variable that holds a key, or half of it.
@@ -55,159 +82,307 @@ type Use struct {
 	holds      holds
 }
 
-// Search finds consumers. All fields must be set.
+// Search finds consumers. All fields must be set, but Ledger, Ours and IDs.
 type Search struct {
 	Environments []scaleway.Environment
+	ReadAt       time.Time // the API's, before the first of them was read
 	Credentials  []Credential
-	Names        []string // a secret variable is compared if its name contains one of these
-	Clock        clock.Clock
-	Share        time.Duration // that comparing may take
+	Ledger       ledger.Compared
+	// Ours tells which variables are the rotator's own, and hold no credential.
+	Ours func(e scaleway.Environment, variable string) bool
+	// IDs are UUIDs that are known to be no secret key: of projects, say.
+	IDs   map[string]bool
+	Clock clock.Clock
+	Share time.Duration // that comparing may take
 }
 
-// Found is what a search came to.
+// Found is what a search came to. Maps are by index of the environment.
 type Found struct {
-	Uses    map[int][]Use  // by index of the environment
-	Refused []string       // hashes that were not compared, and why
-	Unsure  map[string]int // by access key of an old key: how many variables it was not compared with, for want of time
-	Left    int            // variables that were not compared with every current key
-	Hashes  int            // that were computed
+	Uses map[int][]Use
+	// Strangers are the variables that hold none of the known keys, as far as
+	// they were compared: they may hold one whose secret is not known.
+	Strangers map[int][]string
+	Refused   map[int][]string // variables whose hash cannot be compared with anything
+	Why       []string         // of Refused, a line each
+	// Cleared tells by access key of a secret that is not known which environments
+	// do not hold it: they are what they were when it was.
+	Cleared map[string]map[int]bool
+	// Unsure is by access key of a known secret how many variables it was not
+	// compared with, for want of time.
+	Unsure map[string]int
+	Left   int // variables that were not compared with everything, for want of time
+	Hashes int // comparisons made
+	Saved  int // comparisons that were not needed
+	// Compared is what is known now, for the ledger.
+	Compared ledger.Compared
+	// LeftBy is by access key how many environments, as the ledger knows them,
+	// carried it and are not there any more as they were: the last may have left
+	// the key just now.
+	LeftBy map[string]int
 }
 
-// variable is one secret variable that may hold a secret key.
-type variable struct {
-	env  int
-	name string
-	hash envhash.Hash
-	hit  bool
+// News tells whether the ledger does not say all of it yet.
+func (f Found) News(known ledger.Compared) bool {
+	for id, n := range f.Compared.Namespaces {
+		if before, is := known.Namespaces[id]; !is || before != n {
+			return true
+		}
+	}
+	return f.Hashes > 0 || len(f.LeftBy) > 0
 }
 
-// candidate is a secret that it may be.
+// apart is by how much the clocks of Scaleway's products may differ, and how
+// late a list may show what has changed.
+const apart = 5 * time.Minute
+
+// candidate is a secret that a variable may hold.
 type candidate struct {
 	credential int
 	key        scaleway.KeyPair
+	name       string // in the ledger
+	made       bool   // in this run
 }
 
-// Find compares what may hold a key with the keys there are: old ones first,
-// since what is not found of them keeps them alive.
-func (s Search) Find(ctx context.Context) Found {
-	found := Found{Uses: map[int][]Use{}, Unsure: map[string]int{}}
-	var old, current []candidate
+func (s Search) candidates() []candidate {
+	var old, current, dead []candidate
 	for i, c := range s.Credentials {
-		current = append(current, candidate{i, c.Target})
-		for _, k := range c.Old {
-			old = append(old, candidate{i, k})
+		for _, k := range slices.Concat(c.Old, c.Other) {
+			old = append(old, candidate{credential: i, key: k})
+		}
+		current = append(current, candidate{credential: i, key: c.Target, made: c.Made})
+		for _, d := range c.Deleted {
+			dead = append(dead, candidate{credential: i, key: scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: d.AccessKey}, Secret: d.Secret}})
 		}
 	}
-	for i, e := range s.Environments {
-		for name, value := range e.Plain {
-			if use, ok := plainUse(name, value, append(slices.Clone(old), current...)); ok {
-				found.Uses[i] = append(found.Uses[i], use)
-			}
+	all := slices.Concat(current, old, dead)
+	for i := range all {
+		all[i].name = ledger.KeyOf(all[i].key)
+	}
+	return all
+}
+
+// Find compares what may hold a key with the keys there are.
+func (s Search) Find(ctx context.Context) Found {
+	all := s.candidates()
+	found := Found{
+		Uses: map[int][]Use{}, Strangers: map[int][]string{}, Refused: map[int][]string{}, Unsure: map[string]int{}, LeftBy: map[string]int{}, Cleared: map[string]map[int]bool{},
+		Compared: ledger.Compared{At: s.ReadAt, Keys: map[string]bool{}, Environments: map[ledger.Print]map[string]string{}, Without: map[ledger.Print][]string{}, Namespaces: map[string]ledger.Since{}},
+	}
+	for _, c := range all {
+		if !c.key.Secret.Empty() {
+			found.Compared.Keys[c.name] = true
+		} else if name, known := s.Ledger.KeyNamed(c.key.AccessKey); known {
+			found.Compared.Keys[name] = true
+			found.Cleared[c.key.AccessKey] = map[int]bool{}
 		}
 	}
-	variables := s.variables(&found)
 	start := s.Clock.Now()
 	over := func() bool { return ctx.Err() != nil || s.Clock.Now().Sub(start) >= s.Share }
-	for pass, candidates := range [][]candidate{old, current} {
-		for v := range variables {
-			s.compare(&found, &variables[v], candidates, over, pass == 0)
+	for _, i := range s.order() {
+		s.plain(&found, i, all)
+		s.hashed(&found, i, all, over)
+	}
+	for i, e := range s.Environments {
+		if e.OfNamespace() {
+			found.Compared.Namespaces[e.ID] = s.Ledger.SinceOf(e)
 		}
-	}
-	for i := range found.Uses {
 		slices.SortFunc(found.Uses[i], func(a, b Use) int { return strings.Compare(a.Variable, b.Variable) })
+		slices.Sort(found.Strangers[i])
+		slices.Sort(found.Refused[i])
 	}
+	slices.Sort(found.Why)
+	s.left(&found)
 	return found
 }
 
-// Candidates tells whether there is any variable that could hold a key: else
-// nothing need be known of old keys.
-func Candidates(envs []scaleway.Environment, names []string) bool {
-	return slices.ContainsFunc(envs, func(e scaleway.Environment) bool {
-		for name := range e.Hashes {
-			if mayHold(name, names) {
-				return true
-			}
+// left finds which keys were carried when the ledger was written by what has
+// changed since.
+func (s Search) left(found *Found) {
+	there := map[ledger.Print]bool{}
+	for _, e := range s.Environments {
+		there[ledger.PrintOf(e)] = true
+	}
+	for p, uses := range s.Ledger.Environments {
+		if there[p] {
+			continue
 		}
-		return len(e.Plain) > 0
-	})
-}
-
-func mayHold(variable string, names []string) bool {
-	return slices.ContainsFunc(names, func(part string) bool { return strings.Contains(strings.ToUpper(variable), part) })
-}
-
-// variables are the secret variables whose name says that they may hold a key.
-func (s Search) variables(found *Found) []variable {
-	var out []variable
-	for i, e := range s.Environments {
-		for name, text := range e.Hashes {
-			if !mayHold(name, s.Names) {
-				continue
-			}
-			hash, err := envhash.Parse(text)
-			if err != nil {
-				found.Refused = append(found.Refused, fmt.Sprintf("%s, variable %s: %s", e, name, err))
-				continue
-			}
-			out = append(out, variable{env: i, name: name, hash: hash})
+		for _, access := range uses {
+			found.LeftBy[access]++
 		}
 	}
-	slices.SortFunc(out, func(a, b variable) int {
-		if a.env != b.env {
-			return a.env - b.env
+}
+
+// likely are parts of the names that people give to variables which hold a key.
+// Such variables are compared first, and that is all: names prove nothing.
+var likely = []string{"SECRET_KEY", "AUTH_TOKEN", "API_KEY", "TOKEN", "SECRET", "KEY"} //nolint:gochecknoglobals // a table, never changed
+
+func likelihood(variable string) int {
+	for i, part := range likely {
+		if strings.Contains(strings.ToUpper(variable), part) {
+			return i
 		}
-		return strings.Compare(a.name, b.name)
+	}
+	return len(likely)
+}
+
+// order is that in which environments are compared: should the time not be
+// enough, those that changed last were.
+func (s Search) order() []int {
+	rank := make([]int, len(s.Environments))
+	out := make([]int, len(s.Environments))
+	for i, e := range s.Environments {
+		out[i], rank[i] = i, len(likely)
+		for name := range e.Hashes {
+			rank[i] = min(rank[i], likelihood(name))
+		}
+	}
+	slices.SortStableFunc(out, func(a, b int) int {
+		if known := rank[a] - rank[b]; known != 0 {
+			return known
+		}
+		return s.Environments[b].UpdatedAt.Compare(s.Environments[a].UpdatedAt)
 	})
-	slices.Sort(found.Refused)
 	return out
 }
 
-// compare tries the candidates on one variable, the likeliest first: those
-// whose access key stands beside it.
-func (s Search) compare(found *Found, v *variable, candidates []candidate, over func() bool, old bool) {
-	beside := func(c candidate) bool {
-		return slices.ContainsFunc(found.Uses[v.env], func(u Use) bool { return u.Credential == c.credential })
-	}
-	sorted := slices.Clone(candidates)
-	slices.SortStableFunc(sorted, func(a, b candidate) int {
-		switch {
-		case beside(a) == beside(b):
-			return 0
-		case beside(a):
-			return -1
-		default:
-			return 1
-		}
-	})
-	for _, c := range sorted {
-		if v.hit || c.key.Secret.Empty() {
+// hashed compares one environment's secret variables, or takes what the ledger
+// says of them.
+func (s Search) hashed(found *Found, i int, all []candidate, over func() bool) {
+	e := s.Environments[i]
+	known, remembered := s.Ledger.Environments[ledger.PrintOf(e)]
+	uses, whole := map[string]string{}, true
+	for _, name := range sortedNames(e.Hashes) {
+		if s.Ours != nil && s.Ours(e, name) {
 			continue
 		}
-		if over() {
-			if !old {
-				found.Left++
-				return
+		if access, is := known[name]; is {
+			uses[name] = access
+			found.Saved += len(all)
+			if credential, is := s.credentialOf(access); is {
+				found.Uses[i] = append(found.Uses[i], Use{name, credential, access, hashedSecret})
 			}
-			found.Unsure[c.key.AccessKey]++
 			continue
 		}
-		found.Hashes++
-		if v.hash.Matches(c.key.Secret) {
-			v.hit = true
-			found.Uses[v.env] = append(found.Uses[v.env], Use{v.name, c.credential, c.key.AccessKey, hashedSecret})
+		hash, err := envhash.Parse(e.Hashes[name])
+		if err != nil {
+			found.Why = append(found.Why, fmt.Sprintf("%s, variable %s: %s", e, name, err))
+			found.Refused[i] = append(found.Refused[i], name)
+			whole = false
+			continue
 		}
+		hit, left := s.compare(found, i, hash, all, remembered, over)
+		switch {
+		case hit != nil:
+			uses[name] = hit.key.AccessKey
+			found.Uses[i] = append(found.Uses[i], Use{name, hit.credential, hit.key.AccessKey, hashedSecret})
+		default:
+			found.Strangers[i] = append(found.Strangers[i], name)
+		}
+		if left {
+			found.Left++
+			whole = false
+		}
+	}
+	p := ledger.PrintOf(e)
+	if whole && p != "" {
+		found.Compared.Environments[p] = uses
+	}
+	for access, cleared := range found.Cleared {
+		switch {
+		case remembered && !slices.Contains(s.Ledger.Without[p], access):
+			cleared[i] = true
+		case whole && p != "":
+			found.Compared.Without[p] = append(found.Compared.Without[p], access)
+		}
+	}
+	if without := found.Compared.Without[p]; len(without) > 0 {
+		slices.Sort(without)
 	}
 }
 
-func plainUse(name, value string, candidates []candidate) (Use, bool) {
-	for _, c := range candidates {
+// compare tries the candidates on one variable, the likeliest first: those
+// whose access key stands beside it. left tells that there was no time for all.
+func (s Search) compare(found *Found, i int, hash envhash.Hash, all []candidate, remembered bool, over func() bool) (hit *candidate, left bool) {
+	e := s.Environments[i]
+	beside := func(c candidate) int {
+		rank := 2
+		for _, u := range found.Uses[i] {
+			switch {
+			case u.AccessKey == c.key.AccessKey:
+				return 0
+			case u.Credential == c.credential:
+				rank = 1
+			}
+		}
+		return rank
+	}
+	sorted := slices.Clone(all)
+	slices.SortStableFunc(sorted, func(a, b candidate) int { return beside(a) - beside(b) })
+	for _, c := range sorted {
 		switch {
-		case value == "" || c.key.AccessKey == "":
-		case value == c.key.AccessKey:
-			return Use{name, c.credential, c.key.AccessKey, accessKey}, true
-		case !c.key.Secret.Empty() && c.key.Secret.Equal(redact.New(value)):
-			return Use{name, c.credential, c.key.AccessKey, openSecret}, true
+		case c.key.Secret.Empty():
+		case hit != nil, s.impossible(e, c, remembered):
+			found.Saved++
+		case over():
+			left = true
+			found.Unsure[c.key.AccessKey]++
+		default:
+			found.Hashes++
+			if hash.Matches(c.key.Secret) {
+				hit = &c
+			}
 		}
 	}
-	return Use{}, false
+	return hit, left && hit == nil
+}
+
+// impossible tells whether an environment cannot hold a key: it was last changed
+// before the key was made; or it is as it was when it was compared with the key,
+// or when there was no such key yet. Every change of a variable that code can
+// see moves updated_at, as recorded for all four kinds; one that is sent with
+// redeploy: false may not, but no code sees it before a deployment, which does
+// (A82).
+func (s Search) impossible(e scaleway.Environment, c candidate, remembered bool) bool {
+	made := c.key.CreatedAt
+	switch {
+	case c.made:
+		return true
+	case changedBefore(e, made, s.ReadAt):
+		return true
+	case remembered && s.Ledger.Keys[c.name]:
+		return true
+	}
+	return remembered && made.After(s.Ledger.At.Add(apart))
+}
+
+// changedBefore tells whether an environment was last changed before a time, as
+// far as clocks agree. A date that is missing, or of before there were functions
+// and containers, says nothing.
+func changedBefore(e scaleway.Environment, t, now time.Time) bool {
+	const oldest = 20 * 365 * 24 * time.Hour
+	return !t.IsZero() && e.UpdatedAt.After(now.Add(-oldest)) && e.UpdatedAt.Before(t.Add(-apart))
+}
+
+// credentialOf finds whose key it is.
+func (s Search) credentialOf(access string) (int, bool) {
+	for i, c := range s.Credentials {
+		if c.gone(access) || c.current(access) || c.old(access) {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+func sortedNames[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if by := likelihood(a) - likelihood(b); by != 0 {
+			return by
+		}
+		return strings.Compare(a, b)
+	})
+	return names
 }

@@ -1,7 +1,6 @@
 package deliver
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,10 +33,13 @@ const (
 // Consumer is one environment that carries a key, or one that runs with what
 // its namespace carries.
 type Consumer struct {
-	Env    scaleway.Environment
-	Uses   []Use
-	Result Result
-	Detail string
+	Env  scaleway.Environment
+	Uses []Use
+	// BroughtBack are those of its uses that name a key which is gone: what it
+	// carried when the run began.
+	BroughtBack []Use
+	Result      Result
+	Detail      string
 	// HoursLeft is how long the revision with the superseded key still goes on,
 	// where a deployment failed; 0: does not apply.
 	HoursLeft int
@@ -45,8 +47,7 @@ type Consumer struct {
 	untouched string // why it is not to be changed, or ""
 	plain     map[string]string
 	secrets   map[string]redact.Secret
-	old       []string // access keys of old keys that it carries, or may run with
-	left      []string // those of them that it is left with
+	old       []string // access keys of living old keys that it carries, or may run with
 	redeploy  string   // why it is to start anew, or ""
 	inherits  []int    // credentials that its namespace carries
 	unsettled bool     // it may still run with an old key
@@ -68,11 +69,15 @@ func (c *Consumer) credentials() []int {
 
 // Delivery is what is to be done, and then what was.
 type Delivery struct {
-	Credentials []Credential
-	Consumers   []*Consumer
-	Found       Found
-	blind       error // why consumers may have been missed, or nil
-	nothing     bool
+	Environments []scaleway.Environment
+	Credentials  []Credential
+	Consumers    []*Consumer
+	Found        Found
+	Learned      bool  // something was delivered, and the ledger is to know
+	blind        error // why consumers may have been missed, or nil
+	own          func(scaleway.Environment) bool
+	now          time.Time
+	settled      map[string]bool // by ID: came to rest in this run, with what it has now
 }
 
 // Options say what a delivery may do.
@@ -82,16 +87,14 @@ type Options struct {
 	// Blind is why some environments are not known, or nil: then nobody can tell
 	// that a key is not carried.
 	Blind error
-	// Nothing tells that no environment could hold a key, so that none was
-	// looked for.
-	Nothing bool
-	Now     time.Time // the API's
+	Own   func(scaleway.Environment) bool // the function that is running
+	Now   time.Time                       // the API's
 }
 
 // Plan decides what becomes of each consumer. It is a pure function of what was
 // found.
 func Plan(envs []scaleway.Environment, credentials []Credential, found Found, o Options) *Delivery {
-	d := &Delivery{Credentials: credentials, Found: found, blind: o.Blind, nothing: o.Nothing}
+	d := &Delivery{Environments: envs, Credentials: credentials, Found: found, blind: o.Blind, own: o.Own, now: o.Now, settled: map[string]bool{}}
 	namespaces := map[string]*Consumer{} // those that carry something
 	for i, e := range envs {
 		if e.OfNamespace() && len(found.Uses[i]) > 0 {
@@ -130,25 +133,34 @@ func (d *Delivery) decide(c *Consumer) {
 	var stays []string
 	for _, u := range c.Uses {
 		credential := d.Credentials[u.Credential]
-		if !credential.old(u.AccessKey) {
+		if credential.current(u.AccessKey) {
 			continue
 		}
-		c.mayRunWith(u.AccessKey)
-		before := len(stays)
+		if credential.old(u.AccessKey) {
+			c.mayRunWith(u.AccessKey)
+		}
+		if credential.gone(u.AccessKey) {
+			c.BroughtBack = append(c.BroughtBack, u)
+		}
+		why := ""
 		switch {
 		case c.untouched != "":
-			stays = append(stays, fmt.Sprintf("%s of %s in %s: %s", u.holds, u.AccessKey, u.Variable, c.untouched))
+			why = c.untouched
+		case credential.NoTarget != "":
+			why = "it is given no other key: " + credential.NoTarget
 		case u.holds == openSecret:
-			stays = append(stays, fmt.Sprintf("%s of %s in %s: make it a secret variable", u.holds, u.AccessKey, u.Variable))
+			why = "make it a secret variable"
+		case u.holds == withinText:
+			why = "set it by hand"
 		case u.holds == accessKey && !d.hasSecret(c.Env.NamespaceID, u.Credential):
-			stays = append(stays, fmt.Sprintf("%s of %s in %s, but no variable was found that holds the secret: set both by hand, or add to ROTATOR_CONSUMER_VARIABLES", u.holds, u.AccessKey, u.Variable))
+			why = "no variable was found that holds the secret: set both by hand"
 		case u.holds == accessKey:
 			c.plain = with(c.plain, u.Variable, credential.Target.AccessKey)
 		default:
 			c.secrets = with(c.secrets, u.Variable, credential.Target.Secret)
 		}
-		if len(stays) > before && !slices.Contains(c.left, u.AccessKey) {
-			c.left = append(c.left, u.AccessKey)
+		if why != "" {
+			stays = append(stays, fmt.Sprintf("%s of %s in %s: %s", u.holds, u.AccessKey, u.Variable, why))
 		}
 	}
 	if len(stays) > 0 {
@@ -193,7 +205,7 @@ func (d *Delivery) restart(c, namespace *Consumer, now time.Time) {
 	var until time.Time
 	old := false
 	for _, i := range c.credentials() {
-		old = old || len(d.Credentials[i].Old) > 0
+		old = old || len(d.Credentials[i].Old)+len(d.Credentials[i].Deleted) > 0
 		if d.Credentials[i].Until.After(until) {
 			until = d.Credentials[i].Until
 		}
@@ -216,7 +228,7 @@ func (d *Delivery) restart(c, namespace *Consumer, now time.Time) {
 	case namespace == nil || len(c.inherits) == 0:
 	case namespace.changes():
 		c.redeploy, c.unsettled = "its namespace gets the current key", true
-	case c.Env.UpdatedAt.Before(namespace.Env.UpdatedAt): // it also moves when a deployment ends
+	case c.Env.UpdatedAt.Before(d.Found.Compared.Namespaces[namespace.Env.ID].At): // it also moves when a deployment ends
 		c.redeploy, c.unsettled = "it runs since before its namespace was changed", true
 	}
 	if c.unsettled && !c.failed {
@@ -227,44 +239,6 @@ func (d *Delivery) restart(c, namespace *Consumer, now time.Time) {
 	}
 	if c.redeploy != "" && c.untouched != "" {
 		c.Result, c.Detail = Behind, c.redeploy+": "+c.untouched
-		c.redeploy, c.left = "", c.old
+		c.redeploy = ""
 	}
-}
-
-// Carried tells whether an environment holds a key as far as it was seen, or
-// may, where not all was.
-func (d *Delivery) Carried(key string) bool {
-	return d.blind != nil || d.Found.Unsure[key] > 0 || slices.ContainsFunc(d.Consumers, func(c *Consumer) bool {
-		return slices.ContainsFunc(c.Uses, func(u Use) bool { return u.AccessKey == key })
-	})
-}
-
-// ErrNotLookedFor means that nobody knows who carries a key, since its
-// credential was not part of the search.
-var ErrNotLookedFor = errors.New("it was not looked for in any environment")
-
-// Holds returns why a key must live on, or nil if nobody is known to carry it.
-func (d *Delivery) Holds(key string) error {
-	if d.blind != nil {
-		return fmt.Errorf("key %s is kept: it cannot be told who carries it: %w", key, d.blind)
-	}
-	if n := d.Found.Unsure[key]; n > 0 {
-		return fmt.Errorf("key %s is kept: there was no time to compare it with %d variables", key, n)
-	}
-	if !d.nothing && !slices.ContainsFunc(d.Credentials, func(c Credential) bool { return c.old(key) }) {
-		return fmt.Errorf("key %s is kept: %w", key, ErrNotLookedFor)
-	}
-	for _, c := range d.Consumers {
-		for _, u := range c.Uses {
-			if u.AccessKey == key {
-				return fmt.Errorf("key %s is kept: %s carries it in %s", key, c.Env, u.Variable)
-			}
-		}
-		for _, i := range c.credentials() {
-			if c.unsettled && d.Credentials[i].old(key) {
-				return fmt.Errorf("key %s is kept: %s may still run with it", key, c.Env)
-			}
-		}
-	}
-	return nil
 }

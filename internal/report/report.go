@@ -36,6 +36,7 @@ type Report struct {
 	OwnKey         *OwnKey       `json:"own_key"` // null where it could not be read
 	Applications   []Application `json:"applications"`
 	Consumers      []Consumer    `json:"consumers"`
+	Comparisons    Comparisons   `json:"comparisons"`
 	Endpoints      []Endpoint    `json:"endpoints"`
 	LegacyTokens   []LegacyToken `json:"legacy_tokens"`
 	Changes        []Change      `json:"changes"`
@@ -118,6 +119,14 @@ type Consumer struct {
 	HoursLeft int `json:"hours_left"`
 }
 
+// Comparisons are those of a secret variable with the secret of a key, by its
+// hash: each takes a tenth of a second of a full core.
+type Comparisons struct {
+	Made  int `json:"made"`
+	Saved int `json:"saved"` // that earlier runs, or dates, made needless
+	Left  int `json:"left"`  // variables that there was no time to compare with everything
+}
+
 // Variable is one that holds a key, or half of it.
 type Variable struct {
 	Name        string `json:"name"`
@@ -192,7 +201,7 @@ type LegacyToken struct {
 
 // Change is one write to Scaleway's API.
 type Change struct {
-	Kind   string      `json:"kind"`   // create_secret, create_key, publish, mark_version, enable_version, disable_version, delete_key, delete_version, delete_token, update_environment, redeploy
+	Kind   string      `json:"kind"`   // create_secret, create_key, publish, remember, mark_version, disable_version, delete_key, delete_version, delete_token, update_environment, redeploy
 	Object string      `json:"object"` // what it was done to
 	Result ChangeState `json:"result"`
 	Reason string      `json:"reason"`

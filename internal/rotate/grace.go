@@ -84,8 +84,9 @@ func latest(a, b time.Time) time.Time {
 }
 
 // stale returns the versions that hold keys which are gone. The newest enabled
-// version is never among them, and none whose grace is not over: a list of keys
-// that came back short must not cost a secret.
+// version is never among them, and none whose grace is not over, unless the
+// rotator deleted its key: a list of keys that came back short must not cost a
+// secret.
 func stale(s State, p Policy, now time.Time) []scaleway.Version {
 	var out []scaleway.Version
 	newest := s.Published()
@@ -95,7 +96,8 @@ func stale(s State, p Policy, now time.Time) []scaleway.Version {
 			continue
 		}
 		gone := !slices.ContainsFunc(s.Keys, func(k scaleway.APIKey) bool { return k.AccessKey == key })
-		if gone && !now.Before(endOf(s.Versions, i).Add(p.Grace)) {
+		ours := slices.Contains(s.Deleted, key)
+		if gone && (ours || !now.Before(endOf(s.Versions, i).Add(p.Grace))) {
 			out = append(out, v)
 		}
 	}

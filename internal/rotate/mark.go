@@ -2,15 +2,18 @@ package rotate
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
 // The rotator marks what it makes, since there is no state but the API's own: a
 // key by the end of its description, a secret's version by the whole of it.
 var (
 	keyMark     = regexp.MustCompile(`\s*\[rotator ([0-9a-f-]{36})\]$`)
-	versionMark = regexp.MustCompile(`^rotator: key (SCW[A-Z0-9]{17})(; held)?(; rolled back)?(?:; carried until (\S+))?$`)
+	versionMark = regexp.MustCompile(`^rotator: key (SCW[A-Z0-9]{17})(; held)?(; rolled back)?(?:; carried by ([1-9][0-9]{0,8}))?(?:; carried until (\S+))?$`)
 )
 
 // descriptionMax is the API's limit (FACTS section 3).
@@ -34,12 +37,18 @@ func keyProject(description string) string {
 	return ""
 }
 
+// Minted tells whether a rotator made the key, of whatever project.
+func Minted(k scaleway.APIKey) bool { return keyProject(k.Description) != "" }
+
 // VersionMark is what the rotator writes into a version's description, the only
 // place where it can note something of a key that is published.
 type VersionMark struct {
 	AccessKey string // that the version holds
 	Held      bool   // a person went back to it: it is not replaced until forced
 	Bad       bool   // a person went back from it
+	// Carriers is how many consumers were last seen to carry the key, or were
+	// sent it. 0: none was.
+	Carriers int
 	// CarriedUntil is when the last consumer known to carry the key has left it
 	// at the latest. Zero: none was.
 	CarriedUntil time.Time
@@ -53,6 +62,9 @@ func (m VersionMark) String() string {
 	}
 	if m.Bad {
 		text += "; rolled back"
+	}
+	if m.Carriers > 0 {
+		text += "; carried by " + strconv.Itoa(m.Carriers)
 	}
 	if !m.CarriedUntil.IsZero() {
 		text += "; carried until " + m.CarriedUntil.UTC().Format(time.RFC3339)
@@ -68,8 +80,9 @@ func ReadMark(description string) VersionMark {
 		return VersionMark{}
 	}
 	m := VersionMark{AccessKey: found[1], Held: found[2] != "", Bad: found[3] != ""}
-	if found[4] != "" {
-		m.CarriedUntil, _ = time.Parse(time.RFC3339, found[4])
+	m.Carriers, _ = strconv.Atoi(found[4])
+	if found[5] != "" {
+		m.CarriedUntil, _ = time.Parse(time.RFC3339, found[5])
 	}
 	if m.String() != description { // a time that is none, say
 		return VersionMark{}

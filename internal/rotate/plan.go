@@ -53,6 +53,9 @@ func (p Policy) Capped(most time.Duration) (Policy, bool) {
 
 // State is what was found of one application.
 type State struct {
+	// Deleted are the access keys of which the rotator remembers that it deleted
+	// them.
+	Deleted     []string
 	Application scaleway.Application
 	Keys        []scaleway.APIKey  // all of the application's, oldest first
 	Secret      scaleway.Secret    // ID "": there is none yet
@@ -86,6 +89,15 @@ type KeyPlan struct {
 // Bad tells whether a person went back from the key.
 func (k KeyPlan) Bad() bool {
 	return slices.ContainsFunc(k.Versions, func(v scaleway.Version) bool { return ReadMark(v.Description).Bad })
+}
+
+// Carriers is how many consumers carried the key, as its versions' marks say.
+func (k KeyPlan) Carriers() int {
+	most := 0
+	for _, v := range k.Versions {
+		most = max(most, ReadMark(v.Description).Carriers)
+	}
+	return most
 }
 
 // Revision is the newest version that holds the key, or 0.

@@ -105,34 +105,59 @@ func (a *Applier) GoBack(ctx context.Context, p *Plan, back Rollback) error {
 	return nil
 }
 
-// Carried notes until when a consumer may carry a key, so that the grace of the
-// key counts from then on. A key that no enabled version holds cannot be noted
-// anything of: it counts from when its version was disabled. One that is gone has
-// no grace.
-func (a *Applier) Carried(ctx context.Context, p *Plan, accessKey string, until time.Time) error {
+// Carried notes until when consumers, so many, may carry a key, so that the grace
+// of the key counts from then on. One that is gone has no grace.
+func (a *Applier) Carried(ctx context.Context, p *Plan, accessKey string, until time.Time, consumers int) error {
 	if !p.knows(accessKey) {
 		return nil
 	}
+	// It is written to the second and compared alike, or a dry run would miss
+	// a mark that the run after it makes.
+	until = until.Truncate(time.Second).Add(time.Second)
+	if !p.State.carriedUntil(accessKey).Before(until) {
+		return nil
+	}
+	return a.note(ctx, p, accessKey, func(mark *VersionMark) {
+		mark.CarriedUntil = until
+		mark.Carriers = max(mark.Carriers, consumers)
+	})
+}
+
+// Carry notes how many consumers carry a key that this run has published, or
+// would have.
+func (a *Applier) Carry(ctx context.Context, r *Rotation, consumers int) error {
+	mark := VersionMark{AccessKey: r.New.AccessKey, Carriers: consumers}
+	change := report.Change{Kind: "mark_version", Object: "the new version of " + r.Secret.FullName(), Reason: "consumers carry its key"}
+	return a.Journal.Do(ctx, change, func(ctx context.Context) error {
+		return a.Client.DescribeVersion(ctx, r.Secret, r.Version.Revision, mark.String())
+	})
+}
+
+// note changes the mark of the version that holds a key: of an enabled one, if
+// there is one. Describing a disabled one moves the date at which it counts as
+// disabled (FACTS section 6), so its key has its grace anew; where the API
+// refuses that, the key goes without a note.
+func (a *Applier) note(ctx context.Context, p *Plan, accessKey string, change func(*VersionMark)) error {
+	var held *scaleway.Version
 	for i := range p.State.Versions {
 		v := &p.State.Versions[i]
-		mark := ReadMark(v.Description)
-		if !v.Enabled || mark.AccessKey != accessKey {
-			continue
+		if !v.Going && VersionKey(v.Description) == accessKey && (held == nil || v.Enabled && !held.Enabled) {
+			held = v
 		}
-		// It is written to the second and compared alike, or a dry run would miss
-		// a mark that the run after it makes.
-		until = until.Truncate(time.Second).Add(time.Second)
-		if !mark.CarriedUntil.Before(until) {
-			return nil
-		}
-		mark.CarriedUntil = until
-		err := a.mark(ctx, p.State.Secret, *v, mark, "a consumer carries its key")
-		if err == nil {
-			v.Description = mark.String()
-		}
-		return err
 	}
-	return nil
+	if held == nil {
+		return nil
+	}
+	mark := ReadMark(held.Description)
+	change(&mark)
+	err := a.mark(ctx, p.State.Secret, *held, mark, "consumers carry its key")
+	if err == nil {
+		held.Description = mark.String()
+	}
+	if errors.Is(err, scaleway.ErrRefused) && !held.Enabled {
+		return nil
+	}
+	return err
 }
 
 // RetireAt tells when the grace of a key ends that was superseded at a time, by
@@ -141,9 +166,7 @@ func (p *Plan) RetireAt(accessKey string, superseded time.Time, grace time.Durat
 	return latest(superseded, p.State.carriedUntil(accessKey)).Add(grace)
 }
 
-// mark writes what a version's description says. Only that of an enabled one is
-// ever changed: changing it moves the date at which a disabled one counts as
-// disabled (FACTS section 6).
+// mark writes what a version's description says.
 func (a *Applier) mark(ctx context.Context, s scaleway.Secret, v scaleway.Version, mark VersionMark, why string) error {
 	if mark.String() == ReadMark(v.Description).String() {
 		return nil

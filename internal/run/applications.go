@@ -1,12 +1,9 @@
 package run
 
 import (
-	"errors"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/scw-key-rotator/rotator/internal/deliver"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
@@ -166,18 +163,6 @@ func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPla
 		line.Note = "rolled back from; " + line.Note
 	}
 	a.Keys = append(a.Keys, line)
-}
-
-// heldBy says why a superseded key outlives its grace, or "".
-func (s *session) heldBy(accessKey string) string {
-	if s.consumers == nil {
-		return ""
-	}
-	err := s.consumers.Holds(accessKey)
-	if err == nil || errors.Is(err, deliver.ErrNotLookedFor) {
-		return ""
-	}
-	return report.Line(strings.TrimPrefix(err.Error(), "key "+accessKey+" is "))
 }
 
 func day(t time.Time) string { return t.UTC().Format("2 January") }

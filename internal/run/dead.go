@@ -8,8 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/internal/ledger"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
+	"github.com/scw-key-rotator/rotator/internal/safe"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
@@ -27,36 +29,27 @@ const (
 )
 
 // proven tries the key of a version whose key is gone, before the version is
-// deleted: after that, nobody can. A version that was disabled is enabled for
-// that, unless readers would then get it.
-func (s *session) proven(ctx context.Context, p *rotate.Plan, v scaleway.Version) (scaleway.Version, error) {
+// deleted: the key died in an earlier run, or by a person's hand.
+func (s *session) proven(ctx context.Context, p *rotate.Plan, v scaleway.Version) error {
 	c := s.of(p)
-	key, wasEnabled := rotate.VersionKey(v.Description), v.Enabled
-	pair, err := s.client.Access(ctx, p.State.Secret, v.Revision)
-	if errors.Is(err, scaleway.ErrRefused) && !v.Enabled && v.Revision < c.published() {
-		if err := s.applier.Enable(ctx, p, v); err != nil {
-			return v, err
+	d := &dying{c: c, pair: scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: rotate.VersionKey(v.Description)}}, gone: true}
+	for _, gone := range s.world.memory.ledger.Deleted {
+		if gone.AccessKey == d.pair.AccessKey && gone.ApplicationID == c.member.app.ID {
+			d.pair.Secret = gone.Secret
 		}
-		v.Enabled = true
-		if s.req.DryRun {
-			c.dead = append(c.dead, report.Dead{AccessKey: key, Result: deadUnproven, Detail: "a run would try it"})
-			return v, nil
+	}
+	if d.pair.Secret.Empty() && v.Enabled {
+		if err := s.access(ctx, p.State.Secret, v, func(pair scaleway.KeyPair) { d.pair.Secret = pair.Secret }); err != nil {
+			return err
 		}
-		pair, err = s.client.Access(ctx, p.State.Secret, v.Revision)
+		if !d.pair.Secret.Empty() { // its version goes, and something may carry it
+			s.buriedKeys = append(s.buriedKeys, ledger.Deleted{ApplicationID: c.member.app.ID, AccessKey: d.pair.AccessKey, Secret: d.pair.Secret, At: s.client.Now()})
+		}
 	}
-	switch {
-	case errors.Is(err, scaleway.ErrRefused), errors.Is(err, scaleway.ErrPayload), errors.Is(err, scaleway.ErrNotFound), err == nil && pair.AccessKey != key:
-		c.dead = append(c.dead, report.Dead{AccessKey: key, Result: deadUnproven, Detail: "its secret cannot be read; the API has no such key"})
-		return v, nil
-	case err != nil:
-		return v, err
+	if slices.ContainsFunc(c.dead, func(dead report.Dead) bool { return dead.AccessKey == d.pair.AccessKey && dead.Result != deadAccepted }) {
+		return nil // another version of the same key
 	}
-	if wasEnabled {
-		c.swept = append(c.swept, pair)
-	}
-	dead, err := s.tryDead(ctx, c, pair)
-	c.dead = append(c.dead, dead)
-	return v, err
+	return errors.Join(s.prove(ctx, []*dying{d})...)
 }
 
 // of finds the credential of a plan.
@@ -65,63 +58,92 @@ func (s *session) of(p *rotate.Plan) *credential {
 	return all[slices.IndexFunc(all, func(c *credential) bool { return &c.plan == p })]
 }
 
-// provenRevoked tries the keys that were deleted because a person wanted it,
-// until they are refused.
-func (s *session) provenRevoked(ctx context.Context, c *credential) error {
-	var errs []error
-	start := s.clock.Now() // they were all deleted just now
-	for _, change := range s.journal.Changes() {
-		if change.Kind != "delete_key" || change.Result != report.Done || !slices.Contains(s.req.Revoke, change.Object) || c.plan.Key(change.Object) == nil {
-			continue
+// prove tries all deleted keys together, where they were used, until they are
+// refused, for two minutes at most. What was not is an error.
+func (s *session) prove(ctx context.Context, all []*dying) []error {
+	if s.req.DryRun {
+		for _, d := range all {
+			d.dead = true // as the real run hopes to find
 		}
-		i := slices.IndexFunc(c.pairs, func(p scaleway.KeyPair) bool { return p.AccessKey == change.Object })
-		if i < 0 {
-			c.dead = append(c.dead, report.Dead{AccessKey: change.Object, Result: deadUnproven, Detail: "its secret is not known here; the API has deleted it"})
-			continue
-		}
-		dead, err := s.tryDead(ctx, c, c.pairs[i])
-		if dead.Result == deadRefused {
-			seconds := math.Round(s.clock.Now().Sub(start).Seconds()*10) / 10
-			dead.Seconds = &seconds
-		}
-		c.dead = append(c.dead, dead)
-		errs = append(errs, err)
+		return nil
 	}
-	return errors.Join(errs...)
+	var open []*trial
+	for _, d := range all {
+		switch {
+		case !d.gone:
+		case d.pair.Secret.Empty():
+			d.dead = true
+			d.c.dead = append(d.c.dead, report.Dead{AccessKey: d.pair.AccessKey, Result: deadUnproven, Where: "the API", Detail: "its secret is not known here; the API has no such key"})
+		default:
+			open = append(open, s.trial(ctx, d))
+		}
+	}
+	start := s.clock.Now()
+	var errs []error
+	for len(open) > 0 {
+		var round safe.Group
+		for _, t := range open {
+			round.Go(func() { t.attempt(ctx) })
+		}
+		round.Wait()
+		over := s.clock.Now().Sub(start) >= deadFor
+		open = slices.DeleteFunc(open, func(t *trial) bool {
+			if t.result.Result == deadRefused {
+				if t.of.dead = true; t.of.key.Key.AccessKey != "" { // deleted just now
+					seconds := math.Round(s.clock.Now().Sub(start).Seconds()*10) / 10
+					t.result.Seconds = &seconds
+				}
+				t.of.c.dead = append(t.of.c.dead, t.result)
+				return true
+			}
+			return false
+		})
+		if len(open) > 0 && (over || s.clock.Sleep(ctx, deadEvery) != nil) {
+			for _, t := range open {
+				t.of.c.dead = append(t.of.c.dead, t.result)
+				errs = append(errs, fmt.Errorf("the deleted key %s is not refused by %s: %s", t.result.AccessKey, t.result.Where, or(t.result.Detail, t.result.Result)))
+			}
+			break
+		}
+	}
+	return errs
 }
 
-// tryDead tries a deleted key where it was used, until it is refused. The
-// function's own keys go to no endpoint.
-func (s *session) tryDead(ctx context.Context, c *credential, pair scaleway.KeyPair) (report.Dead, error) {
-	dead := report.Dead{AccessKey: pair.AccessKey, Result: deadUnproven, Where: "the API"}
-	try := func(ctx context.Context) (bool, error) {
-		works, err := s.client.Authenticates(ctx, pair)
+// trial is a deleted key on its way to being refused.
+type trial struct {
+	of     *dying
+	try    func(ctx context.Context) (bool, error)
+	result report.Dead
+}
+
+// trial finds out where a deleted key is tried: where it was used, else by a call
+// to the API. The function's own keys go to no endpoint.
+func (s *session) trial(ctx context.Context, d *dying) *trial {
+	t := &trial{of: d, result: report.Dead{AccessKey: d.pair.AccessKey, Result: deadUnproven, Where: "the API"}}
+	t.try = func(ctx context.Context) (bool, error) {
+		works, err := s.client.Authenticates(ctx, d.pair)
 		if errors.Is(err, scaleway.ErrNotFound) {
 			return true, nil // the caller was let in, to be told that the key is gone
 		}
 		return works, err
 	}
-	if k, ok := s.key(c, &pair); ok && !c.own {
+	if k, ok := s.key(d.c, &d.pair); ok && !d.c.own {
 		if e, found := s.prober.Witness(ctx, s.endpoints, s.keys(), k); found {
-			dead.Where = e.URL
-			try = func(ctx context.Context) (bool, error) { return verdict(s.prober.Try(ctx, e, k)) }
+			t.result.Where = e.URL
+			t.try = func(ctx context.Context) (bool, error) { return verdict(s.prober.Try(ctx, e, k)) }
 		}
 	}
-	start := s.clock.Now()
-	for {
-		works, err := try(ctx)
-		switch {
-		case err != nil:
-			dead.Result, dead.Detail = deadUnproven, report.Line(err.Error())
-		case !works:
-			dead.Result, dead.Detail = deadRefused, ""
-			return dead, nil
-		default:
-			dead.Result, dead.Detail = deadAccepted, ""
-		}
-		if s.clock.Now().Sub(start) >= deadFor || s.clock.Sleep(ctx, deadEvery) != nil {
-			return dead, fmt.Errorf("the deleted key %s is not refused by %s: %s", pair.AccessKey, dead.Where, or(dead.Detail, dead.Result))
-		}
+	return t
+}
+
+func (t *trial) attempt(ctx context.Context) {
+	switch works, err := t.try(ctx); {
+	case err != nil:
+		t.result.Result, t.result.Detail = deadUnproven, report.Line(err.Error())
+	case works:
+		t.result.Result, t.result.Detail = deadAccepted, ""
+	default:
+		t.result.Result, t.result.Detail = deadRefused, ""
 	}
 }
 

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/deliver"
 	"github.com/scw-key-rotator/rotator/internal/report"
-	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
@@ -31,27 +31,46 @@ func (s *session) deliver(ctx context.Context) []error {
 	errs = append(errs, s.hold(ctx)...)
 	d := s.delivery(ctx)
 	errs = append(errs, s.unread...)
+	errs = append(errs, s.leftJustNow(ctx, d)...)
 	applier := &deliver.Applier{
 		Client: s.client, Journal: s.journal, Clock: s.clock, Bound: s.cfg.DeployBound,
-		Carried: func(ctx context.Context, credential int, accessKey string, until time.Time) error {
-			return s.applier.Carried(ctx, &s.delivering[credential].plan, accessKey, until)
+		Carried: func(ctx context.Context, credential int, accessKey string, until time.Time, consumers int) error {
+			return s.applier.Carried(ctx, &s.delivering[credential].plan, accessKey, until, consumers)
 		},
-		Left: s.left, Sent: s.goBack,
+		Carry: s.carry, Sent: s.goBack,
 	}
 	errs = append(errs, applier.Apply(ctx, d))
-	for _, c := range d.Consumers {
-		if c.Result == deliver.Behind {
-			s.find(report.Warning, c.Env.String(), c.Detail, "give it the current key of its application, which is published in Secret Manager; the superseded key lives until then, or until it expires")
+	s.observeConsumers(d)
+	if !s.asked(StepRetire) { // which does it
+		_, err := s.remember(ctx, nil)
+		errs = append(errs, err)
+	}
+	return errs
+}
+
+// carry notes how many consumers carry a key that this run has published. Of an
+// older one only the ledger says it: a description that changes later would move
+// the date from which the grace of the key before counts.
+func (s *session) carry(ctx context.Context, credential, consumers int) error {
+	if r := s.delivering[credential].rotation; r != nil && r.Err == nil && !r.Overtaken {
+		return s.applier.Carry(ctx, r, consumers)
+	}
+	return nil
+}
+
+// leftJustNow gives the keys their grace anew that something carried when the
+// ledger was written, and has changed since.
+func (s *session) leftJustNow(ctx context.Context, d *deliver.Delivery) []error {
+	if s.world.blind != nil {
+		return nil // what was not read has not changed for that
+	}
+	var errs []error
+	for i, c := range d.Credentials {
+		for _, k := range c.Old {
+			if n := d.Found.LeftBy[k.AccessKey]; n > 0 {
+				errs = append(errs, s.applier.Carried(ctx, &s.delivering[i].plan, k.AccessKey, s.client.Now(), n))
+			}
 		}
-	}
-	for _, text := range d.Found.Refused {
-		s.find(report.Warning, "consumers", "not compared with the keys: "+text, "")
-	}
-	if n := len(d.Found.Unsure); n > 0 {
-		s.leave(fmt.Sprintf("compare %d superseded keys with every variable; they are kept until that is done", n))
-	}
-	if n := d.Found.Left; n > 0 {
-		s.find(report.Note, "consumers", fmt.Sprintf("there was no time to see which current key %d variables carry, if any", n), "narrow ROTATOR_CONSUMER_VARIABLES")
 	}
 	return errs
 }
@@ -66,23 +85,6 @@ func (s *session) unreadable(what string) []error {
 		}
 	}
 	return errs
-}
-
-// A consumer that is left with a superseded key is noted for longer than daily
-// runs are apart: nobody tells when a person gives it another, and the grace of
-// the key counts from then on.
-const (
-	leftFor   = 72 * time.Hour
-	leftLeast = 25 * time.Hour
-)
-
-// left notes that a consumer is left with a superseded key.
-func (s *session) left(ctx context.Context, credential int, accessKey string) error {
-	plan, now := &s.delivering[credential].plan, s.client.Now()
-	if plan.RetireAt(accessKey, time.Time{}, 0).After(now.Add(leftLeast)) {
-		return nil
-	}
-	return s.applier.Carried(ctx, plan, accessKey, now.Add(leftFor))
 }
 
 // delivery finds who carries what, once a run.
@@ -102,32 +104,55 @@ func (s *session) delivery(ctx context.Context) *deliver.Delivery {
 			}
 		}
 	}
-	candidates := deliver.Candidates(envs, s.cfg.ConsumerVariables)
-	if candidates {
-		for _, c := range s.world.all() {
-			if !s.wanted(c) || c.broken != nil || c.plan.LeftAlone != "" {
-				continue
-			}
-			switch keys, err := s.carriable(ctx, c); {
-			case err != nil:
-				c.broken = err
-				s.unread = append(s.unread, fmt.Errorf("application %s: %w", c.member.app.Name, err))
-			case keys != nil:
-				s.delivering = append(s.delivering, c)
-				credentials = append(credentials, *keys)
-			}
+	envs = append(envs, s.world.leftOut...)
+	for _, c := range s.world.all() {
+		if !s.wanted(c) || c.broken != nil || c.plan.LeftAlone != "" {
+			continue
 		}
+		keys, err := s.carriable(ctx, c)
+		if err != nil {
+			c.broken = err
+			s.unread = append(s.unread, fmt.Errorf("application %s: %w", c.member.app.Name, err))
+			continue
+		}
+		s.delivering = append(s.delivering, c)
+		credentials = append(credentials, keys)
 	}
 	search := deliver.Search{
-		Environments: envs, Credentials: credentials, Names: s.cfg.ConsumerVariables,
-		Clock: s.clock, Share: s.cfg.Budget / hashShare,
+		Environments: envs, ReadAt: s.world.readAt, Credentials: credentials, Ledger: s.world.memory.ledger.Compared,
+		Ours: func(e scaleway.Environment, variable string) bool {
+			return s.isOwn(e) && strings.HasPrefix(variable, config.Prefix)
+		},
+		IDs: s.world.ids(s.cfg), Clock: s.clock, Share: s.cfg.Budget / hashShare,
 	}
 	found := search.Find(ctx)
-	s.log.InfoContext(ctx, "environments compared with the keys", "environments", len(envs), "hashes", found.Hashes)
+	s.log.InfoContext(ctx, "environments compared with the keys", "environments", len(envs), "hashes", found.Hashes, "saved", found.Saved)
+	s.report.Comparisons = report.Comparisons{Made: found.Hashes, Saved: found.Saved, Left: found.Left}
+	for i, c := range s.delivering {
+		s.noTarget(ctx, c, &credentials[i], found.Uses)
+	}
 	s.consumers = deliver.Plan(envs, credentials, found, deliver.Options{
-		Untouched: s.untouched, Blind: s.world.blind, Nothing: !candidates, Now: s.client.Now(),
+		Untouched: s.untouched, Blind: s.world.blind, Own: s.isOwn, Now: s.client.Now(),
 	})
 	return s.consumers
+}
+
+// noTarget sees whether a credential's current key works, if somebody would be
+// given it: nothing is delivered that was not seen to work in this run.
+func (s *session) noTarget(ctx context.Context, c *credential, keys *deliver.Credential, uses map[int][]deliver.Use) {
+	needed := false
+	for _, of := range uses {
+		for _, u := range of {
+			needed = needed || s.delivering[u.Credential] == c && (keys.Target.AccessKey == "" || u.AccessKey != keys.Target.AccessKey)
+		}
+	}
+	if !needed || keys.NoTarget != "" || c.back != nil { // the way back was tried before
+		return
+	}
+	if err := s.works(ctx, c); err != nil {
+		keys.NoTarget = err.Error()
+		s.unread = append(s.unread, fmt.Errorf("application %s: its current key is not delivered: %w", c.member.app.Name, err))
+	}
 }
 
 // untouched returns why an environment is not to be changed, or "".
@@ -136,6 +161,8 @@ func (s *session) untouched(e scaleway.Environment) string {
 	switch {
 	case s.isOwn(e):
 		return "it is the function itself"
+	case len(s.cfg.Regions) > 0 && !slices.Contains(s.cfg.Regions, e.Region):
+		return "its region is left out (ROTATOR_REGIONS)"
 	case s.cfg.Consumers == config.ConsumersReport:
 		return "consumers are only reported (ROTATOR_CONSUMERS)"
 	case named(e.Name):
@@ -147,67 +174,25 @@ func (s *session) untouched(e scaleway.Environment) string {
 	return ""
 }
 
-// carriable returns the keys of an application that consumers may carry, or nil
-// where there is none that they could be given.
-func (s *session) carriable(ctx context.Context, c *credential) (*deliver.Credential, error) {
-	target, ok := s.target(c)
-	if !ok {
-		return nil, nil //nolint:nilnil // documented
-	}
-	out := &deliver.Credential{Name: c.member.app.Name, Target: target}
-	known := func(key string) bool {
-		return key == target.AccessKey || slices.ContainsFunc(out.Old, func(p scaleway.KeyPair) bool { return p.AccessKey == key })
-	}
-	for _, p := range []*scaleway.KeyPair{c.before, c.pair} {
-		if p != nil && !known(p.AccessKey) {
-			out.Old = append(out.Old, *p)
-		}
-	}
-	for _, p := range c.swept {
-		if !known(p.AccessKey) {
-			out.Old = append(out.Old, p)
-		}
-	}
-	for _, v := range c.state.Versions {
-		mark := rotate.ReadMark(v.Description)
-		if mark.CarriedUntil.After(out.Until) {
-			out.Until = mark.CarriedUntil
-		}
-		if !v.Enabled || known(mark.AccessKey) {
-			continue
-		}
-		switch pair, err := s.client.Access(ctx, c.state.Secret, v.Revision); {
-		case errors.Is(err, scaleway.ErrPayload), errors.Is(err, scaleway.ErrRefused), errors.Is(err, scaleway.ErrNotFound):
-		case err != nil:
-			return nil, fmt.Errorf("its superseded keys cannot be read: %w", err)
-		case pair.AccessKey == mark.AccessKey:
-			out.Old = append(out.Old, pair)
-		}
-	}
-	c.pairs = slices.Clone(out.Old)
-	for _, k := range c.plan.Keys {
-		if !known(k.Key.AccessKey) && (k.Revoke || k.State == rotate.Superseded || k.State == rotate.Unpublished) {
-			out.Old = append(out.Old, scaleway.KeyPair{APIKey: k.Key})
-		}
-	}
-	return out, nil
-}
-
 // target is the key that consumers are to carry; it is empty in a dry run that
-// would make it. ok is false where there is none.
-func (s *session) target(c *credential) (pair scaleway.KeyPair, ok bool) {
+// would make it. why says why there is none, or "".
+func (s *session) target(c *credential) (pair scaleway.KeyPair, why string) {
 	current := c.plan.Current()
 	switch {
 	case c.back != nil:
-		return c.backTo, true
-	case c.rotation != nil && (c.rotation.Err != nil || c.rotation.Overtaken):
-		return scaleway.KeyPair{}, false
+		return c.backTo, ""
+	case c.rotation != nil && c.rotation.Err != nil:
+		return scaleway.KeyPair{}, "the current key was to be replaced, and was not"
+	case c.rotation != nil && c.rotation.Overtaken:
+		return scaleway.KeyPair{}, "another run is at this application"
 	case c.rotation != nil:
-		return c.rotation.New, true // empty in a dry run
-	case c.pair == nil || current == nil || current.Key.Expired(s.world.now):
-		return scaleway.KeyPair{}, false
+		return c.rotation.New, "" // empty in a dry run
+	case c.pair == nil || current == nil:
+		return scaleway.KeyPair{}, "no key is published"
+	case current.Key.Expired(s.world.now):
+		return scaleway.KeyPair{}, "the published key expired"
 	default:
-		return *c.pair, true
+		return *c.pair, ""
 	}
 }
 
@@ -218,30 +203,10 @@ func (s *session) namespace(e scaleway.Environment) string {
 			return n.Name
 		}
 	}
+	for _, n := range s.world.leftOut {
+		if n.ID == e.NamespaceID {
+			return n.Name
+		}
+	}
 	return ""
-}
-
-// carriers is who carries a key, for the report.
-func (s *session) carriers() []report.Consumer {
-	out := []report.Consumer{}
-	if s.consumers == nil {
-		return out
-	}
-	for _, c := range s.consumers.Consumers {
-		kind := c.Env.Product.One()
-		if c.Env.OfNamespace() {
-			kind += " namespace"
-		}
-		line := report.Consumer{
-			Kind: kind, ID: c.Env.ID, Name: c.Env.Name, Namespace: s.namespace(c.Env), Region: c.Env.Region, Variables: []report.Variable{},
-			Result: string(c.Result), Detail: report.Line(c.Detail), HoursLeft: c.HoursLeft,
-		}
-		for _, u := range c.Uses {
-			line.Variables = append(line.Variables, report.Variable{
-				Name: u.Variable, Application: s.consumers.Credentials[u.Credential].Name, AccessKey: u.AccessKey,
-			})
-		}
-		out = append(out, line)
-	}
-	return out
 }

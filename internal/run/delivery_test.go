@@ -65,6 +65,7 @@ func TestConsumersGetTheNewKey(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{
 		"create_key application " + ordersID, "create_secret /rotator/" + r.Application("rotator"),
+		"create_secret /rotator/rotator-ledger", "mark_version the new version of /rotator/" + ordersID, "remember /rotator/rotator-ledger",
 		"mark_version version 1 of /rotator/" + ordersID,
 		"publish /rotator/" + ordersID, "publish /rotator/" + r.Application("rotator"),
 		"redeploy container cruncher", "redeploy function nightly",

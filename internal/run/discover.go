@@ -34,6 +34,7 @@ func (d *discovery) read(ctx context.Context) {
 		secErr   error
 		w        = d.world
 	)
+	w.readAt = d.client.Now()
 	all.Go(func() { w.keys, iamErrs[0] = d.client.APIKeys(ctx) })
 	all.Go(func() { w.applications, iamErrs[1] = d.client.Applications(ctx) })
 	all.Go(func() { policies, iamErrs[2] = d.client.Policies(ctx) })
@@ -52,6 +53,7 @@ func (d *discovery) read(ctx context.Context) {
 	for _, p := range []scaleway.Product{scaleway.Functions, scaleway.Containers} {
 		for _, region := range d.client.Regions(p) {
 			if len(d.cfg.Regions) > 0 && !slices.Contains(d.cfg.Regions, region) {
+				all.Go(func() { d.leftOut(ctx, p, region) })
 				continue
 			}
 			if !slices.Contains(w.regions, region) {
@@ -67,6 +69,8 @@ func (d *discovery) read(ctx context.Context) {
 		w.failed(err)
 		return
 	}
+	w.secrets = secrets
+	d.readLedger(ctx, secrets)
 	d.iam(ctx, policies, groups, secrets)
 }
 
@@ -190,6 +194,30 @@ func (d *discovery) region(ctx context.Context, p scaleway.Product, region strin
 	d.domains(ctx, p, region, resources)
 	all.Wait() // each failure is in the world
 	w.add(func() { w.resources = append(w.resources, resources...) })
+}
+
+// leftOut reads the environments of a region that is left out: a key that
+// something carries there must not die any more than elsewhere.
+func (d *discovery) leftOut(ctx context.Context, p scaleway.Product, region string) {
+	var resources []scaleway.Resource
+	namespaces, err := d.client.Namespaces(ctx, p, region)
+	if err == nil && len(namespaces) > 0 {
+		resources, err = d.client.Resources(ctx, p, region, namespaces)
+	}
+	if err != nil {
+		d.world.add(func() {
+			d.world.blind = fmt.Errorf("ROTATOR_REGIONS leaves out %s, and what runs there cannot be read: %w", region, err)
+		})
+		return
+	}
+	d.world.add(func() {
+		for _, n := range namespaces {
+			d.world.leftOut = append(d.world.leftOut, *n.Environment)
+		}
+		for i := range resources {
+			d.world.leftOut = append(d.world.leftOut, resources[i].Environment)
+		}
+	})
 }
 
 // domains finds the custom domains of the private resources: those of

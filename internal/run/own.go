@@ -118,8 +118,8 @@ func (s *session) ownFunctions() []scaleway.Environment {
 // It does not wait: the redeployment may end this very instance. Until a run has
 // authenticated with the new key, the old one lives on.
 func (s *session) handOver(ctx context.Context, c *credential, e scaleway.Environment) error {
-	target, ok := s.target(c)
-	if !ok {
+	target, why := s.target(c)
+	if why != "" {
 		return errors.New("not delivered: there is no published key that works")
 	}
 	if e.Plain[ownAccessKey] == target.AccessKey {
@@ -135,7 +135,7 @@ func (s *session) handOver(ctx context.Context, c *credential, e scaleway.Enviro
 	}
 	// Nobody waits here to see the deployment fail, so that it may is foreseen.
 	until := s.client.Now().Add(2*s.cfg.DeployBound + deliver.FailedFor)
-	if err := s.applier.Carried(ctx, &c.plan, s.cfg.AccessKey, until); err != nil {
+	if err := s.applier.Carried(ctx, &c.plan, s.cfg.AccessKey, until, 1); err != nil {
 		return fmt.Errorf("not delivered: %w", err)
 	}
 	change := report.Change{Kind: "update_environment", Object: e.String(), Reason: "the function itself: it runs on " + s.cfg.AccessKey + ", which is superseded"}

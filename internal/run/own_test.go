@@ -124,10 +124,11 @@ func TestTheOldOwnKeyLivesUntilARunHasUsedTheNewOne(t *testing.T) {
 	if r.cfg.AccessKey == keyD {
 		t.Fatal("the new key was not delivered")
 	}
-	if rep := r.mustRun(t, run.Request{}); r.has(keyD) {
+	rep := r.mustRun(t, run.Request{})
+	if r.has(keyD) {
 		t.Errorf("the old key lives on:\n%s", text(t, rep))
 	}
-	dead := application(t, r.mustRun(t, run.Request{}), "rotator").Dead
+	dead := application(t, rep, "rotator").Dead
 	if len(dead) != 1 || dead[0].AccessKey != keyD || dead[0].Result != "refused" || dead[0].Where != "the API" {
 		t.Errorf("dead keys %+v", dead)
 	}

@@ -5,58 +5,154 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
+	"github.com/scw-key-rotator/rotator/internal/deliver"
+	"github.com/scw-key-rotator/rotator/internal/ledger"
 	"github.com/scw-key-rotator/rotator/internal/probe"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
+// dying is a key that this run gives up.
+type dying struct {
+	c    *credential
+	key  rotate.KeyPlan
+	pair scaleway.KeyPair // its secret is empty where it is not known
+	gone bool             // the API has deleted it
+	dead bool             // nothing speaks against that
+}
+
 // retire deletes superseded keys whose grace is over, where the current key was
-// seen to work in this very run.
+// seen to work in this very run and nobody carries the old one, and revoked keys.
+// It tries all that it deleted until they are refused, and then deletes their
+// versions.
 func (s *session) retire(ctx context.Context) []error {
 	if !s.world.attributable {
 		return []error{errors.New("not done: it is not known whose keys are whose")}
 	}
-	var (
-		errs     []error
-		retiring []*credential
-	)
+	all, errs := s.giving(ctx)
+	kept, err := s.remember(ctx, remembering(all, s))
+	if errs = append(errs, err); !kept && len(all) > 0 {
+		return append(errs, errors.New("superseded keys not retired: a pipeline that brings one back could not be told"))
+	}
+	for _, d := range all {
+		if ctx.Err() != nil {
+			s.leave("retire key " + d.key.Key.AccessKey + " of application " + d.c.member.app.Name)
+			continue
+		}
+		if err := s.applier.GiveUp(ctx, &d.c.plan, d.key); err != nil {
+			errs = append(errs, fmt.Errorf("application %s: superseded keys not retired: %w", d.c.member.app.Name, err))
+			continue
+		}
+		d.gone = true
+		s.buried(d)
+	}
+	errs = append(errs, s.prove(ctx, all)...)
+	for _, d := range all {
+		if d.dead {
+			if err := s.applier.Drop(ctx, &d.c.plan, d.key); err != nil {
+				errs = append(errs, fmt.Errorf("application %s: %w", d.c.member.app.Name, err))
+			}
+		}
+	}
+	return errs
+}
+
+// giving finds the keys that are given up in this run.
+func (s *session) giving(ctx context.Context) (all []*dying, errs []error) {
 	if !s.asked(StepRotate) && !s.asked(StepDeliver) { // which report it
 		errs = s.unreadable("superseded keys not retired")
 	}
 	for _, c := range s.world.all() {
-		switch {
-		case !s.wanted(c) || c.broken != nil || c.plan.LeftAlone != "" || !retires(&c.plan):
-		case !c.own || c.running(s.cfg.AccessKey):
-			retiring = append(retiring, c)
-		case len(s.req.Revoke) > 0: // no run has authenticated with the function's published key yet
-			errs = append(errs, fmt.Errorf("application %s: not revoked: the function does not run on the published key %s yet; ask again once it does", c.member.app.Name, c.newest()))
-		}
-	}
-	if len(retiring) == 0 {
-		return errs
-	}
-	held := s.delivery(ctx).Holds
-	if !s.asked(StepDeliver) { // which reports it
-		errs = append(errs, s.unread...)
-	}
-	for _, c := range retiring {
-		if c.broken != nil {
-			continue // its old keys could not be read
+		if !s.wanted(c) || c.broken != nil || c.plan.LeftAlone != "" || !retires(&c.plan) {
+			continue
 		}
 		if ctx.Err() != nil {
 			s.leave("retire the superseded keys of application " + c.member.app.Name)
 			continue
 		}
-		err := s.works(ctx, c)
-		if err == nil {
-			err = s.applier.Retire(ctx, &c.plan, c.published(), held)
-			err = errors.Join(err, s.provenRevoked(ctx, c)) // one key that has to stay does not leave others unproven
-		}
+		keys, err := s.givingOf(ctx, c)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("application %s: superseded keys not retired: %w", c.member.app.Name, err))
 		}
+		for _, k := range keys {
+			d := &dying{c: c, key: k, pair: scaleway.KeyPair{APIKey: k.Key}}
+			if i := slices.IndexFunc(c.pairs, func(p scaleway.KeyPair) bool { return p.AccessKey == k.Key.AccessKey }); i >= 0 {
+				d.pair.Secret = c.pairs[i].Secret
+			}
+			all = append(all, d)
+		}
 	}
-	return errs
+	if !s.asked(StepDeliver) { // which reports it
+		errs = append(errs, s.unread...)
+	}
+	return all, errs
+}
+
+func (s *session) givingOf(ctx context.Context, c *credential) ([]rotate.KeyPlan, error) {
+	if s.req.Now { // who carries it is told once it is dead
+		pairs, err := s.readable(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		c.pairs = pairs
+	} else if s.delivery(ctx); c.broken != nil {
+		return nil, nil // its old keys could not be read
+	}
+	if err := s.works(ctx, c); err != nil {
+		return nil, err
+	}
+	return s.applier.Giving(ctx, &c.plan, c.published(), func(k rotate.KeyPlan) (bool, error) { return s.kept(c, k) })
+}
+
+// kept tells whether a key lives on for somebody who carries it, or may. That is
+// an error where a person wants it dead: else the findings say it.
+func (s *session) kept(c *credential, k rotate.KeyPlan) (bool, error) {
+	if k.Revoke && s.req.Now {
+		return false, nil
+	}
+	if c.publishedElsewhere(k.Key.AccessKey) && !k.Revoke {
+		return true, nil
+	}
+	err := s.consumers.Holds(k.Key.AccessKey)
+	var hold *deliver.HoldError
+	switch {
+	case err == nil:
+		return false, nil
+	case !errors.As(err, &hold):
+		return true, err
+	case k.Revoke && hold.Doubt && s.client.Now().Before(c.plan.RetireAt(k.Key.AccessKey, time.Time{}, 0)):
+		return true, fmt.Errorf(`key %s is kept: a consumer was left with it, and nobody can tell any more which one; see that none carries it, and add "now": true`, k.Key.AccessKey)
+	case k.Revoke && hold.Doubt: // a person says that nobody carries it
+		return false, nil
+	case k.Revoke:
+		return true, fmt.Errorf(`%w; mend that and ask again, or add "now": true to have it deleted whoever carries it`, err)
+	case hold.Unknown:
+		return true, err
+	}
+	return true, nil
+}
+
+// buried notes that a key is no more, for what comes after in this run.
+func (s *session) buried(d *dying) {
+	if s.req.DryRun {
+		return
+	}
+	is := func(k scaleway.APIKey) bool { return k.AccessKey == d.key.Key.AccessKey }
+	d.c.state.Keys = slices.DeleteFunc(slices.Clone(d.c.state.Keys), is)
+	d.c.plan.State.Keys = d.c.state.Keys
+	s.buriedKeys = append(s.buriedKeys, remembering([]*dying{d}, s)...)
+}
+
+func remembering(all []*dying, s *session) []ledger.Deleted {
+	var out []ledger.Deleted
+	for _, d := range all {
+		if !d.pair.Secret.Empty() {
+			out = append(out, ledger.Deleted{ApplicationID: d.c.member.app.ID, AccessKey: d.pair.AccessKey, Secret: d.pair.Secret, At: s.client.Now()})
+		}
+	}
+	return out
 }
 
 // published is the revision that holds the current key, as far as this run
@@ -83,6 +179,17 @@ func retires(p *rotate.Plan) bool {
 // works returns nil if the current key was seen to work in this run, or can be
 // now. A key that was refused anywhere and accepted nowhere does not work.
 func (s *session) works(ctx context.Context, c *credential) error {
+	if c.works != nil {
+		return *c.works
+	}
+	err := s.seenToWork(ctx, c)
+	if err == nil || !errors.Is(err, scaleway.ErrUnknown) {
+		c.works = &err
+	}
+	return err
+}
+
+func (s *session) seenToWork(ctx context.Context, c *credential) error {
 	if r := c.rotation; r != nil {
 		switch {
 		case r.Err != nil:
@@ -95,36 +202,25 @@ func (s *session) works(ctx context.Context, c *credential) error {
 	if c.pair == nil {
 		return errors.New("there is no current key")
 	}
-	k, probed := s.key(c, c.pair)
-	if probed {
-		refused := false
-		for _, row := range s.checked(ctx, k) {
-			for _, a := range row.Keys {
-				if a.Key.Pair.AccessKey != c.pair.AccessKey {
-					continue
-				}
-				if a.Answer.Verdict == probe.Accepted {
-					return nil
-				}
-				refused = refused || a.Answer.Verdict == probe.Refused
+	refused := false
+	for _, row := range s.rows {
+		for _, a := range row.Keys {
+			if a.Key.Pair.AccessKey != c.pair.AccessKey || !a.Key.Pair.Secret.Equal(c.pair.Secret) {
+				continue
 			}
+			if a.Answer.Verdict == probe.Accepted {
+				return nil
+			}
+			refused = refused || a.Answer.Verdict == probe.Refused
 		}
-		if refused {
-			return fmt.Errorf("the current key %s is refused by the endpoints", c.pair.AccessKey)
-		}
+	}
+	if refused {
+		return fmt.Errorf("the current key %s is refused by the endpoints", c.pair.AccessKey)
 	}
 	known, err := s.client.Authenticates(ctx, *c.pair)
 	if err == nil && !known {
-		err = fmt.Errorf("the current key %s is refused by the API", c.pair.AccessKey)
+		err = fmt.Errorf("the current key %s is refused by the API with the secret that version %d of %s holds: ask for {\"force\": true} to have a new one published",
+			c.pair.AccessKey, c.published(), c.state.Secret.FullName())
 	}
 	return err
-}
-
-// checked returns the rows of the check, or asks the endpoints with this key
-// where there was none.
-func (s *session) checked(ctx context.Context, k probe.Key) []probe.Row {
-	if s.asked(StepCheck) {
-		return s.rows
-	}
-	return s.prober.Check(ctx, s.endpoints, []probe.Key{k})
 }

@@ -61,7 +61,7 @@ func TestTheReadmesPolicyIsTheLeast(t *testing.T) {
 		"SecretManagerSecretAccess": {0, run.StepRotate},
 		"SecretManagerSecretCreate": {0, run.StepRotate},
 		"SecretManagerSecretWrite":  {0, run.StepDeliver},
-		"SecretManagerSecretDelete": {2, run.StepRotate},
+		"SecretManagerSecretDelete": {1, run.StepRetire},
 	} {
 		t.Run("without "+set, func(t *testing.T) {
 			t.Parallel()

@@ -70,5 +70,5 @@ func (s *session) leaveCarried(ctx context.Context, c *credential) error {
 	if until.IsZero() {
 		until = s.client.Now().AddDate(10, 0, 0)
 	}
-	return s.applier.Carried(ctx, &c.plan, c.back.Bad, until)
+	return s.applier.Carried(ctx, &c.plan, c.back.Bad, until, len(s.consumers.Carriers(c.back.Bad)))
 }

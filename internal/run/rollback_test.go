@@ -78,7 +78,7 @@ func TestARollbackBringsTheKeyBeforeBackUntilForced(t *testing.T) {
 	if now := r.latest(t); now != keyB {
 		t.Errorf("readers get %s", now)
 	}
-	want := []string{"enabled rotator: key " + keyB + "; held", "disabled rotator: key " + keyA + "; rolled back"}
+	want := []string{"enabled rotator: key " + keyB + "; held", "disabled rotator: key " + keyA + "; rolled back; carried by 4"}
 	if diff := cmp.Diff(want, r.versions(t)); diff != "" {
 		t.Errorf("versions (-want +got):\n%s", diff)
 	}
@@ -94,8 +94,9 @@ func TestARollbackBringsTheKeyBeforeBackUntilForced(t *testing.T) {
 		}
 	}
 	steps := []string{
-		"mark_version: a person goes back to its key", "mark_version: a consumer carries its key", "update_environment: it carries a superseded key",
+		"mark_version: a person goes back to its key", "mark_version: consumers carry its key", "update_environment: it carries a superseded key",
 		"mark_version: a person goes back from its key", "disable_version: a person goes back from its key",
+		"create_secret: for what this run found out, and the next ones need", "remember: who carries which key, and the keys that are deleted",
 	}
 	if diff := cmp.Diff(steps, order); diff != "" {
 		t.Errorf("it did (-want +got):\n%s", diff)

@@ -22,6 +22,7 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/deliver"
+	"github.com/scw-key-rotator/rotator/internal/ledger"
 	"github.com/scw-key-rotator/rotator/internal/probe"
 	"github.com/scw-key-rotator/rotator/internal/purge"
 	"github.com/scw-key-rotator/rotator/internal/report"
@@ -51,6 +52,7 @@ type Request struct {
 	Applications []string // IDs or names; empty: all in scope. It narrows all that is done to keys.
 	Force        bool     // rotate whatever the age
 	Revoke       []string // access keys to be replaced, delivered and deleted at once; nothing else is done
+	Now          bool     // revoked keys are deleted before the others are delivered, whoever carries them
 	Rollback     []string // applications, by ID or name, to go back to the key before; nothing else is done
 }
 
@@ -107,8 +109,13 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 	s.step(ctx, StepRotate, s.asked(StepRotate), s.rotate)
 	s.step(ctx, StepCheck, s.asked(StepCheck), s.check)
 	s.step(ctx, StepPurge, s.asked(StepPurge), s.purge)
-	s.step(ctx, StepDeliver, s.asked(StepDeliver), s.deliver)
-	s.step(ctx, StepRetire, s.asked(StepRetire), s.retire)
+	if s.req.Now { // whoever carries the key: it leaked
+		s.step(ctx, StepRetire, s.asked(StepRetire), s.retire)
+		s.step(ctx, StepDeliver, s.asked(StepDeliver), s.deliver)
+	} else {
+		s.step(ctx, StepDeliver, s.asked(StepDeliver), s.deliver)
+		s.step(ctx, StepRetire, s.asked(StepRetire), s.retire)
+	}
 	if s.asked(StepOwnKey) {
 		// The function's own redeployment may end this instance: all else is told first.
 		s.conclude(ctx, StepOwnKey)
@@ -136,6 +143,7 @@ type session struct {
 	rows      []probe.Row      // what was checked, once it was
 	decisions []purge.Decision // legacy tokens, once they were decided upon
 
+	buriedKeys []ledger.Deleted  // keys that were found gone, or deleted, in this run
 	consumers  *deliver.Delivery // who carries what, once that was looked for
 	delivering []*credential     // by index of the delivery's credentials
 	unread     []error           // why some credentials' old keys are not known
@@ -207,6 +215,7 @@ func (s *session) discover(ctx context.Context) []error {
 	s.endpoints = probe.Endpoints(s.world.resources, s.cfg.ProbePath, s.own)
 	s.plan()
 	s.observe()
+	s.observeElsewhere()
 	return s.world.errs
 }
 
@@ -229,6 +238,11 @@ func (s *session) plan() {
 	for _, c := range s.world.all() {
 		policy := s.policy
 		policy.NamedOnly = c.own
+		for _, d := range s.world.memory.ledger.Deleted {
+			if d.ApplicationID == c.member.app.ID {
+				c.state.Deleted = append(c.state.Deleted, d.AccessKey)
+			}
+		}
 		c.plan = rotate.Make(c.state, policy, s.world.now)
 	}
 }

@@ -233,7 +233,7 @@ func TestCallsOfARun(t *testing.T) {
 	r.mustRun(t, run.Request{})
 	r.ForgetHistory()
 	discovery["GET /secret-manager/v1beta1/regions/{region}/secrets/{id}/versions"] = 4                   // the function's own, too
-	discovery["GET /secret-manager/v1beta1/regions/{region}/secrets/{id}/versions/{revision}/access"] = 5 // the superseded key of checkout, to know who carries it
+	discovery["GET /secret-manager/v1beta1/regions/{region}/secrets/{id}/versions/{revision}/access"] = 6 // the superseded key of checkout, to know who carries it, and the ledger
 	if diff := cmp.Diff(discovery, count(r.mustRun(t, run.Request{}))); diff != "" {
 		t.Errorf("calls of a run that finds everything in order (-want +got):\n%s", diff)
 	}

@@ -22,12 +22,16 @@ type world struct {
 	nobodys      []string      // names of policies that do not say whose they are
 	credentials  []*credential // of the members in scope
 	own          *credential   // of the function's own application; nil: not rotated here
+	memory       remembered
+	readAt       time.Time         // the API's, before anything of the project was read
+	secrets      []scaleway.Secret // of the project, in the credentials' folder
 	lifetimeCap  time.Duration
 	capUnknown   error // why the cap could not be read, where that is not the run's failure
 	attributable bool  // keys, applications and policies are all known
 
 	namespaces []scaleway.Namespace
 	resources  []scaleway.Resource
+	leftOut    []scaleway.Environment // in regions that ROTATOR_REGIONS leaves out: they are only read
 	tokens     []scaleway.Token
 	regions    []string
 	blind      error // why some functions or containers are not known, or nil
@@ -45,7 +49,13 @@ type credential struct {
 	before *scaleway.KeyPair // what it held when the run began, where this run published another
 	broken error             // why the credential cannot be read, or is not what it says
 	gone   []string          // keys that versions name and that are not there
-	plan   rotate.Plan
+	// elsewhere are secrets of the application's name at other places: keys were
+	// published there before.
+	elsewhere []placed
+	lost      string    // what is missing of an application that had a secret before, or ""
+	lostUntil time.Time // until when it can be restored; zero: that is not known
+	works     *error    // what trying the current key came to in this run; nil: not tried
+	plan      rotate.Plan
 	// rotation is what became of the plan in this run, or nil.
 	rotation    *rotate.Rotation
 	own         bool             // of the function's own application
@@ -55,9 +65,14 @@ type credential struct {
 	back     *rotate.Rollback
 	backTo   scaleway.KeyPair
 	wentBack bool
-	pairs    []scaleway.KeyPair // of its old keys, where their secret is known
-	swept    []scaleway.KeyPair // of versions that this run drops: their keys are gone, and consumers may carry them all the same
+	pairs    []scaleway.KeyPair // that its versions hold
 	dead     []report.Dead      // of its keys, those that were proven dead, or were to be
+}
+
+// placed is a secret with its versions.
+type placed struct {
+	secret   scaleway.Secret
+	versions []scaleway.Version
 }
 
 // all are the credentials in scope, and the function's own.
@@ -89,6 +104,9 @@ func (w *world) sort() {
 	})
 	slices.SortFunc(w.resources, func(a, b scaleway.Resource) int {
 		return strings.Compare(place(a.Product, a.Region, a.Namespace.Name, a.Name), place(b.Product, b.Region, b.Namespace.Name, b.Name))
+	})
+	slices.SortFunc(w.leftOut, func(a, b scaleway.Environment) int {
+		return strings.Compare(place(a.Product, a.Region, a.NamespaceID, a.Name), place(b.Product, b.Region, b.NamespaceID, b.Name))
 	})
 	slices.SortStableFunc(w.tokens, func(a, b scaleway.Token) int {
 		return strings.Compare(

@@ -29,6 +29,7 @@ type Secret struct {
 	// deletion (FACTS section 6).
 	VersionCount uint32
 	CreatedAt    time.Time
+	Opaque       bool // of type opaque, and not key_value: it holds no key pair
 }
 
 // Version is one version of a secret, without its payload.
@@ -79,17 +80,21 @@ func (c *Client) Secrets(ctx context.Context, region, path string) ([]Secret, er
 func asSecret(s *secret.Secret, region string) Secret {
 	return Secret{
 		ID: s.ID, Name: s.Name, Path: s.Path, Region: region, Tags: s.Tags,
-		VersionCount: s.VersionCount, CreatedAt: value(s.CreatedAt),
+		VersionCount: s.VersionCount, CreatedAt: value(s.CreatedAt), Opaque: s.Type == secret.SecretTypeOpaque,
 	}
 }
 
-// CreateSecret creates an empty key_value secret in the project.
+// CreateSecret creates an empty secret in the project, key_value or opaque.
 // POST /secret-manager/v1beta1/regions/{region}/secrets.
 func (c *Client) CreateSecret(ctx context.Context, want Secret, description string) (Secret, error) {
 	act := "create the secret " + want.FullName()
+	kind := secret.SecretTypeKeyValue
+	if want.Opaque {
+		kind = secret.SecretTypeOpaque
+	}
 	s, err := c.secrets.CreateSecret(&secret.CreateSecretRequest{
 		Region: scw.Region(want.Region), ProjectID: c.project, Name: want.Name, Path: &want.Path,
-		Tags: want.Tags, Description: &description, Type: secret.SecretTypeKeyValue,
+		Tags: want.Tags, Description: &description, Type: kind,
 	}, scw.WithContext(ctx))
 	if err != nil {
 		return Secret{}, failure(act, needSecretNew, err)

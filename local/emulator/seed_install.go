@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,26 @@ func (in *installer) settled(status, problem string) life {
 	return life{created: at(in.since), updated: at(in.since), status: status, problem: problem, served: status == statusReady}
 }
 
+// changed makes a life that of something which was last changed when the youngest
+// key in its variables was made, and not before its namespace was.
+func (in *installer) changed(l *life, n *namespace, env map[string]string, secrets secretEnv) {
+	values := slices.Collect(maps.Values(env))
+	for _, s := range secrets {
+		values = append(values, s.value)
+	}
+	for _, k := range in.iam.keys.all(nil) {
+		holds := func(value string) bool {
+			return strings.Contains(value, k.secret) || strings.Contains(value, k.AccessKey)
+		}
+		if made := k.CreatedAt.t; slices.ContainsFunc(values, holds) && made.After(l.updated.t) {
+			l.updated = at(made)
+		}
+	}
+	if n != nil && n.updated.t.After(l.updated.t) {
+		l.updated = n.updated
+	}
+}
+
 func (in *installer) namespace(p *product, name string, env, secrets map[string]string, tags []string) (*namespace, error) {
 	if in.iam.projects.get(in.project) == nil {
 		return nil, fmt.Errorf("project: there is no %s", in.project)
@@ -52,6 +73,7 @@ func (in *installer) namespace(p *product, name string, env, secrets map[string]
 		life: in.settled(statusReady, ""), id: in.mint.uuid(), name: name, project: in.project,
 		env: plain(env), secrets: secretEnv{}.replace(secrets, in.mint), tags: orEmpty(tags),
 	}
+	in.changed(&n.life, nil, n.env, n.secrets)
 	n.slug = slug(name, n.id[:8])
 	p.namespaces.put(n.id, n)
 	return n, nil
@@ -110,6 +132,7 @@ func (in *installer) function(p *product, n *namespace, s SeedFunction) error {
 		return err
 	}
 	w.life = in.settled(status, s.ErrorMessage)
+	in.changed(&w.life, n, w.env, w.secrets)
 	w.function = &functionSpec{runtime: runtime, handler: defaultHandler(runtime), memory: 256, code: codeBuilds}
 	w.httpsOnly = chosen(s.HTTPOption, "redirected") == "redirected"
 	w.behaviour.answer, w.failing = s.Answer, s.Fails
@@ -162,6 +185,7 @@ func (in *installer) container(p *product, n *namespace, s SeedContainer) error 
 		return err
 	}
 	w.life = in.settled(status, s.ErrorMessage)
+	in.changed(&w.life, n, w.env, w.secrets)
 	w.container = newContainerSpec()
 	w.container.image, w.container.pushed = "rg."+in.region+".scw.cloud/example/"+s.Name+":latest", true
 	w.container.command, w.container.args = []string{}, []string{}

@@ -1,0 +1,129 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/redact"
+)
+
+// SizeMax is the most that a ledger takes, in bytes: a version of a secret
+// holds 64 KiB. Environments that do not fit are compared anew in each run.
+const SizeMax = 60 << 10
+
+// written is a ledger as JSON. Environments without a key, which are most, are
+// prints in one line.
+type written struct {
+	Version      int                          `json:"version"`
+	Deleted      []writtenKey                 `json:"deleted"`
+	At           time.Time                    `json:"compared_at"`
+	Keys         []string                     `json:"compared_keys"`
+	Carrying     map[string]map[string]string `json:"carrying"`         // by print: variable, access key
+	Environments string                       `json:"carrying_none"`    // prints
+	Without      map[string][]string          `json:"compared_without"` // by print: access keys
+	Namespaces   map[string]writtenSince      `json:"namespaces"`
+}
+
+type writtenKey struct {
+	Application string    `json:"application_id"`
+	AccessKey   string    `json:"access_key"`
+	SecretKey   string    `json:"secret_key"`
+	At          time.Time `json:"deleted_at"`
+}
+
+type writtenSince struct {
+	Print string    `json:"print"`
+	At    time.Time `json:"since"`
+}
+
+const version = 1
+
+// Encode writes the ledger, and what fits of its environments. The result holds
+// secret keys: of dead keys, but it is for Secret Manager only.
+func (l Ledger) Encode() (data []byte, whole bool) {
+	w := written{
+		Version: version, Deleted: []writtenKey{}, At: l.Compared.At.UTC().Truncate(time.Microsecond),
+		Keys: slices.Sorted(maps.Keys(l.Compared.Keys)), Carrying: map[string]map[string]string{},
+	}
+	for _, d := range l.Deleted {
+		w.Deleted = append(w.Deleted, writtenKey{d.ApplicationID, d.AccessKey, d.Secret.Reveal(), d.At.UTC().Truncate(time.Second)})
+	}
+	w.Without = map[string][]string{}
+	for p, keys := range l.Compared.Without {
+		w.Without[string(p)] = keys
+	}
+	w.Namespaces = map[string]writtenSince{}
+	for id, n := range l.Compared.Namespaces {
+		w.Namespaces[id] = writtenSince{string(n.Print), n.At.UTC()}
+	}
+	var none []string
+	for _, p := range slices.Sorted(maps.Keys(l.Compared.Environments)) {
+		if uses := l.Compared.Environments[p]; len(uses) > 0 {
+			w.Carrying[string(p)] = uses
+		} else {
+			none = append(none, string(p))
+		}
+	}
+	for keep := len(none); ; keep = keep * 3 / 4 {
+		w.Environments = strings.Join(none[:keep], " ")
+		data, _ = json.Marshal(w) //nolint:errchkjson // texts, numbers and dates
+		if len(data) <= SizeMax {
+			return data, keep == len(none)
+		}
+		if keep == 0 { // what carries keys alone is too much
+			w.Carrying, w.Keys, w.Without = map[string]map[string]string{}, nil, nil
+			w.Deleted = w.Deleted[:min(len(w.Deleted), SizeMax/256)]
+			data, _ = json.Marshal(w) //nolint:errchkjson // texts, numbers and dates
+			return data, false
+		}
+	}
+}
+
+// ErrUnreadable means that what was read is no ledger. What it is, is never
+// shown.
+var ErrUnreadable = errors.New("it does not hold what the rotator writes there")
+
+// Decode reads what Encode wrote.
+func Decode(data []byte) (Ledger, error) {
+	var w written
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	// json's own errors quote the input, so they are not passed on.
+	if decoder.Decode(&w) != nil || w.Version != version {
+		return Ledger{}, ErrUnreadable
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return Ledger{}, ErrUnreadable
+	}
+	l := Ledger{Compared: Compared{At: w.At, Keys: map[string]bool{}, Environments: map[Print]map[string]string{}}}
+	for _, d := range w.Deleted {
+		if d.Application == "" || d.AccessKey == "" || d.SecretKey == "" || d.At.IsZero() {
+			return Ledger{}, ErrUnreadable
+		}
+		l.Deleted = append(l.Deleted, Deleted{d.Application, d.AccessKey, redact.New(d.SecretKey), d.At})
+	}
+	l.Compared.Without = map[Print][]string{}
+	for p, keys := range w.Without {
+		l.Compared.Without[Print(p)] = keys
+	}
+	l.Compared.Namespaces = map[string]Since{}
+	for id, n := range w.Namespaces {
+		l.Compared.Namespaces[id] = Since{Print(n.Print), n.At}
+	}
+	for _, key := range w.Keys {
+		l.Compared.Keys[key] = true
+	}
+	for p := range strings.FieldsSeq(w.Environments) {
+		l.Compared.Environments[Print(p)] = nil
+	}
+	for p, uses := range w.Carrying {
+		l.Compared.Environments[Print(p)] = uses
+	}
+	return l, nil
+}

@@ -1,0 +1,142 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/deliver"
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/rotate"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+// observeConsumers says what a person should know of who carries what.
+func (s *session) observeConsumers(d *deliver.Delivery) {
+	for _, c := range d.Consumers {
+		if c.Result == deliver.Behind {
+			s.find(report.Warning, c.Env.String(), c.Detail, "give it the current key of its application, which is published in Secret Manager; the superseded key lives until then, or until it expires")
+		}
+		for _, b := range c.BroughtBack {
+			s.broughtBack(d, c, b)
+		}
+	}
+	for _, text := range d.Found.Why {
+		s.find(report.Warning, "consumers", "cannot be compared with the keys, which are kept for that: "+text, "report it: the API shows hashes of a new form")
+	}
+	if n := len(d.Found.Unsure); n > 0 {
+		s.leave(fmt.Sprintf("compare %d keys with every variable; the next run goes on from there, and superseded keys are kept until that is done", n))
+	}
+	s.observeDoubts(d)
+}
+
+// broughtBack says that something else than the rotator sets a key that is dead.
+func (s *session) broughtBack(d *deliver.Delivery, c *deliver.Consumer, use deliver.Use) {
+	when := "which is gone"
+	for _, gone := range d.Credentials[use.Credential].Deleted {
+		if gone.AccessKey == use.AccessKey && !gone.At.IsZero() {
+			when = "which was deleted on " + gone.At.UTC().Format("2 January 2006")
+		}
+	}
+	s.find(report.Warning, c.Env.String(), fmt.Sprintf("carried %s of application %s in %s, %s: something else deploys an old value, a pipeline or Terraform perhaps",
+		use.AccessKey, d.Credentials[use.Credential].Name, use.Variable, when),
+		"have whatever sets this variable read the key from Secret Manager, or leave the variable alone")
+}
+
+// observeDoubts names the keys that live on because nobody can tell who carries
+// them.
+func (s *session) observeDoubts(d *deliver.Delivery) {
+	for _, c := range s.delivering {
+		for i := range c.plan.Keys {
+			k := &c.plan.Keys[i]
+			superseded := k.State == rotate.Superseded || (k.State == rotate.Unpublished && c.rotation != nil && c.rotation.Err == nil)
+			var hold *deliver.HoldError
+			if !superseded || k.Revoke || !errors.As(d.Holds(k.Key.AccessKey), &hold) || !hold.Doubt {
+				continue
+			}
+			text := "is kept: " + hold.Why
+			if n := k.Carriers(); n > 0 {
+				text += fmt.Sprintf("; %d consumers carried it once", n)
+			}
+			if at := k.Key.ExpiresAt; !at.IsZero() {
+				text += "; it expires on " + at.UTC().Format("2 January 2006") + " all the same"
+			}
+			s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.app.Name, text,
+				fmt.Sprintf(`put the published key of %s (%s) into those variables that carry it; then, or if none does, ask for {"revoke": ["%s"]}`,
+					c.member.app.Name, s.secretName(c), k.Key.AccessKey))
+		}
+	}
+}
+
+func (s *session) secretName(c *credential) string {
+	if c.rotation != nil && c.rotation.Secret.Name != "" {
+		return c.rotation.Secret.FullName()
+	}
+	return c.state.Secret.FullName()
+}
+
+// carriers is who carries a key, for the report.
+func (s *session) carriers() []report.Consumer {
+	out := []report.Consumer{}
+	if s.consumers == nil {
+		return out
+	}
+	for _, c := range s.consumers.Consumers {
+		kind := c.Env.Product.One()
+		if c.Env.OfNamespace() {
+			kind += " namespace"
+		}
+		line := report.Consumer{
+			Kind: kind, ID: c.Env.ID, Name: c.Env.Name, Namespace: s.namespace(c.Env), Region: c.Env.Region, Variables: []report.Variable{},
+			Result: string(c.Result), Detail: report.Line(c.Detail), HoursLeft: c.HoursLeft,
+		}
+		for _, u := range c.Uses {
+			line.Variables = append(line.Variables, report.Variable{
+				Name: u.Variable, Application: s.consumers.Credentials[u.Credential].Name, AccessKey: u.AccessKey,
+			})
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// elsewhereOf says where else an application's keys were published.
+func (s *session) observeElsewhere() {
+	for _, c := range s.world.credentials {
+		name := "application " + c.member.app.Name
+		for _, e := range c.elsewhere {
+			s.find(report.Warning, name, fmt.Sprintf("has a secret at %s in %s too, where keys were published before: who reads them there gets no new one, and the keys that it holds are kept as long as it is there",
+				e.secret.FullName(), e.secret.Region),
+				fmt.Sprintf("set ROTATOR_SECRET_PATH and ROTATOR_SECRET_REGION back to %s and %s; or have everybody read %s in %s, and delete the other", e.secret.Path, e.secret.Region, s.cfg.SecretPath, s.cfg.SecretRegion))
+		}
+		if c.lost == "" {
+			continue
+		}
+		hint := "see that everybody reads the new one, or carries its key"
+		if c.lostUntil != (time.Time{}) {
+			hint = "restore it until " + c.lostUntil.UTC().Format("2 January 2006") + ", if it was deleted by mistake; or " + hint
+		}
+		s.find(report.Warning, name, c.lost, hint)
+	}
+}
+
+// heldBy says why a superseded key outlives its grace, or "".
+func (s *session) heldBy(accessKey string) string {
+	if s.consumers == nil {
+		return ""
+	}
+	err := s.consumers.Holds(accessKey)
+	if err == nil || errors.Is(err, deliver.ErrNotLookedFor) {
+		return ""
+	}
+	return report.Line(strings.TrimPrefix(err.Error(), "key "+accessKey+" is "))
+}
+
+// publishedElsewhere tells whether readers at another place get a key.
+func (c *credential) publishedElsewhere(accessKey string) bool {
+	return slices.ContainsFunc(c.elsewhere, func(e placed) bool {
+		return slices.ContainsFunc(e.versions, func(v scaleway.Version) bool { return v.Enabled && rotate.VersionKey(v.Description) == accessKey })
+	})
+}

@@ -1,0 +1,139 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/scw-key-rotator/rotator/internal/ledger"
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+// ledgerName is the secret beside the credentials, which are named by UUIDs.
+const ledgerName = "rotator-ledger"
+
+// remembered is the ledger as it was read.
+type remembered struct {
+	secret  scaleway.Secret // ID "": there is none yet
+	version uint32          // that was read; 0: none
+	ledger  ledger.Ledger
+	spoilt  error // what it holds is not a ledger: it is written anew
+	unread  error // it may say something, and could not be read: it is left as it is
+	written bool  // in this run
+}
+
+func (d *discovery) readLedger(ctx context.Context, secrets []scaleway.Secret) {
+	m := &d.world.memory
+	m.secret = scaleway.Secret{Name: ledgerName, Path: d.cfg.SecretPath, Region: d.cfg.SecretRegion, Opaque: true, Tags: []string{"rotator"}}
+	i := slices.IndexFunc(secrets, func(s scaleway.Secret) bool { return s.Name == ledgerName })
+	if i < 0 {
+		return
+	}
+	m.secret = secrets[i]
+	m.unread = m.read(ctx, d.client)
+	if m.unread != nil {
+		d.world.failed(m.unread)
+	}
+}
+
+func (m *remembered) read(ctx context.Context, client *scaleway.Client) error {
+	data, version, err := client.AccessData(ctx, m.secret)
+	switch {
+	case errors.Is(err, scaleway.ErrNotFound):
+		m.version, m.ledger = 0, ledger.Ledger{}
+		return nil
+	case err != nil:
+		return err
+	}
+	m.version = version
+	m.ledger, m.spoilt = ledger.Decode(data)
+	return nil
+}
+
+// remember writes down what this run found out, once a run, before any key in
+// dying is deleted: after that, nobody can have its secret any more.
+// kept tells whether it is there, whatever else went wrong.
+func (s *session) remember(ctx context.Context, dying []ledger.Deleted) (kept bool, err error) {
+	m := &s.world.memory
+	switch {
+	case m.written || s.consumers == nil && len(dying)+len(s.buriedKeys) == 0:
+		return true, nil
+	case m.unread != nil:
+		return false, fmt.Errorf("what earlier runs found out is left as it is: %w", m.unread)
+	}
+	dying = slices.Concat(s.buriedKeys, dying)
+	news := len(dying) > 0
+	next := m.ledger.With(dying, s.client.Now())
+	if s.consumers != nil && !s.narrowed() && s.world.blind == nil { // else not everything was compared
+		next.Compared = s.consumers.Found.Compared
+		news = news || s.consumers.Learned || s.consumers.Found.News(m.ledger.Compared)
+	}
+	if !news {
+		return true, nil
+	}
+	m.written = true
+	if err := s.makeLedger(ctx); err != nil {
+		return false, err
+	}
+	return s.writeLedger(ctx, next, dying)
+}
+
+// narrowed tells whether keys of some applications were not part of the search,
+// since the request does not mean them.
+func (s *session) narrowed() bool {
+	return slices.ContainsFunc(s.world.all(), func(c *credential) bool { return !s.wanted(c) })
+}
+
+func (s *session) makeLedger(ctx context.Context) error {
+	m := &s.world.memory
+	if m.secret.ID != "" {
+		return nil
+	}
+	change := report.Change{Kind: "create_secret", Object: m.secret.FullName(), Reason: "for what this run found out, and the next ones need"}
+	return s.journal.Do(ctx, change, func(ctx context.Context) error {
+		made, err := s.client.CreateSecret(ctx, m.secret, "what the rotator remembers: keys that it deleted, and who carried which")
+		if err == nil {
+			m.secret = made
+		}
+		return err
+	})
+}
+
+func (s *session) writeLedger(ctx context.Context, next ledger.Ledger, dying []ledger.Deleted) (kept bool, err error) {
+	m := &s.world.memory
+	var older []scaleway.Version
+	if m.secret.ID != "" {
+		versions, err := s.client.Versions(ctx, m.secret)
+		if err != nil {
+			return false, err
+		}
+		older = slices.DeleteFunc(versions, func(v scaleway.Version) bool { return v.Going })
+	}
+	if len(older) > 0 && older[0].Enabled && older[0].Revision != m.version {
+		// Another run wrote meanwhile: the keys that it deleted are not forgotten.
+		theirs := *m
+		if err := theirs.read(ctx, s.client); err != nil {
+			return false, err
+		}
+		compared := next.Compared
+		next = theirs.ledger.With(slices.Concat(next.Deleted, dying), s.client.Now())
+		next.Compared = compared
+	}
+	change := report.Change{Kind: "remember", Object: m.secret.FullName(), Reason: "who carries which key, and the keys that are deleted"}
+	err = s.journal.Do(ctx, change, func(ctx context.Context) error {
+		data, _ := next.Encode()
+		_, err := s.client.PublishData(ctx, m.secret, data, "rotator: ledger")
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	var errs []error
+	for _, v := range older {
+		change := report.Change{Kind: "delete_version", Object: fmt.Sprintf("version %d of %s", v.Revision, m.secret.FullName()), Reason: "a newer one is there"}
+		errs = append(errs, s.journal.Do(ctx, change, func(ctx context.Context) error { return s.client.DeleteVersion(ctx, m.secret, v.Revision) }))
+	}
+	return true, errors.Join(errs...)
+}
