@@ -168,7 +168,7 @@ func (a *Applier) newKey(p *Plan) scaleway.NewKey {
 // undo deletes a new key that nobody can have seen, even where the run's own
 // time is over.
 func (a *Applier) undo(ctx context.Context, r *Rotation, why string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	ctx, cancel := clock.WithTimeout(context.WithoutCancel(ctx), a.Clock, undoTime)
 	defer cancel()
 	change := report.Change{Kind: "delete_key", Object: r.New.AccessKey, Reason: "made in this run, never published: " + why}
 	return a.Journal.Do(ctx, change, func(ctx context.Context) error { return a.Client.DeleteKey(ctx, r.New.AccessKey) })
