@@ -72,12 +72,13 @@ type Options struct {
 // be: a *RequestError. Everything else is in the report.
 func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report.Report, error) {
 	start := o.Clock.Now()
-	ctx, cancel := context.WithTimeout(ctx, cfg.Budget-config.Margin)
+	ctx, cancel := clock.WithTimeout(ctx, o.Clock, cfg.Budget-config.Margin)
 	defer cancel()
 	client, err := scaleway.New(scaleway.Options{
 		APIURL: cfg.APIURL, AccessKey: cfg.AccessKey, SecretKey: cfg.SecretKey,
 		OrganizationID: cfg.OrganizationID, ProjectID: cfg.ProjectID,
 		Transport: o.API, Clock: o.Clock, Concurrency: cfg.Concurrency, RequestsPerSecond: cfg.RequestsPerSecond,
+		DeployBound: cfg.DeployBound,
 	})
 	if err != nil {
 		return nil, err
@@ -207,7 +208,26 @@ func (s *session) discover(ctx context.Context) []error {
 	s.endpoints = probe.Endpoints(s.world.resources, s.cfg.ProbePath, s.own)
 	s.plan()
 	s.observe()
-	return s.world.errs
+	return append(s.world.errs, s.unsaid()...)
+}
+
+// unsaid are the credentials that could not be read, where no step of this run
+// would say so.
+func (s *session) unsaid() []error {
+	if len(s.req.Revoke)+len(s.req.Rollback) > 0 {
+		return nil // what is asked for says what stands in its way
+	}
+	var errs []error
+	for _, c := range s.world.all() {
+		says := StepRotate
+		if c.own {
+			says = StepOwnKey
+		}
+		if c.broken != nil && !s.asked(says) {
+			errs = append(errs, fmt.Errorf("application %s: its credential is not known: %w", c.member.app.Name, c.broken))
+		}
+	}
+	return errs
 }
 
 func (s *session) plan() {

@@ -150,7 +150,7 @@ func start(t *testing.T, o emulator.Options, seed emulator.Seed, wrap ...func(ht
 	return rig{env, newClient(t, options(over, func(o *scaleway.Options) {
 		o.AccessKey, o.SecretKey = env.AccessKey, redact.New(env.Secret)
 		o.OrganizationID, o.ProjectID = env.Organization(), env.Project("demo")
-		o.Clock = clock.Clock{Now: env.Clock().Now, Sleep: env.Clock().Sleep}
+		o.Clock = clock.Clock{Now: env.Clock().Now, Sleep: env.Clock().Sleep, After: env.Clock().After}
 	}))}
 }
 

@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	secret "github.com/scaleway/scaleway-sdk-go/api/secret/v1beta1"
@@ -29,6 +30,9 @@ type Secret struct {
 	// deletion (FACTS section 6).
 	VersionCount uint32
 	CreatedAt    time.Time
+	// DeletionRequestedAt is when its deletion was asked for: it can be restored,
+	// for some days. Zero: it was not.
+	DeletionRequestedAt time.Time
 }
 
 // Version is one version of a secret, without its payload.
@@ -48,29 +52,62 @@ type payload struct {
 	SecretKey string `json:"secret_key"`
 }
 
-// Secrets lists the project's secrets in one folder.
-// GET /secret-manager/v1beta1/regions/{region}/secrets.
+// Secrets lists the project's secrets in one folder, those that are being
+// deleted left out. GET /secret-manager/v1beta1/regions/{region}/secrets.
 func (c *Client) Secrets(ctx context.Context, region, path string) ([]Secret, error) {
+	act := "list the secrets under " + path + " in " + region
+	found, err := c.listSecrets(ctx, act, &secret.ListSecretsRequest{Region: scw.Region(region), Path: &path})
+	return slices.DeleteFunc(found, func(s Secret) bool { return s.Path != path || !s.DeletionRequestedAt.IsZero() }), err
+}
+
+// SecretsNamed lists the project's secrets of one name in a region, whatever
+// their path, oldest first. One that is being deleted is among them, with its
+// DeletionRequestedAt: the API hides those unless asked, so it is asked twice.
+// GET /secret-manager/v1beta1/regions/{region}/secrets.
+func (c *Client) SecretsNamed(ctx context.Context, region, name string) ([]Secret, error) {
+	act := "look for secrets named " + name + " in " + region
+	var all []Secret
+	for _, going := range []bool{false, true} {
+		found, err := c.listSecrets(ctx, act, &secret.ListSecretsRequest{Region: scw.Region(region), Name: &name, ScheduledForDeletion: going})
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range found {
+			i := slices.IndexFunc(all, func(known Secret) bool { return known.ID == s.ID })
+			switch {
+			case s.Name != name:
+			case i < 0:
+				all = append(all, s)
+			default: // the filter was ignored, or it was deleted or restored meanwhile
+				all[i] = s
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Secret) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	return all, nil
+}
+
+// listSecrets lists what is in the project, by a request that says the rest.
+func (c *Client) listSecrets(ctx context.Context, act string, request *secret.ListSecretsRequest) ([]Secret, error) {
+	request.ProjectID, request.OrderBy, request.PageSize = &c.project, secret.ListSecretsRequestOrderByCreatedAtAsc, scw.Uint32Ptr(pageSize)
 	found, err := every(ctx, c, func(x *secret.Secret) string { return x.ID }, func(page *int32) ([]*secret.Secret, uint64, error) {
-		resp, err := c.secrets.ListSecrets(&secret.ListSecretsRequest{
-			Region: scw.Region(region), ProjectID: &c.project, Path: &path,
-			OrderBy: secret.ListSecretsRequestOrderByCreatedAtAsc, Page: page, PageSize: scw.Uint32Ptr(pageSize),
-		}, scw.WithContext(ctx))
+		request.Page = page
+		resp, err := c.secrets.ListSecrets(request, scw.WithContext(ctx))
 		if err != nil {
 			return nil, 0, err
 		}
-		return resp.Secrets, uint64(resp.TotalCount), nil
+		return resp.Secrets, resp.TotalCount, nil
 	})
 	if err != nil {
-		return nil, failure("list the secrets under "+path+" in "+region, needSecretRead, err)
+		return nil, failure(act, needSecretRead, err)
 	}
 	secrets := make([]Secret, 0, len(found))
 	for _, s := range found {
 		if s.ProjectID == "" || s.Path == "" || s.Name == "" {
-			return nil, failure("list the secrets under "+path+" in "+region, needSecretRead, missing("secret "+s.ID, "project_id, path or name"))
+			return nil, failure(act, needSecretRead, missing("secret "+s.ID, "project_id, path or name"))
 		}
-		if s.ProjectID == c.project && s.Path == path && s.DeletionRequestedAt == nil {
-			secrets = append(secrets, asSecret(s, region))
+		if s.ProjectID == c.project {
+			secrets = append(secrets, asSecret(s, request.Region.String()))
 		}
 	}
 	return secrets, nil
@@ -79,11 +116,12 @@ func (c *Client) Secrets(ctx context.Context, region, path string) ([]Secret, er
 func asSecret(s *secret.Secret, region string) Secret {
 	return Secret{
 		ID: s.ID, Name: s.Name, Path: s.Path, Region: region, Tags: s.Tags,
-		VersionCount: s.VersionCount, CreatedAt: value(s.CreatedAt),
+		VersionCount: s.VersionCount, CreatedAt: value(s.CreatedAt), DeletionRequestedAt: value(s.DeletionRequestedAt),
 	}
 }
 
-// CreateSecret creates an empty key_value secret in the project.
+// CreateSecret creates an empty key_value secret in the project. Where the name
+// is taken, the error says by what.
 // POST /secret-manager/v1beta1/regions/{region}/secrets.
 func (c *Client) CreateSecret(ctx context.Context, want Secret, description string) (Secret, error) {
 	act := "create the secret " + want.FullName()
@@ -92,13 +130,34 @@ func (c *Client) CreateSecret(ctx context.Context, want Secret, description stri
 		Tags: want.Tags, Description: &description, Type: secret.SecretTypeKeyValue,
 	}, scw.WithContext(ctx))
 	if err != nil {
-		return Secret{}, failure(act, needSecretNew, err)
+		return Secret{}, c.nameTaken(ctx, want, failure(act, needSecretNew, err))
 	}
 	got := asSecret(s, want.Region)
 	if got.ID == "" || got.Name != want.Name || got.Path != want.Path || s.ProjectID != c.project {
 		return Secret{}, failure(act, needSecretNew, errors.New("the answer is not what was asked for"))
 	}
 	return got, nil
+}
+
+// erasedAfter is how long a secret that is scheduled for deletion can be restored
+// (FACTS section 6).
+const erasedAfter = 7 * 24 * time.Hour
+
+// nameTaken adds a way out to the refusal of a name that a secret which is being
+// deleted still holds (A04).
+func (c *Client) nameTaken(ctx context.Context, want Secret, err error) error {
+	refused, ok := errors.AsType[*Error](err)
+	if !ok || !errors.Is(refused.Class, ErrRefused) || !strings.Contains(refused.Asked, ": 409 ") {
+		return err
+	}
+	found, lookErr := c.SecretsNamed(ctx, want.Region, want.Name)
+	for _, s := range found {
+		if lookErr == nil && s.Path == want.Path && !s.DeletionRequestedAt.IsZero() {
+			refused.hint = fmt.Sprintf("a secret of this name (%s) is scheduled for deletion: restore it, or wait until it is erased, on %s",
+				s.ID, s.DeletionRequestedAt.Add(erasedAfter).UTC().Format("2 January 2006, 15:04 UTC"))
+		}
+	}
+	return refused
 }
 
 // FullName is the secret's path and name, as a person would look it up.
@@ -151,6 +210,9 @@ func (c *Client) HasVersion(ctx context.Context, s Secret, revision uint32) (boo
 	v, err := c.secrets.GetSecretVersion(&secret.GetSecretVersionRequest{
 		Region: scw.Region(s.Region), SecretID: s.ID, Revision: fmt.Sprint(revision),
 	}, scw.WithContext(ctx))
+	if err == nil && (v.SecretID != s.ID || v.Revision != revision) {
+		err = errOtherVersion
+	}
 	err = failure(fmt.Sprintf("look for version %d of %s", revision, s.FullName()), needSecretRead, err)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
@@ -181,14 +243,20 @@ func (c *Client) Publish(ctx context.Context, s Secret, pair KeyPair, descriptio
 		Region: scw.Region(s.Region), SecretID: s.ID, Data: data, Description: &description,
 		DataCrc32: new(crc32.ChecksumIEEE(data)),
 	}, scw.WithContext(ctx))
+	if err == nil && (v.SecretID != s.ID || v.Revision == 0) {
+		err = errOtherVersion
+	}
 	if err != nil {
 		return Version{}, failure(act, needSecretNew, err)
 	}
 	return asVersion(v), nil
 }
 
-// ErrPayload means that a version holds something else than a key pair. What it
-// holds is never shown.
+var errOtherVersion = errors.New("the answer is that of another version")
+
+// ErrPayload means that a version holds something else than a key pair: it was
+// read whole, and that is what is in it. What it holds is never shown. An answer
+// that is not whole is none.
 var ErrPayload = errors.New("the version does not hold an access_key and a secret_key")
 
 // AccessLatest reads what readers of latest_enabled get, and the number of the
@@ -202,10 +270,10 @@ func (c *Client) AccessLatest(ctx context.Context, s Secret) (KeyPair, uint32, e
 	if err != nil {
 		return KeyPair{}, 0, failure(act, needSecretValue, err)
 	}
-	pair, err := decodePayload(got.Data)
-	if err == nil && got.SecretID != s.ID {
-		err = errors.New("the answer is that of another secret")
+	if got.SecretID != s.ID || got.Revision == 0 {
+		return KeyPair{}, 0, failure(act, needSecretValue, errors.New("the answer is that of another secret"))
 	}
+	pair, err := pairOf(got)
 	return pair, got.Revision, failure(act, needSecretValue, err)
 }
 
@@ -220,14 +288,23 @@ func (c *Client) Access(ctx context.Context, s Secret, revision uint32) (KeyPair
 	if err != nil {
 		return KeyPair{}, failure(act, needSecretValue, err)
 	}
-	pair, err := decodePayload(got.Data)
-	if err == nil && (got.SecretID != s.ID || got.Revision != revision) {
-		err = errors.New("the answer is that of another version")
+	if got.SecretID != s.ID || got.Revision != revision {
+		return KeyPair{}, failure(act, needSecretValue, errOtherVersion)
 	}
-	if err != nil {
-		return KeyPair{}, failure(act, needSecretValue, err)
+	pair, err := pairOf(got)
+	return pair, failure(act, needSecretValue, err)
+}
+
+// pairOf decodes a payload, once it is seen to be whole. Its CRC is there if it
+// was given when the version was made (FACTS section 6).
+func pairOf(got *secret.AccessSecretVersionResponse) (KeyPair, error) {
+	switch {
+	case got.Data == nil:
+		return KeyPair{}, errors.New("the answer has no data")
+	case got.DataCrc32 != nil && *got.DataCrc32 != crc32.ChecksumIEEE(got.Data):
+		return KeyPair{}, errors.New("the answer's data are not whole: they do not match data_crc32")
 	}
-	return pair, nil
+	return decodePayload(got.Data)
 }
 
 func decodePayload(data []byte) (KeyPair, error) {
@@ -247,27 +324,36 @@ func decodePayload(data []byte) (KeyPair, error) {
 // DisableVersion hides a version from readers of latest_enabled.
 // POST …/secrets/{secret_id}/versions/{revision}/disable.
 func (c *Client) DisableVersion(ctx context.Context, s Secret, revision uint32) error {
-	_, err := c.secrets.DisableSecretVersion(&secret.DisableSecretVersionRequest{
+	v, err := c.secrets.DisableSecretVersion(&secret.DisableSecretVersionRequest{
 		Region: scw.Region(s.Region), SecretID: s.ID, Revision: fmt.Sprint(revision),
 	}, scw.WithContext(ctx))
+	if err == nil && (v.SecretID != s.ID || v.Revision != revision) {
+		err = errOtherVersion
+	}
 	return failure(fmt.Sprintf("disable version %d of %s", revision, s.FullName()), needSecretWrite, err)
 }
 
 // EnableVersion shows a version to readers of latest_enabled again.
 // POST …/secrets/{secret_id}/versions/{revision}/enable.
 func (c *Client) EnableVersion(ctx context.Context, s Secret, revision uint32) error {
-	_, err := c.secrets.EnableSecretVersion(&secret.EnableSecretVersionRequest{
+	v, err := c.secrets.EnableSecretVersion(&secret.EnableSecretVersionRequest{
 		Region: scw.Region(s.Region), SecretID: s.ID, Revision: fmt.Sprint(revision),
 	}, scw.WithContext(ctx))
+	if err == nil && (v.SecretID != s.ID || v.Revision != revision) {
+		err = errOtherVersion
+	}
 	return failure(fmt.Sprintf("enable version %d of %s", revision, s.FullName()), needSecretWrite, err)
 }
 
 // DescribeVersion gives a version another description.
 // PATCH …/secrets/{secret_id}/versions/{revision}.
 func (c *Client) DescribeVersion(ctx context.Context, s Secret, revision uint32, description string) error {
-	_, err := c.secrets.UpdateSecretVersion(&secret.UpdateSecretVersionRequest{
+	v, err := c.secrets.UpdateSecretVersion(&secret.UpdateSecretVersionRequest{
 		Region: scw.Region(s.Region), SecretID: s.ID, Revision: fmt.Sprint(revision), Description: &description,
 	}, scw.WithContext(ctx))
+	if err == nil && (v.SecretID != s.ID || v.Revision != revision) {
+		err = errOtherVersion
+	}
 	return failure(fmt.Sprintf("describe version %d of %s", revision, s.FullName()), needSecretWrite, err)
 }
 
