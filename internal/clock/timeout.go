@@ -2,58 +2,37 @@ package clock
 
 import (
 	"context"
-	"sync"
+	"errors"
 	"time"
 )
 
-// WithTimeout is context.WithTimeout on a clock: the context ends with
-// context.DeadlineExceeded once d has passed there. It has no Deadline of its
-// own on a clock with After, since others compare that with the machine's time.
+// WithTimeout is context.WithTimeout on a clock: the context ends, with
+// context.DeadlineExceeded as its cause, once d has passed there. On a clock with
+// After it has no Deadline of its own, since others compare that with the
+// machine's time, and contexts made of it say Canceled; context.Cause says why.
 func WithTimeout(ctx context.Context, c Clock, d time.Duration) (context.Context, context.CancelFunc) {
 	if c.After == nil {
 		return context.WithTimeout(ctx, d)
 	}
-	t := &timed{Context: ctx, done: make(chan struct{})}
+	inner, cancel := context.WithCancelCause(ctx)
 	if d <= 0 {
-		t.end(context.DeadlineExceeded)
-		return t, func() {}
+		cancel(context.DeadlineExceeded)
+		return timed{inner}, func() {}
 	}
-	leave := context.AfterFunc(ctx, func() { t.end(ctx.Err()) })
-	stop := c.After(d, func() { t.end(context.DeadlineExceeded) })
-	return t, func() {
+	stop := c.After(d, func() { cancel(context.DeadlineExceeded) })
+	return timed{inner}, func() {
 		stop()
-		leave()
-		t.end(context.Canceled)
+		cancel(nil)
 	}
 }
 
-// timed is a context that ends by a clock. It is a type of its own because what
-// ends by context.WithCancelCause says Canceled, and so do its children.
-type timed struct {
-	context.Context //nolint:containedctx // it is one
+// timed says DeadlineExceeded, as a context that ended by its time does.
+type timed struct{ context.Context } //nolint:containedctx // it is one
 
-	done chan struct{}
-
-	mu  sync.Mutex
-	err error
-}
-
-func (t *timed) Done() <-chan struct{} { return t.done }
-
-func (t *timed) Err() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.err == nil {
-		return t.Context.Err() // it has ended, and who tells t comes late
+func (t timed) Err() error {
+	err := t.Context.Err()
+	if err != nil && errors.Is(context.Cause(t.Context), context.DeadlineExceeded) {
+		return context.DeadlineExceeded
 	}
-	return t.err
-}
-
-func (t *timed) end(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.err == nil {
-		t.err = err
-		close(t.done)
-	}
+	return err
 }

@@ -28,20 +28,23 @@ func TestATimeoutCountsOnItsClock(t *testing.T) {
 	if err := ctx.Err(); err != nil {
 		t.Fatalf("a moment before: %v", err)
 	}
-	if err := c.Sleep(ctx, 1); err != nil { // of a manual clock, sleeping moves it
-		t.Fatal(err)
+	if err := c.Sleep(ctx, time.Hour); !errors.Is(err, context.DeadlineExceeded) { // of a manual clock, sleeping moves it
+		t.Errorf("sleeping across the end: %v", err)
+	}
+	if over := hand.Now().Sub(emulatortest.Epoch); over != time.Minute {
+		t.Errorf("the sleep went on to %s", over)
 	}
 	<-ctx.Done()
 	<-child.Done()
+	if err := ctx.Err(); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v", err)
+	}
+	if err := c.Sleep(ctx, time.Hour); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("sleeping on: %v", err)
+	}
 	for name, ctx := range map[string]context.Context{"itself": ctx, "a child": child} {
-		if err := ctx.Err(); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s: %v", name, err)
-		}
 		if err := context.Cause(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the cause of %s: %v", name, err)
-		}
-		if err := c.Sleep(ctx, time.Hour); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("sleeping on with %s: %v", name, err)
 		}
 	}
 }

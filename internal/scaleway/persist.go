@@ -45,7 +45,7 @@ func (t *transport) persist(r *retryablehttp.Request) (*http.Response, error) {
 		}
 		t.retries.Add(1)
 		if over := t.clock.Sleep(ctx, backoff(backoffMin, backoffMax, n, resp)); over != nil {
-			return nil, errors.Join(over, err)
+			return nil, over
 		}
 	}
 }

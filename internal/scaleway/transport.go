@@ -111,6 +111,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if resp != nil {
 		_ = resp.Body.Close() // it came when the context had ended
 	}
+	if over := context.Cause(ctx); over != nil {
+		return nil, over
+	}
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return nil, wrapped.Err // the client above wraps once more
 	}
@@ -139,7 +142,7 @@ func (t *transport) send(r *http.Request) (*http.Response, error) {
 	}
 	switch {
 	case ctx.Err() != nil && err != nil:
-		return nil, ctx.Err()
+		return nil, context.Cause(ctx)
 	case err != nil && attempt.Err() != nil:
 		err = fmt.Errorf("no answer within %s", attemptTime)
 	case err != nil && resp != nil: // some of it came
