@@ -46,6 +46,7 @@ func answered(c *scaleway.Client) map[string]func(context.Context) error {
 		"DescribeVersion": func(ctx context.Context) error { return c.DescribeVersion(ctx, secret, 1, "d") },
 		"DisableVersion":  func(ctx context.Context) error { return c.DisableVersion(ctx, secret, 1) },
 		"EnableVersion":   func(ctx context.Context) error { return c.EnableVersion(ctx, secret, 1) },
+		"Exists":          func(ctx context.Context) error { _, err := c.Exists(ctx, scope); return err },
 		"FunctionDomains": func(ctx context.Context) error {
 			_, err := c.FunctionDomains(ctx, scaleway.Resource{ID: "f", Region: "fr-par"})
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	containerbeta "github.com/scaleway/scaleway-sdk-go/api/container/v1beta1"
@@ -47,8 +48,9 @@ type Token struct {
 }
 
 // Tokens lists the legacy tokens of exactly this scope: a namespace's own, not
-// those of its functions, whichever of them the API lists (A02). Where the
-// token calls exist no more, there is nothing left to list (A06).
+// those of its functions, whichever of them the API lists (A02). Where the call
+// exists no more (A06), that is ErrNoRoute, or ErrNotFound, which may also mean
+// that the scope is gone: how many tokens there are is not known then.
 // GET /functions/v1beta1/…/tokens or /containers/v1beta1/…/tokens.
 func (c *Client) Tokens(ctx context.Context, s Scope) ([]Token, error) {
 	var (
@@ -98,10 +100,33 @@ func (c *Client) Tokens(ctx context.Context, s Scope) ([]Token, error) {
 			add(t.ID, value(t.NamespaceID), value(t.ContainerID), value(t.Description), t.Status.String(), t.ExpiresAt)
 		}
 	}
-	if err != nil && !gone(err) {
-		return nil, failure("list the legacy tokens of "+s.Kind()+" "+s.Name, s.needs(), err)
+	if err == nil {
+		return tokens, nil
 	}
-	return tokens, nil
+	err = failure("list the legacy tokens of "+s.Kind()+" "+s.Name, s.needs(), err)
+	if failed, ok := errors.AsType[*Error](err); ok && noRoute(failed.Cause) {
+		failed.Class = ErrNoRoute
+	}
+	return nil, err
+}
+
+// noRoute tells whether an answer to a list means that there is no such call.
+func noRoute(err error) bool {
+	answer, ok := errors.AsType[*scw.ResponseError](err)
+	return ok && slices.Contains([]int{http.StatusMethodNotAllowed, http.StatusGone, http.StatusNotImplemented}, answer.StatusCode)
+}
+
+// Exists tells whether the namespace, function or container is still there.
+func (c *Client) Exists(ctx context.Context, s Scope) (bool, error) {
+	e := Environment{Product: s.Product, Region: s.Region, ID: s.ResourceID, NamespaceID: s.Namespace.ID, Name: s.Name}
+	if s.ResourceID == "" {
+		e.ID = s.Namespace.ID
+	}
+	_, err := c.ReadEnvironment(ctx, e)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // DeleteToken deletes a legacy token for good, through the product that it
