@@ -231,7 +231,7 @@ func (d *discovery) domains(ctx context.Context, p scaleway.Product, region stri
 		all.Go(func() {
 			domains, err := d.client.FunctionDomains(ctx, *r)
 			r.Domains = domains
-			if err != nil && !d.wentAway(ctx, err, scopeOf(*r)) {
+			if err != nil && !d.isGone(ctx, err, scopeOf(*r)) {
 				d.world.failed(err)
 				d.world.add(func() { d.world.unseen = append(d.world.unseen, *r) })
 			}
@@ -253,8 +253,9 @@ func (d *discovery) scope(ctx context.Context, s scaleway.Scope) {
 	switch {
 	case err == nil:
 		d.world.add(func() { d.world.tokens = append(d.world.tokens, tokens...) })
-	case d.wentAway(ctx, err, s):
-	case errors.Is(err, scaleway.ErrNoRoute), errors.Is(err, scaleway.ErrNotFound):
+	case errors.Is(err, scaleway.ErrNotFound):
+		d.world.wentAway(s)
+	case errors.Is(err, scaleway.ErrNoRoute):
 		d.world.add(func() { d.world.noTokens = set(d.world.noTokens, at, err) })
 	default:
 		d.world.failed(err)
@@ -262,25 +263,17 @@ func (d *discovery) scope(ctx context.Context, s scaleway.Scope) {
 	}
 }
 
-// wentAway tells whether an error means that a scope was deleted since it was
+// isGone tells whether an error means that a scope was deleted since it was
 // listed, and notes it then: gone is gone, and no failure. A 404 may also mean
 // that the call exists no more, so the scope itself is asked for.
-func (d *discovery) wentAway(ctx context.Context, err error, s scaleway.Scope) bool {
+func (d *discovery) isGone(ctx context.Context, err error, s scaleway.Scope) bool {
 	if !errors.Is(err, scaleway.ErrNotFound) {
 		return false
 	}
-	id := s.ResourceID
-	if id == "" {
-		id = s.Namespace.ID
-	}
-	if d.world.isGone(id, s.Namespace.ID) {
-		return true
-	}
-	there, err := d.client.Exists(ctx, s)
-	if there || err != nil {
+	if there, err := d.client.Exists(ctx, s); there || err != nil {
 		return false
 	}
-	d.world.add(func() { d.world.gone = set(d.world.gone, id, true) })
+	d.world.wentAway(s)
 	return true
 }
 

@@ -55,11 +55,13 @@ func (w *world) unlisted(at productRegion) bool {
 	return w.noTokens[at] != nil
 }
 
-// isGone tells whether what has one of these IDs went while lists were read.
-func (w *world) isGone(ids ...string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.ContainsFunc(ids, func(id string) bool { return w.gone[id] })
+// wentAway notes that a scope was deleted since it was listed.
+func (w *world) wentAway(s scaleway.Scope) {
+	id := s.ResourceID
+	if id == "" {
+		id = s.Namespace.ID
+	}
+	w.add(func() { w.gone = set(w.gone, id, true) })
 }
 
 // forget takes out what is gone: its endpoints and tokens went with it. Tokens

@@ -114,10 +114,13 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if over := context.Cause(ctx); over != nil {
 		return nil, over
 	}
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		return nil, wrapped.Err // the client above wraps once more
+	for { // the client above wraps once more; a URL has a query
+		wrapped, ok := errors.AsType[*url.Error](err)
+		if !ok {
+			return nil, err
+		}
+		err = wrapped.Err
 	}
-	return nil, err
 }
 
 // send puts one attempt on the wire, and reads the answer to its end.
