@@ -211,25 +211,6 @@ func (s *session) discover(ctx context.Context) []error {
 	return append(s.world.errs, s.unsaid()...)
 }
 
-// unsaid are the credentials that could not be read, where no step of this run
-// would say so.
-func (s *session) unsaid() []error {
-	if len(s.req.Revoke)+len(s.req.Rollback) > 0 {
-		return nil // what is asked for says what stands in its way
-	}
-	var errs []error
-	for _, c := range s.world.all() {
-		says := StepRotate
-		if c.own {
-			says = StepOwnKey
-		}
-		if c.broken != nil && !s.asked(says) {
-			errs = append(errs, fmt.Errorf("application %s: its credential is not known: %w", c.member.app.Name, c.broken))
-		}
-	}
-	return errs
-}
-
 func (s *session) plan() {
 	base := rotate.Policy{
 		Project: s.cfg.ProjectID, RotateAfter: s.cfg.RotateAfter, Grace: s.cfg.Grace, Lifetime: s.cfg.KeyLifetime, Force: s.req.Force,
