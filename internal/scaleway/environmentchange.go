@@ -40,7 +40,7 @@ func (c *Client) ChangeEnvironment(ctx context.Context, e Environment, plain map
 		default:
 			return got, err
 		}
-		if c.options.Clock.Sleep(ctx, backoff(backoffMin, backoffMax, attempt-1, nil)) != nil {
+		if c.options.Clock.Sleep(ctx, backoff(attempt-1, nil)) != nil {
 			return got, err
 		}
 	}

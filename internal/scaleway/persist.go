@@ -29,8 +29,8 @@ const (
 // persist sends a call again where nothing can have taken effect: while
 // connections cannot be made, and while the resource is in a transient state
 // (409).
-func (t *transport) persist(r *retryablehttp.Request) (*http.Response, error) {
-	ctx, start := r.Context(), t.clock.Now()
+func (t *transport) persist(ctx context.Context, r *retryablehttp.Request) (*http.Response, error) {
+	start := t.clock.Now()
 	for n := 0; ; n++ {
 		callOf(ctx).again = 0
 		resp, err := t.retry.Do(r)
@@ -44,7 +44,7 @@ func (t *transport) persist(r *retryablehttp.Request) (*http.Response, error) {
 			return resp, err
 		}
 		t.retries.Add(1)
-		if over := t.clock.Sleep(ctx, backoff(backoffMin, backoffMax, n, resp)); over != nil {
+		if over := t.clock.Sleep(ctx, backoff(n, resp)); over != nil {
 			return nil, over
 		}
 	}

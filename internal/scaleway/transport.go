@@ -104,7 +104,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := t.persist(again)
+	resp, err := t.persist(ctx, again)
 	if err == nil {
 		return resp, nil
 	}
@@ -220,21 +220,21 @@ func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, erro
 		retry = c.repeatable
 	}
 	if retry {
-		c.wait = backoff(backoffMin, backoffMax, c.again, resp)
+		c.wait = backoff(c.again, resp)
 		c.again++
 	}
 	return retry, nil
 }
 
-// backoff doubles from least to most, between half and all of it by chance;
+// backoff doubles from backoffMin to backoffMax, between half and all of it by chance;
 // the server's Retry-After goes before it.
-func backoff(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
+func backoff(attempt int, resp *http.Response) time.Duration {
 	if resp != nil {
 		if wait, ok := retryAfter(resp); ok {
 			return wait
 		}
 	}
-	full := min(least<<min(attempt, 16), most)
+	full := min(backoffMin<<min(attempt, 16), backoffMax)
 	var chance [8]byte
 	_, _ = rand.Read(chance[:])                                                           // never fails
 	return full/2 + time.Duration(binary.LittleEndian.Uint64(chance[:])%uint64(full/2+1)) //nolint:gosec // full is positive
