@@ -26,7 +26,7 @@ func TestTheRunnerPrintsNoSecret(t *testing.T) {
 	known := emulatortest.Secrets{}
 	known.Learn(twin.Emulator)
 	function := handler.New(twin.environ, &bytes.Buffer{}, handler.Options{
-		API: twin.RoundTripper(), Endpoints: twin.RoundTripper(), Clock: clock.Clock{Now: twin.Clock().Now, Sleep: twin.Clock().Sleep},
+		API: twin.RoundTripper(), Endpoints: twin.RoundTripper(), Clock: clock.Clock{Now: twin.Clock().Now, Sleep: twin.Clock().Sleep, After: twin.Clock().After},
 	})
 	function.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil))
 	known.Learn(twin.Emulator)

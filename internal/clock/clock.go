@@ -8,10 +8,13 @@ import (
 )
 
 // Clock tells the time and waits. The zero value is not usable: take Real, or
-// fill both fields.
+// fill Now and Sleep.
 type Clock struct {
 	Now   func() time.Time
 	Sleep func(ctx context.Context, d time.Duration) error // returns ctx's error if it ends first
+	// After calls f once d has passed, unless stop is called first. nil: in real
+	// time. f may be called from any goroutine, and must not wait.
+	After func(d time.Duration, f func()) (stop func() bool)
 }
 
 // Real is the machine's clock.

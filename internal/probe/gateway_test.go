@@ -63,7 +63,7 @@ func TestTheDemoProjectBehindItsGateway(t *testing.T) {
 			env := emulatortest.Start(t, r.options, emulator.Demo())
 			resources := demo(env)
 			own := func(r scaleway.Resource) bool { return r.Name == "key-rotator" }
-			c := clock.Clock{Now: env.Clock().Now, Sleep: env.Clock().Sleep}
+			c := clock.Clock{Now: env.Clock().Now, Sleep: env.Clock().Sleep, After: env.Clock().After}
 			p := probe.New(options(env.RoundTripper(), func(o *probe.Options) { o.Clock = c }))
 			got := map[string]probe.Result{}
 			for _, row := range p.Check(t.Context(), probe.Endpoints(resources, "/favicon.ico", own), []probe.Key{credential(env, r.key)}) {
@@ -115,7 +115,7 @@ func TestAFreshKeyOnAGatewayThatLags(t *testing.T) {
 		t.Fatal("the newest key is not the one just made")
 	}
 	feed, _ := env.Endpoint("checkout-api")
-	c := clock.Clock{Now: env.Clock().Now, Sleep: env.Clock().Sleep}
+	c := clock.Clock{Now: env.Clock().Now, Sleep: env.Clock().Sleep, After: env.Clock().After}
 	p := probe.New(options(env.RoundTripper(), func(o *probe.Options) { o.Clock, o.Patience = c, 2*time.Minute }))
 	if row := one(t, p, at(feed.Host), k); row.Result != probe.OK {
 		t.Errorf("result %s (%s)", row.Result, row.Detail)

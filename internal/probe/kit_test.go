@@ -183,7 +183,7 @@ func options(transport http.RoundTripper, change ...func(*probe.Options)) probe.
 
 func manual() (*emulator.Clock, clock.Clock) {
 	c := emulator.NewManualClock(emulatortest.Epoch)
-	return c, clock.Clock{Now: c.Now, Sleep: c.Sleep}
+	return c, clock.Clock{Now: c.Now, Sleep: c.Sleep, After: c.After}
 }
 
 // one is the row of a check of one endpoint.

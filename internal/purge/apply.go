@@ -103,6 +103,9 @@ func (a *Applier) reread(ctx context.Context, scopes []scaleway.Scope, decisions
 	unread := map[scaleway.Scope]error{}
 	for i, s := range scopes {
 		listed = append(listed, lists[i]...)
+		if errors.Is(errs[i], scaleway.ErrNotFound) { // the scope is gone, and its tokens with it
+			errs[i] = nil
+		}
 		if errs[i] != nil {
 			errs[i] = fmt.Errorf("read the tokens again: %w", errs[i])
 			unread[s] = errs[i]

@@ -34,7 +34,7 @@ type rig struct {
 func start(t *testing.T, o emulator.Options, dry bool) *rig {
 	t.Helper()
 	env := emulatortest.Start(t, o, emulator.Demo())
-	c := clock.Clock{Now: env.Clock().Now, Sleep: env.Clock().Sleep}
+	c := clock.Clock{Now: env.Clock().Now, Sleep: env.Clock().Sleep, After: env.Clock().After}
 	client, err := scaleway.New(scaleway.Options{
 		APIURL: emulatortest.API, AccessKey: env.AccessKey, SecretKey: redact.New(env.Secret), OrganizationID: env.Organization(),
 		ProjectID: env.Project("demo"), Transport: env.RoundTripper(), Clock: c, Concurrency: 8, RequestsPerSecond: 10000,

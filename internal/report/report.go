@@ -66,7 +66,7 @@ type Found struct {
 	PrivateContainers   int      `json:"private_containers"`
 	FunctionNamespaces  int      `json:"function_namespaces"`
 	ContainerNamespaces int      `json:"container_namespaces"`
-	LegacyTokens        int      `json:"legacy_tokens"`
+	LegacyTokens        *int     `json:"legacy_tokens"` // null: not known
 }
 
 // OwnKey is the key that the function runs on. It is never deleted; a later run,

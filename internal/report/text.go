@@ -135,7 +135,7 @@ func (p *printer) found(r *Report) {
 		{"API keys", fmt.Sprintf("%d in the organization (%d of people and %d managed by Scaleway are never touched)", f.APIKeys, f.UserKeys, f.ManagedKeys)},
 		{"functions", fmt.Sprintf("%d in %s, %d private", f.Functions, count(f.FunctionNamespaces, "namespace"), f.PrivateFunctions)},
 		{"containers", fmt.Sprintf("%d in %s, %d private", f.Containers, count(f.ContainerNamespaces, "namespace"), f.PrivateContainers)},
-		{"legacy tokens", fmt.Sprint(f.LegacyTokens)},
+		{"legacy tokens", countOf(f.LegacyTokens)},
 		{"regions", strings.Join(f.Regions, ", ")},
 	}
 	if k := r.OwnKey; k != nil {
@@ -351,4 +351,12 @@ func (p *printer) changes(r *Report) {
 func (p *printer) foot(r *Report) {
 	p.line("\n%d API calls (%d of them retries) and %d requests to endpoints in %s",
 		r.API.Calls, r.API.Retries, r.API.Probes, time.Duration(r.API.DurationSeconds*float64(time.Second)).Round(time.Millisecond))
+}
+
+// countOf writes a number that may not be known.
+func countOf(n *int) string {
+	if n == nil {
+		return "unknown"
+	}
+	return fmt.Sprint(*n)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/clock"
@@ -16,7 +17,7 @@ import (
 // returns an error where the attempt told neither way.
 type Try func(ctx context.Context) (works bool, err error)
 
-// Applier carries plans out. All fields must be set.
+// Applier carries plans out. All its exported fields must be set.
 type Applier struct {
 	Client       *scaleway.Client
 	Journal      *report.Journal
@@ -29,6 +30,9 @@ type Applier struct {
 	Bound        time.Duration // after which it is given up
 	// Tester returns how a new key of this application is tried, and says where.
 	Tester func(ctx context.Context, s State, pair scaleway.KeyPair) (Try, string)
+
+	mu   sync.Mutex
+	over time.Time // when something was first undone after the run's time
 }
 
 // Rotation is what became of one plan that rotates.
@@ -44,8 +48,8 @@ type Rotation struct {
 	Err error
 }
 
-// undoTime is how long undoing a creation may take once the run's own time is
-// over.
+// undoTime is how long undoing a creation may take; once the run's own time is
+// over, how long undoing all of them may.
 const undoTime = 15 * time.Second
 
 // Rotate replaces the keys of all plans together: created one by one,
@@ -165,10 +169,24 @@ func (a *Applier) newKey(p *Plan) scaleway.NewKey {
 	return want
 }
 
+// undoLeft is how long an undoing may take. Once the run's time is over, that is
+// what is left of the time for all.
+func (a *Applier) undoLeft(ctx context.Context) time.Duration {
+	if ctx.Err() == nil {
+		return undoTime
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.over.IsZero() {
+		a.over = a.Clock.Now()
+	}
+	return undoTime - a.Clock.Now().Sub(a.over)
+}
+
 // undo deletes a new key that nobody can have seen, even where the run's own
 // time is over.
 func (a *Applier) undo(ctx context.Context, r *Rotation, why string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	ctx, cancel := clock.WithTimeout(context.WithoutCancel(ctx), a.Clock, a.undoLeft(ctx))
 	defer cancel()
 	change := report.Change{Kind: "delete_key", Object: r.New.AccessKey, Reason: "made in this run, never published: " + why}
 	return a.Journal.Do(ctx, change, func(ctx context.Context) error { return a.Client.DeleteKey(ctx, r.New.AccessKey) })

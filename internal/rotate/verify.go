@@ -44,11 +44,28 @@ func (a *Applier) verify(ctx context.Context, rotations []*Rotation) {
 			_ = a.Clock.Sleep(ctx, interval) // the next round sees that ctx is done
 		}
 	}
+	a.undoUnverified(ctx, rotations)
+}
+
+// undoUnverified deletes the new keys that did not work. Once the run's time is
+// over they go together, within what one of them may take.
+func (a *Applier) undoUnverified(ctx context.Context, rotations []*Rotation) {
+	const why = "never verified"
+	if ctx.Err() == nil {
+		for _, r := range rotations {
+			if errors.Is(r.Err, errUnverified) {
+				r.Err = errors.Join(r.Err, a.undo(ctx, r, why))
+			}
+		}
+		return
+	}
+	var all safe.Group
 	for _, r := range rotations {
 		if errors.Is(r.Err, errUnverified) {
-			r.Err = errors.Join(r.Err, a.undo(ctx, r, "never verified"))
+			all.Go(func() { r.Err = errors.Join(r.Err, a.undo(ctx, r, why)) })
 		}
 	}
+	all.Wait()
 }
 
 var errUnverified = errors.New("the new key was not verified")

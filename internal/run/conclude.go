@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/probe"
@@ -45,7 +47,9 @@ func (s *session) observe() {
 			*private++
 		}
 	}
-	found.LegacyTokens = len(w.tokens)
+	if len(w.noTokens) == 0 && !w.untold && w.blind == nil {
+		found.LegacyTokens = new(len(w.tokens))
+	}
 	for _, m := range w.members {
 		if !m.in && m.notable && m.app.ID != s.ownApplication() {
 			level := report.Warning
@@ -65,9 +69,34 @@ func (s *session) observe() {
 	}
 	if s.asked(StepPurge) && len(w.resources) > 0 {
 		s.find(report.Note, "legacy tokens", "tokens made by the older issue-JWT call are not listed by the API and may still be in use",
-			"make every caller send an IAM key; only that ends them")
+			endTokens)
 	}
+	s.observeUnlisted()
 	s.observeOwnKey()
+}
+
+// endTokens is what ends legacy tokens that nobody can list.
+const endTokens = "only their own expiry ends them, or the deletion of their namespace; making callers use IAM does not"
+
+// observeUnlisted says where legacy tokens cannot be listed any more.
+func (s *session) observeUnlisted() {
+	for _, p := range []scaleway.Product{scaleway.Functions, scaleway.Containers} {
+		var (
+			regions []string
+			why     error
+		)
+		for at, err := range s.world.noTokens {
+			if at.product == p {
+				regions, why = append(regions, at.region), err
+			}
+		}
+		if len(regions) == 0 {
+			continue
+		}
+		slices.Sort(regions)
+		s.find(report.Warning, "legacy tokens", fmt.Sprintf("how many there are of %s in %s is not known: the API does not list them any more; those that exist may still open endpoints (%s)",
+			p, strings.Join(regions, ", "), why), endTokens)
+	}
 }
 
 // conclude writes the report, and logs what it comes to; next is a step that

@@ -63,6 +63,7 @@ func (d *discovery) read(ctx context.Context) {
 		}
 	}
 	all.Wait() // each failure is in the world
+	w.forget()
 	w.sort()
 	w.now = d.client.Now()
 	if err := errors.Join(append(iamErrs[:], secErr)...); err != nil {
@@ -188,7 +189,7 @@ func (d *discovery) region(ctx context.Context, p scaleway.Product, region strin
 	for i := range resources {
 		r := &resources[i]
 		all.Go(func() {
-			d.scope(ctx, scaleway.Scope{Product: p, Region: region, Namespace: r.Namespace, ResourceID: r.ID, Name: r.Name})
+			d.scope(ctx, scopeOf(*r))
 		})
 	}
 	d.domains(ctx, p, region, resources)
@@ -231,6 +232,13 @@ func (d *discovery) domains(ctx context.Context, p scaleway.Product, region stri
 		domains, err := d.client.ContainerDomains(ctx, region)
 		if err != nil {
 			d.world.failed(err)
+			d.world.add(func() {
+				for _, r := range resources {
+					if r.Private {
+						d.world.unseen = append(d.world.unseen, r)
+					}
+				}
+			})
 			return
 		}
 		for i := range resources {
@@ -249,9 +257,11 @@ func (d *discovery) domains(ctx context.Context, p scaleway.Product, region stri
 			continue
 		}
 		all.Go(func() {
-			var err error
-			if r.Domains, err = d.client.FunctionDomains(ctx, *r); err != nil {
+			domains, err := d.client.FunctionDomains(ctx, *r)
+			r.Domains = domains
+			if err != nil && !d.isGone(ctx, err, scopeOf(*r)) {
 				d.world.failed(err)
+				d.world.add(func() { d.world.unseen = append(d.world.unseen, *r) })
 			}
 		})
 	}
@@ -263,10 +273,46 @@ func (d *discovery) scope(ctx context.Context, s scaleway.Scope) {
 	if !d.tokens || !slices.Contains(d.client.TokenRegions(s.Product), s.Region) {
 		return
 	}
-	tokens, err := d.client.Tokens(ctx, s)
-	if err != nil {
-		d.world.failed(err)
+	at := productRegion{s.Product, s.Region}
+	if d.world.unlisted(at) {
 		return
 	}
-	d.world.add(func() { d.world.tokens = append(d.world.tokens, tokens...) })
+	tokens, err := d.client.Tokens(ctx, s)
+	switch {
+	case err == nil:
+		d.world.add(func() { d.world.tokens = append(d.world.tokens, tokens...) })
+	case errors.Is(err, scaleway.ErrNotFound):
+		d.world.wentAway(s)
+	case errors.Is(err, scaleway.ErrNoRoute):
+		d.world.add(func() { d.world.noTokens = set(d.world.noTokens, at, err) })
+	default:
+		d.world.failed(err)
+		d.world.add(func() { d.world.untold = true })
+	}
+}
+
+// isGone tells whether an error means that a scope was deleted since it was
+// listed, and notes it then: gone is gone, and no failure. A 404 may also mean
+// that the call exists no more, so the scope itself is asked for.
+func (d *discovery) isGone(ctx context.Context, err error, s scaleway.Scope) bool {
+	if !errors.Is(err, scaleway.ErrNotFound) {
+		return false
+	}
+	if there, err := d.client.Exists(ctx, s); there || err != nil {
+		return false
+	}
+	d.world.wentAway(s)
+	return true
+}
+
+func set[K comparable, V any](m map[K]V, key K, value V) map[K]V {
+	if m == nil {
+		m = map[K]V{}
+	}
+	m[key] = value
+	return m
+}
+
+func scopeOf(r scaleway.Resource) scaleway.Scope {
+	return scaleway.Scope{Product: r.Product, Region: r.Region, Namespace: r.Namespace, ResourceID: r.ID, Name: r.Name}
 }

@@ -94,3 +94,22 @@ func (d *discovery) unlistedVersions(ctx context.Context, c *credential) error {
 	}
 	return nil
 }
+
+// unsaid are the credentials that could not be read, where no step of this run
+// would say so.
+func (s *session) unsaid() []error {
+	if len(s.req.Revoke)+len(s.req.Rollback) > 0 {
+		return nil // what is asked for says what stands in its way
+	}
+	var errs []error
+	for _, c := range s.world.all() {
+		says := StepRotate
+		if c.own {
+			says = StepOwnKey
+		}
+		if c.broken != nil && !s.asked(says) {
+			errs = append(errs, fmt.Errorf("application %s: its credential is not known: %w", c.member.app.Name, c.broken))
+		}
+	}
+	return errs
+}

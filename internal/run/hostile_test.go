@@ -454,7 +454,7 @@ func TestAClockThatIsWrong(t *testing.T) {
 					r, auditor := sc.rehearse(t)
 					o := r.surroundings()
 					real := clock.Real()
-					o.Clock = clock.Clock{Now: func() time.Time { return real.Now().Add(off) }, Sleep: real.Sleep}
+					o.Clock = clock.Clock{Now: func() time.Time { return real.Now().Add(off) }, Sleep: real.Sleep, After: real.After}
 					rep, err := run.Do(t.Context(), r.cfg, run.Request{}, o)
 					if err != nil {
 						t.Fatal(err)

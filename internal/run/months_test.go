@@ -116,8 +116,8 @@ func TestFourMonthsOfDailyRuns(t *testing.T) {
 	for day := range days {
 		began := r.Clock().Now()
 		rep := r.mustRun(t, run.Request{})
-		if day == 0 && (len(rep.LegacyTokens) != 9 || rep.Found.LegacyTokens != 9) {
-			t.Errorf("the first run found %d legacy tokens", rep.Found.LegacyTokens)
+		if day == 0 && (len(rep.LegacyTokens) != 9 || *rep.Found.LegacyTokens != 9) {
+			t.Errorf("the first run found %d legacy tokens", *rep.Found.LegacyTokens)
 		}
 		for _, token := range r.Tokens() {
 			if token.Project == r.Project("demo") {

@@ -149,17 +149,6 @@ func TestTheJobIsDoneWhateverScalewayAnswers(t *testing.T) {
 	}
 }
 
-// A06: once Scaleway removes the token calls, there is nothing left to delete.
-func TestTokenCallsThatAreGoneAreNoFailure(t *testing.T) {
-	t.Parallel()
-	for _, status := range []int{404, 410, 501} {
-		r := start(t, emulator.Options{Answers: emulator.Answers{TokenRoutes: status}})
-		if got := r.mustRun(t, run.Request{}); got.Found.LegacyTokens != 0 {
-			t.Errorf("%d: found %d legacy tokens", status, got.Found.LegacyTokens)
-		}
-	}
-}
-
 // A07: where the gateway refuses with 404, a refusal cannot be told from the
 // functions' runtime, which says 404 to the path that is probed: nothing is
 // proven, no key is sent, and the run says so.

@@ -74,12 +74,13 @@ type Options struct {
 // be: a *RequestError. Everything else is in the report.
 func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report.Report, error) {
 	start := o.Clock.Now()
-	ctx, cancel := context.WithTimeout(ctx, cfg.Budget-config.Margin)
+	ctx, cancel := clock.WithTimeout(ctx, o.Clock, cfg.Budget-config.Margin)
 	defer cancel()
 	client, err := scaleway.New(scaleway.Options{
 		APIURL: cfg.APIURL, AccessKey: cfg.AccessKey, SecretKey: cfg.SecretKey,
 		OrganizationID: cfg.OrganizationID, ProjectID: cfg.ProjectID,
 		Transport: o.API, Clock: o.Clock, Concurrency: cfg.Concurrency, RequestsPerSecond: cfg.RequestsPerSecond,
+		DeployBound: cfg.DeployBound,
 	})
 	if err != nil {
 		return nil, err
@@ -216,7 +217,7 @@ func (s *session) discover(ctx context.Context) []error {
 	s.plan()
 	s.observe()
 	s.observeElsewhere()
-	return s.world.errs
+	return append(s.world.errs, s.unsaid()...)
 }
 
 func (s *session) plan() {

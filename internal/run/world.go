@@ -35,9 +35,49 @@ type world struct {
 	tokens     []scaleway.Token
 	regions    []string
 	blind      error // why some functions or containers are not known, or nil
+	// noTokens is why legacy tokens cannot be listed any more, by product and
+	// region, and untold whether the number of them is unknown for another reason.
+	noTokens map[productRegion]error
+	untold   bool
+	unseen   []scaleway.Resource // whose custom domains could not be read
 
 	mu   sync.Mutex
 	errs []error
+	gone map[string]bool // IDs of namespaces, functions and containers that went while lists were read
+}
+
+// productRegion is where a product's lists are read.
+type productRegion struct {
+	product scaleway.Product
+	region  string
+}
+
+// unlisted tells whether it is known that tokens cannot be listed there.
+func (w *world) unlisted(at productRegion) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.noTokens[at] != nil
+}
+
+// wentAway notes that a scope was deleted since it was listed.
+func (w *world) wentAway(s scaleway.Scope) {
+	id := s.ResourceID
+	if id == "" {
+		id = s.Namespace.ID
+	}
+	w.add(func() { w.gone = set(w.gone, id, true) })
+}
+
+// forget takes out what is gone: its endpoints and tokens went with it. Tokens
+// that open what could not all be found are left alone.
+func (w *world) forget() {
+	w.namespaces = slices.DeleteFunc(w.namespaces, func(n scaleway.Namespace) bool { return w.gone[n.ID] })
+	w.resources = slices.DeleteFunc(w.resources, func(r scaleway.Resource) bool { return w.gone[r.ID] || w.gone[r.Namespace.ID] })
+	w.tokens = slices.DeleteFunc(w.tokens, func(t scaleway.Token) bool { return w.gone[t.Scope.ResourceID] || w.gone[t.Scope.Namespace.ID] })
+	for _, r := range w.unseen {
+		w.untold = true
+		w.tokens = slices.DeleteFunc(w.tokens, func(t scaleway.Token) bool { return t.Scope.Covers(r) })
+	}
 }
 
 // credential is one application in scope.

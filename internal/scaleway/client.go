@@ -37,6 +37,9 @@ type Options struct {
 	Clock             clock.Clock
 	Concurrency       int // requests in flight
 	RequestsPerSecond int
+	// DeployBound is how long a function, container or namespace that is changing
+	// is waited for before its environment is changed.
+	DeployBound time.Duration
 }
 
 // Client calls the API as one API key, for one project. Its methods may be
@@ -82,7 +85,7 @@ func newSDK(o Options, accessKey string, secretKey redact.Secret, t *transport) 
 		scw.WithDefaultOrganizationID(o.OrganizationID),
 		scw.WithDefaultProjectID(o.ProjectID),
 		scw.WithUserAgent("scaleway-key-rotator"),
-		scw.WithHTTPClient(&http.Client{Transport: metadata{t}, CheckRedirect: stay}),
+		scw.WithHTTPClient(&http.Client{Transport: metadata{wholeOnly{t}}, CheckRedirect: stay}),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("set up the Scaleway client: %w", err)

@@ -23,37 +23,54 @@ import (
 // lost or changed, or one of these not.
 //
 // What is sent is made from what was read, so it is never sent again as it is:
-// that would undo what a person has set since. After a 429 it is read and made
-// anew; after any other lost answer that is left to the caller, who can read
-// back.
+// that would undo what a person has set since. Where nothing was changed for now
+// it is read and made anew: after a 429 a few times; where it is in a transient
+// state (409), or no connection was made, for as long as it has to deploy. After
+// any other lost answer that is left to the caller, who can read back.
 //
 // GET, then PATCH /functions/v1beta1/… or /containers/v1/…,
 // …/namespaces/{id}, …/functions/{id} or …/containers/{id}.
 func (c *Client) ChangeEnvironment(ctx context.Context, e Environment, plain map[string]string, secrets map[string]redact.Secret) (Environment, error) {
+	start := c.options.Clock.Now()
 	for attempt := 1; ; attempt++ {
-		got, again, err := c.changeEnvironment(ctx, e, plain, secrets)
-		if !again || attempt == attempts || c.options.Clock.Sleep(ctx, backoff(backoffMin, backoffMax, attempt-1, nil)) != nil {
+		got, moment, err := c.changeEnvironment(ctx, e, plain, secrets)
+		switch within := c.options.Clock.Now().Sub(start) < c.options.DeployBound; {
+		case moment == crowded && attempt < attempts:
+		case moment == unsettled && within:
+		default:
+			return got, err
+		}
+		if c.options.Clock.Sleep(ctx, backoff(attempt-1, nil)) != nil {
 			return got, err
 		}
 	}
 }
 
-// changeEnvironment tries once; again tells that it came at a bad moment.
-func (c *Client) changeEnvironment(ctx context.Context, e Environment, plain map[string]string, secrets map[string]redact.Secret) (got Environment, again bool, err error) {
+// moment tells at what moment a change was tried.
+type moment int
+
+const (
+	final     moment = iota
+	crowded          // too many requests
+	unsettled        // nothing was changed, and may be soon
+)
+
+// changeEnvironment tries once.
+func (c *Client) changeEnvironment(ctx context.Context, e Environment, plain map[string]string, secrets map[string]redact.Secret) (Environment, moment, error) {
 	act := "change the environment of " + e.String()
 	before, err := c.ReadEnvironment(ctx, e)
 	if err != nil {
-		return Environment{}, false, err
+		return Environment{}, final, err
 	}
 	change := envChange{known: e, before: before, plain: plain, secrets: secrets}
 	if why := change.impossible(); why != "" {
-		return Environment{}, false, refusal(act, e, why+": nothing was sent")
+		return Environment{}, final, refusal(act, e, why+": nothing was sent")
 	}
-	got, err = c.environment(act, e, c.patchEnvironment(ctx, change))
+	got, err := c.environment(act, e, c.patchEnvironment(ctx, change))
 	if err != nil {
-		return Environment{}, tooMany(err), change.mute(err)
+		return Environment{}, momentOf(err), change.mute(err)
 	}
-	return got, false, failure(act, e.needs(), change.check(got))
+	return got, final, failure(act, e.needs(), change.check(got))
 }
 
 // envChange is one change of what an environment was read to be.
@@ -228,10 +245,18 @@ func (c envChange) mute(err error) error {
 	if said == text {
 		return err
 	}
-	return &Error{Act: typed.Act, Needs: typed.Needs, Class: typed.Class, Cause: errors.New(said)}
+	return &Error{Act: typed.Act, Asked: typed.Asked, Needs: typed.Needs, Class: typed.Class, Cause: errors.New(said)}
 }
 
-func tooMany(err error) bool {
+func momentOf(err error) moment {
 	answer, ok := errors.AsType[*scw.ResponseError](err)
-	return ok && answer.StatusCode == http.StatusTooManyRequests
+	_, changing := errors.AsType[*scw.TransientStateError](err)
+	_, unmade := errors.AsType[*unmadeError](err)
+	switch {
+	case ok && answer.StatusCode == http.StatusTooManyRequests:
+		return crowded
+	case changing || unmade:
+		return unsettled
+	}
+	return final
 }

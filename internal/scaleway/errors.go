@@ -19,21 +19,44 @@ var (
 	// ErrUnknown means that no answer came, or none that can be read, or a
 	// server error: a write may have taken effect or not.
 	ErrUnknown = errors.New("outcome unknown")
+	// ErrNoRoute means that the API does not know the call itself any more (405,
+	// 410, 501). Where it says so by 404, that is ErrNotFound.
+	ErrNoRoute = errors.New("the call exists no more")
 )
 
 // Error is a call that did not succeed: what it was about, what class of
 // failure, and what would help.
 type Error struct {
 	Act   string // the call and its object: "create a key of application 1234"
+	Asked string // the request, and the status it was answered with: "GET /iam/…: 403 Forbidden"; "" if unknown
 	Needs string // the permission set that the call needs
 	Class error  // one of the sentinels above
 	Cause error  // as the SDK gave it
+
+	hint string // what Hint says, where the call itself knows
 }
 
 func (e *Error) Error() string {
-	text := e.Act + ": " + strings.TrimRight(strings.TrimPrefix(e.Cause.Error(), "scaleway-sdk-go: "), ": ")
+	text := e.Act + ": "
+	if e.Asked != "" {
+		text += e.Asked + ": "
+	}
+	text += e.said()
 	if hint := e.Hint(); hint != "" {
 		text += " (" + hint + ")"
+	}
+	return text
+}
+
+// said is the cause in short, without what stands in Asked already.
+func (e *Error) said() string {
+	text := strings.TrimPrefix(e.Cause.Error(), "scaleway-sdk-go: ")
+	if answer, ok := errors.AsType[*scw.ResponseError](e.Cause); ok && e.Asked != "" {
+		text = answer.Message
+	}
+	text = strings.TrimRight(harmless(text, causeMax), ": ")
+	if text == "" {
+		return "without a word"
 	}
 	return text
 }
@@ -44,6 +67,8 @@ func (e *Error) Unwrap() []error { return []error{e.Class, e.Cause} }
 // Hint says what to do about it, or "".
 func (e *Error) Hint() string {
 	switch {
+	case e.hint != "":
+		return e.hint
 	case errors.Is(e.Class, ErrForbidden):
 		return "the function's application needs the permission set " + e.Needs
 	case errors.Is(e.Class, ErrDenied):
@@ -58,7 +83,11 @@ func failure(act, needs string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &Error{Act: act, Needs: needs, Class: classify(err), Cause: err}
+	out := &Error{Act: act, Needs: needs, Class: classify(err), Cause: err, Asked: noted(err)}
+	if lost, ok := errors.AsType[*answerError](err); ok { // in place of the SDK's words, which have the whole URL
+		out.Asked, out.Cause = lost.asked, lost.cause
+	}
+	return out
 }
 
 // classify reads both families of errors (FACTS section 2): the SDK's typed

@@ -142,7 +142,6 @@ func calls(c *scaleway.Client) []call {
 			_, err := c.ChangeEnvironment(ctx, code, nil, newKey)
 			return err
 		}},
-		{"enable version", "SecretManagerSecretWrite", func(ctx context.Context) error { return c.EnableVersion(ctx, secret, 1) }},
 		{"describe version", "SecretManagerSecretWrite", func(ctx context.Context) error { return c.DescribeVersion(ctx, secret, 1, "d") }},
 		{"list keys", "IAMReadOnly", func(ctx context.Context) error { _, err := c.APIKeys(ctx); return err }},
 		{"list applications", "IAMReadOnly", func(ctx context.Context) error { _, err := c.Applications(ctx); return err }},

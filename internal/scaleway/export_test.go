@@ -16,7 +16,7 @@ func NewTransport(base http.RoundTripper, c clock.Clock, inFlight, perSecond int
 func RetryAfter(resp *http.Response) (time.Duration, bool) { return retryAfter(resp) }
 
 // Backoff is the wait before the retry after so many, where the answer sets none.
-func Backoff(attempt int) time.Duration { return backoff(backoffMin, backoffMax, attempt, nil) }
+func Backoff(attempt int) time.Duration { return backoff(attempt, nil) }
 
 // DecodePayload reads what a version holds.
 func DecodePayload(data []byte) (KeyPair, error) { return decodePayload(data) }

@@ -104,6 +104,9 @@ func (c *Client) APIKeys(ctx context.Context) ([]APIKey, error) {
 // GET /iam/v1alpha1/api-keys/{access_key}.
 func (c *Client) HasKey(ctx context.Context, accessKey string) (*APIKey, error) {
 	got, err := c.iam.GetAPIKey(&iam.GetAPIKeyRequest{AccessKey: accessKey}, scw.WithContext(ctx))
+	if err == nil && got.AccessKey != accessKey {
+		err = errors.New("the answer is that of another key")
+	}
 	err = failure("look for the key "+accessKey, needIAMRead, err)
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -340,7 +343,10 @@ func (c *Client) Authenticates(ctx context.Context, pair KeyPair) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	_, err = iam.NewAPI(sdk).GetAPIKey(&iam.GetAPIKeyRequest{AccessKey: pair.AccessKey}, scw.WithContext(ctx))
+	got, err := iam.NewAPI(sdk).GetAPIKey(&iam.GetAPIKeyRequest{AccessKey: pair.AccessKey}, scw.WithContext(ctx))
+	if err == nil && got.AccessKey != pair.AccessKey {
+		err = errors.New("the answer is that of another key")
+	}
 	err = failure("try the key "+pair.AccessKey, needIAMRead, err)
 	switch {
 	case err == nil, errors.Is(err, ErrForbidden):

@@ -1,6 +1,7 @@
 package scaleway_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -150,7 +151,8 @@ func start(t *testing.T, o emulator.Options, seed emulator.Seed, wrap ...func(ht
 	return rig{env, newClient(t, options(over, func(o *scaleway.Options) {
 		o.AccessKey, o.SecretKey = env.AccessKey, redact.New(env.Secret)
 		o.OrganizationID, o.ProjectID = env.Organization(), env.Project("demo")
-		o.Clock = clock.Clock{Now: env.Clock().Now, Sleep: env.Clock().Sleep}
+		o.DeployBound = deployBound
+		o.Clock = clock.Clock{Now: env.Clock().Now, Sleep: env.Clock().Sleep, After: env.Clock().After}
 	}))}
 }
 
@@ -176,6 +178,16 @@ func rewrite(method, path string, change func(map[string]any)) func(http.RoundTr
 			return answer{status: resp.StatusCode, body: string(text)}.to(r)
 		})
 	}
+}
+
+// deployBound is how long the rigs' clients wait for an environment.
+const deployBound = 6 * time.Minute
+
+// clockThat is the real clock, but for its sleep.
+func clockThat(sleeps func() error) clock.Clock {
+	c := clock.Real()
+	c.Sleep = func(context.Context, time.Duration) error { return sleeps() }
+	return c
 }
 
 // names are one thing of each item.

@@ -55,6 +55,9 @@ func read[T any](id func(*T) string, ask fetch[T]) ([]*T, error) {
 		if err != nil {
 			return nil, err
 		}
+		if items == nil { // an empty list says so (recorded for all)
+			return nil, errors.New("the answer holds no list")
+		}
 		known := len(all)
 		for _, item := range items {
 			if item == nil || id(item) == "" {

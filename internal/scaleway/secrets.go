@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"slices"
 	"time"
@@ -30,6 +29,9 @@ type Secret struct {
 	VersionCount uint32
 	CreatedAt    time.Time
 	Opaque       bool // of type opaque, and not key_value: it holds no key pair
+	// DeletionRequestedAt is when its deletion was asked for: it can be restored,
+	// for some days. Zero: it was not.
+	DeletionRequestedAt time.Time
 }
 
 // Version is one version of a secret, without its payload.
@@ -49,29 +51,35 @@ type payload struct {
 	SecretKey string `json:"secret_key"`
 }
 
-// Secrets lists the project's secrets in one folder.
-// GET /secret-manager/v1beta1/regions/{region}/secrets.
+// Secrets lists the project's secrets in one folder, those that are being
+// deleted left out. GET /secret-manager/v1beta1/regions/{region}/secrets.
 func (c *Client) Secrets(ctx context.Context, region, path string) ([]Secret, error) {
+	act := "list the secrets under " + path + " in " + region
+	found, err := c.listSecrets(ctx, act, &secret.ListSecretsRequest{Region: scw.Region(region), Path: &path})
+	return slices.DeleteFunc(found, func(s Secret) bool { return s.Path != path || !s.DeletionRequestedAt.IsZero() }), err
+}
+
+// listSecrets lists what is in the project, by a request that says the rest.
+func (c *Client) listSecrets(ctx context.Context, act string, request *secret.ListSecretsRequest) ([]Secret, error) {
+	request.ProjectID, request.OrderBy, request.PageSize = &c.project, secret.ListSecretsRequestOrderByCreatedAtAsc, scw.Uint32Ptr(pageSize)
 	found, err := every(ctx, c, func(x *secret.Secret) string { return x.ID }, func(page *int32) ([]*secret.Secret, uint64, error) {
-		resp, err := c.secrets.ListSecrets(&secret.ListSecretsRequest{
-			Region: scw.Region(region), ProjectID: &c.project, Path: &path,
-			OrderBy: secret.ListSecretsRequestOrderByCreatedAtAsc, Page: page, PageSize: scw.Uint32Ptr(pageSize),
-		}, scw.WithContext(ctx))
+		request.Page = page
+		resp, err := c.secrets.ListSecrets(request, scw.WithContext(ctx))
 		if err != nil {
 			return nil, 0, err
 		}
-		return resp.Secrets, uint64(resp.TotalCount), nil
+		return resp.Secrets, resp.TotalCount, nil
 	})
 	if err != nil {
-		return nil, failure("list the secrets under "+path+" in "+region, needSecretRead, err)
+		return nil, failure(act, needSecretRead, err)
 	}
 	secrets := make([]Secret, 0, len(found))
 	for _, s := range found {
 		if s.ProjectID == "" || s.Path == "" || s.Name == "" {
-			return nil, failure("list the secrets under "+path+" in "+region, needSecretRead, missing("secret "+s.ID, "project_id, path or name"))
+			return nil, failure(act, needSecretRead, missing("secret "+s.ID, "project_id, path or name"))
 		}
-		if s.ProjectID == c.project && s.Path == path && s.DeletionRequestedAt == nil {
-			secrets = append(secrets, asSecret(s, region))
+		if s.ProjectID == c.project {
+			secrets = append(secrets, asSecret(s, request.Region.String()))
 		}
 	}
 	return secrets, nil
@@ -81,10 +89,12 @@ func asSecret(s *secret.Secret, region string) Secret {
 	return Secret{
 		ID: s.ID, Name: s.Name, Path: s.Path, Region: region, Tags: s.Tags,
 		VersionCount: s.VersionCount, CreatedAt: value(s.CreatedAt), Opaque: s.Type == secret.SecretTypeOpaque,
+		DeletionRequestedAt: value(s.DeletionRequestedAt),
 	}
 }
 
-// CreateSecret creates an empty secret in the project, key_value or opaque.
+// CreateSecret creates an empty secret in the project, key_value or opaque. Where
+// the name is taken, the error says by what.
 // POST /secret-manager/v1beta1/regions/{region}/secrets.
 func (c *Client) CreateSecret(ctx context.Context, want Secret, description string) (Secret, error) {
 	act := "create the secret " + want.FullName()
@@ -97,7 +107,7 @@ func (c *Client) CreateSecret(ctx context.Context, want Secret, description stri
 		Tags: want.Tags, Description: &description, Type: kind,
 	}, scw.WithContext(ctx))
 	if err != nil {
-		return Secret{}, failure(act, needSecretNew, err)
+		return Secret{}, c.nameTaken(ctx, want, failure(act, needSecretNew, err))
 	}
 	got := asSecret(s, want.Region)
 	if got.ID == "" || got.Name != want.Name || got.Path != want.Path || s.ProjectID != c.project {
@@ -156,6 +166,9 @@ func (c *Client) HasVersion(ctx context.Context, s Secret, revision uint32) (boo
 	v, err := c.secrets.GetSecretVersion(&secret.GetSecretVersionRequest{
 		Region: scw.Region(s.Region), SecretID: s.ID, Revision: fmt.Sprint(revision),
 	}, scw.WithContext(ctx))
+	if err == nil && (v.SecretID != s.ID || v.Revision != revision) {
+		err = errOtherVersion
+	}
 	err = failure(fmt.Sprintf("look for version %d of %s", revision, s.FullName()), needSecretRead, err)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
@@ -182,36 +195,26 @@ func (c *Client) Publish(ctx context.Context, s Secret, pair KeyPair, descriptio
 	if err != nil {
 		return Version{}, failure(act, needSecretNew, err)
 	}
-	v, err := c.secrets.CreateSecretVersion(&secret.CreateSecretVersionRequest{
-		Region: scw.Region(s.Region), SecretID: s.ID, Data: data, Description: &description,
-		DataCrc32: new(crc32.ChecksumIEEE(data)),
-	}, scw.WithContext(ctx))
-	if err != nil {
-		return Version{}, failure(act, needSecretNew, err)
-	}
-	return asVersion(v), nil
+	return c.publish(ctx, act, s, data, description)
 }
 
-// ErrPayload means that a version holds something else than a key pair. What it
-// holds is never shown.
+var errOtherVersion = errors.New("the answer is that of another version")
+
+// ErrPayload means that a version holds something else than a key pair: it was
+// read whole, and that is what is in it. What it holds is never shown. An answer
+// that is not whole is none.
 var ErrPayload = errors.New("the version does not hold an access_key and a secret_key")
 
 // AccessLatest reads what readers of latest_enabled get, and the number of the
 // version that holds it. No such version is ErrNotFound.
 // GET …/secrets/{secret_id}/versions/latest_enabled/access.
 func (c *Client) AccessLatest(ctx context.Context, s Secret) (KeyPair, uint32, error) {
-	act := "read the newest enabled version of " + s.FullName()
-	got, err := c.secrets.AccessSecretVersion(&secret.AccessSecretVersionRequest{
-		Region: scw.Region(s.Region), SecretID: s.ID, Revision: "latest_enabled",
-	}, scw.WithContext(ctx))
+	data, revision, err := c.AccessData(ctx, s)
 	if err != nil {
-		return KeyPair{}, 0, failure(act, needSecretValue, err)
+		return KeyPair{}, 0, err
 	}
-	pair, err := decodePayload(got.Data)
-	if err == nil && got.SecretID != s.ID {
-		err = errors.New("the answer is that of another secret")
-	}
-	return pair, got.Revision, failure(act, needSecretValue, err)
+	pair, err := decodePayload(data)
+	return pair, revision, failure("read the newest enabled version of "+s.FullName(), needSecretValue, err)
 }
 
 // Access reads the key pair that a version holds; of the key, only the access
@@ -225,14 +228,15 @@ func (c *Client) Access(ctx context.Context, s Secret, revision uint32) (KeyPair
 	if err != nil {
 		return KeyPair{}, failure(act, needSecretValue, err)
 	}
-	pair, err := decodePayload(got.Data)
-	if err == nil && (got.SecretID != s.ID || got.Revision != revision) {
-		err = errors.New("the answer is that of another version")
+	if got.SecretID != s.ID || got.Revision != revision {
+		return KeyPair{}, failure(act, needSecretValue, errOtherVersion)
 	}
+	data, err := dataOf(got)
 	if err != nil {
 		return KeyPair{}, failure(act, needSecretValue, err)
 	}
-	return pair, nil
+	pair, err := decodePayload(data)
+	return pair, failure(act, needSecretValue, err)
 }
 
 func decodePayload(data []byte) (KeyPair, error) {
@@ -252,27 +256,24 @@ func decodePayload(data []byte) (KeyPair, error) {
 // DisableVersion hides a version from readers of latest_enabled.
 // POST …/secrets/{secret_id}/versions/{revision}/disable.
 func (c *Client) DisableVersion(ctx context.Context, s Secret, revision uint32) error {
-	_, err := c.secrets.DisableSecretVersion(&secret.DisableSecretVersionRequest{
+	v, err := c.secrets.DisableSecretVersion(&secret.DisableSecretVersionRequest{
 		Region: scw.Region(s.Region), SecretID: s.ID, Revision: fmt.Sprint(revision),
 	}, scw.WithContext(ctx))
+	if err == nil && (v.SecretID != s.ID || v.Revision != revision) {
+		err = errOtherVersion
+	}
 	return failure(fmt.Sprintf("disable version %d of %s", revision, s.FullName()), needSecretWrite, err)
-}
-
-// EnableVersion shows a version to readers of latest_enabled again.
-// POST …/secrets/{secret_id}/versions/{revision}/enable.
-func (c *Client) EnableVersion(ctx context.Context, s Secret, revision uint32) error {
-	_, err := c.secrets.EnableSecretVersion(&secret.EnableSecretVersionRequest{
-		Region: scw.Region(s.Region), SecretID: s.ID, Revision: fmt.Sprint(revision),
-	}, scw.WithContext(ctx))
-	return failure(fmt.Sprintf("enable version %d of %s", revision, s.FullName()), needSecretWrite, err)
 }
 
 // DescribeVersion gives a version another description.
 // PATCH …/secrets/{secret_id}/versions/{revision}.
 func (c *Client) DescribeVersion(ctx context.Context, s Secret, revision uint32, description string) error {
-	_, err := c.secrets.UpdateSecretVersion(&secret.UpdateSecretVersionRequest{
+	v, err := c.secrets.UpdateSecretVersion(&secret.UpdateSecretVersionRequest{
 		Region: scw.Region(s.Region), SecretID: s.ID, Revision: fmt.Sprint(revision), Description: &description,
 	}, scw.WithContext(ctx))
+	if err == nil && (v.SecretID != s.ID || v.Revision != revision) {
+		err = errOtherVersion
+	}
 	return failure(fmt.Sprintf("describe version %d of %s", revision, s.FullName()), needSecretWrite, err)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	containerbeta "github.com/scaleway/scaleway-sdk-go/api/container/v1beta1"
@@ -47,8 +48,10 @@ type Token struct {
 }
 
 // Tokens lists the legacy tokens of exactly this scope: a namespace's own, not
-// those of its functions, whichever of them the API lists (A02). Where the
-// token calls exist no more, there is nothing left to list (A06).
+// those of its functions, whichever of them the API lists (A02). ErrNotFound is
+// that the scope is gone, and its tokens with it; ErrNoRoute that the call exists
+// no more (A06): how many tokens there are is not known then. A 404 may be either,
+// so the scope is asked for.
 // GET /functions/v1beta1/…/tokens or /containers/v1beta1/…/tokens.
 func (c *Client) Tokens(ctx context.Context, s Scope) ([]Token, error) {
 	var (
@@ -98,16 +101,50 @@ func (c *Client) Tokens(ctx context.Context, s Scope) ([]Token, error) {
 			add(t.ID, value(t.NamespaceID), value(t.ContainerID), value(t.Description), t.Status.String(), t.ExpiresAt)
 		}
 	}
-	if err != nil && !gone(err) {
-		return nil, failure("list the legacy tokens of "+s.Kind()+" "+s.Name, s.needs(), err)
+	if err == nil {
+		return tokens, nil
 	}
-	return tokens, nil
+	err = failure("list the legacy tokens of "+s.Kind()+" "+s.Name, s.needs(), err)
+	failed, ok := errors.AsType[*Error](err)
+	switch {
+	case ok && noRoute(failed.Cause):
+		failed.Class = ErrNoRoute
+	case ok && errors.Is(failed.Class, ErrNotFound):
+		there, lookErr := c.Exists(ctx, s)
+		if lookErr != nil {
+			return nil, lookErr
+		}
+		if there {
+			failed.Class = ErrNoRoute
+		}
+	}
+	return nil, err
+}
+
+// noRoute tells whether an answer means that there is no such call.
+func noRoute(err error) bool {
+	answer, ok := errors.AsType[*scw.ResponseError](err)
+	return ok && slices.Contains([]int{http.StatusMethodNotAllowed, http.StatusGone, http.StatusNotImplemented}, answer.StatusCode)
+}
+
+// Exists tells whether the namespace, function or container is still there.
+func (c *Client) Exists(ctx context.Context, s Scope) (bool, error) {
+	e := Environment{Product: s.Product, Region: s.Region, ID: s.ResourceID, NamespaceID: s.Namespace.ID, Name: s.Name}
+	if s.ResourceID == "" {
+		e.ID = s.Namespace.ID
+	}
+	_, err := c.ReadEnvironment(ctx, e)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // DeleteToken deletes a legacy token for good, through the product that it
 // belongs to: elsewhere a 404 proves nothing (FACTS section 4). One that is
-// gone already counts as deleted.
-// DELETE /functions/v1beta1/…/tokens/{token_id} or /containers/v1beta1/….
+// gone already counts as deleted; where the call exists no more, that is
+// ErrNoRoute. DELETE /functions/v1beta1/…/tokens/{token_id} or
+// /containers/v1beta1/….
 func (c *Client) DeleteToken(ctx context.Context, t Token) error {
 	var err error
 	if t.Scope.Product == Functions {
@@ -115,10 +152,14 @@ func (c *Client) DeleteToken(ctx context.Context, t Token) error {
 	} else {
 		_, err = c.containersBeta.DeleteToken(&containerbeta.DeleteTokenRequest{Region: scw.Region(t.Scope.Region), TokenID: t.ID}, scw.WithContext(ctx))
 	}
-	if err == nil || gone(err) {
+	err = failure("delete the legacy token "+t.ID, t.Scope.needs(), err)
+	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
-	return failure("delete the legacy token "+t.ID, t.Scope.needs(), err)
+	if failed, ok := errors.AsType[*Error](err); ok && noRoute(failed.Cause) {
+		failed.Class = ErrNoRoute
+	}
+	return err
 }
 
 func (s Scope) needs() string {
@@ -126,14 +167,4 @@ func (s Scope) needs() string {
 		return needFunctions
 	}
 	return needContainers
-}
-
-// gone tells whether an answer means that there is no such token, scope, or
-// call.
-func gone(err error) bool {
-	if errors.Is(classify(err), ErrNotFound) {
-		return true
-	}
-	var answer *scw.ResponseError
-	return errors.As(err, &answer) && (answer.StatusCode == http.StatusGone || answer.StatusCode == http.StatusNotImplemented)
 }

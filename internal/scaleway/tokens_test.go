@@ -1,6 +1,7 @@
 package scaleway_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -12,22 +13,32 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
-func TestRemovedTokenRoutesHoldNoTokens(t *testing.T) {
+func TestTokensBehindARouteThatIsGoneAreNotTakenForNone(t *testing.T) {
 	t.Parallel()
-	for _, status := range []int{404, 410, 501} {
+	for _, status := range []int{404, 405, 410, 501} {
 		r := start(t, emulator.Options{Answers: emulator.Answers{TokenRoutes: status}}, emulator.Demo())
 		scopes := r.scopes(t)
 		for _, s := range scopes {
-			if tokens, err := r.Tokens(t.Context(), s); len(tokens) != 0 || err != nil {
-				t.Errorf("%d: %d tokens of %s, %v", status, len(tokens), s.Name, err)
+			if _, err := r.Tokens(t.Context(), s); !errors.Is(err, scaleway.ErrNoRoute) || errors.Is(err, scaleway.ErrNotFound) {
+				t.Errorf("%d: tokens of %s: %v", status, s.Name, err)
 			}
-			if err := r.DeleteToken(t.Context(), scaleway.Token{ID: "11111111-1111-4111-8111-111111111111", Scope: s}); err != nil {
+			err := r.DeleteToken(t.Context(), scaleway.Token{ID: "11111111-1111-4111-8111-111111111111", Scope: s})
+			if errors.Is(err, scaleway.ErrNoRoute) == (status == 404) {
 				t.Errorf("%d: delete: %v", status, err)
 			}
 		}
 		if len(scopes) != 16 {
 			t.Errorf("%d scopes", len(scopes))
 		}
+	}
+}
+
+func TestTokensOfWhatIsGoneAreGone(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, options(&script{answers: []answer{{status: 404, body: `{"message":"Function was not found"}`}}}))
+	s := scaleway.Scope{Product: scaleway.Functions, Region: "fr-par", Namespace: scaleway.Namespace{ID: "n"}, ResourceID: "f"}
+	if _, err := c.Tokens(t.Context(), s); !errors.Is(err, scaleway.ErrNotFound) || errors.Is(err, scaleway.ErrNoRoute) {
+		t.Errorf("error %v", err)
 	}
 }
 

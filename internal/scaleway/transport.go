@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -35,8 +37,9 @@ const (
 //
 // Retried are 429 for every call, since the gateway refused it before it took
 // effect, and 502, 503, 504 and connection errors only for calls that can be
-// repeated: a lost answer to a creation may hide a success. Nothing is for
-// those marked by once.
+// repeated: a lost answer to a creation may hide a success. Where the connection
+// was never made, or the answer is that a resource is changing just now, nothing
+// has taken effect: see persist. Nothing is retried for those marked by once.
 type transport struct {
 	retry  *retryablehttp.Client
 	flight chan struct{} // one slot a request on the wire
@@ -50,6 +53,7 @@ type transport struct {
 	mu     sync.Mutex
 	offset time.Duration // the API's clock less ours
 	dated  bool          // offset was read at least once
+	dark   darkness
 }
 
 func newTransport(base http.RoundTripper, c clock.Clock, inFlight, perSecond int) *transport {
@@ -59,18 +63,15 @@ func newTransport(base http.RoundTripper, c clock.Clock, inFlight, perSecond int
 		pace:   rate.NewLimiter(rate.Limit(perSecond), perSecond),
 	}
 	t.retry = &retryablehttp.Client{
-		HTTPClient: &http.Client{
-			Transport:     roundTrip(t.send),
-			Timeout:       attemptTime,
-			CheckRedirect: stay,
-		},
+		HTTPClient:   &http.Client{Transport: roundTrip(t.send), CheckRedirect: stay},
 		RetryMax:     attempts - 1,
-		RetryWaitMin: backoffMin,
-		RetryWaitMax: backoffMax,
 		CheckRetry:   checkRetry,
-		Backoff:      backoff,
+		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return 0 }, // PrepareRetry waits, on our clock
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
-		PrepareRetry: func(*http.Request) error { t.retries.Add(1); return nil },
+		PrepareRetry: func(r *http.Request) error {
+			t.retries.Add(1)
+			return t.clock.Sleep(r.Context(), callOf(r.Context()).wait)
+		},
 	}
 	return t
 }
@@ -82,27 +83,47 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // stay follows no redirect: Go's client would send X-Auth-Token along.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
+// call is one call on its way through its attempts.
+type call struct {
+	repeatable bool
+	again      int           // retries decided upon so far, of this row
+	wait       time.Duration // before the next
+}
+
+type callKey struct{}
+
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
 // RoundTrip sends a call, again where that is safe.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	ctx := context.WithValue(r.Context(), repeatableKey{}, repeatable(r))
+	ctx := context.WithValue(r.Context(), callKey{}, &call{repeatable: repeatable(r)})
 	again, err := retryablehttp.FromRequest(r.WithContext(ctx))
 	if err != nil {
 		return nil, err
 	}
-	resp, err := t.retry.Do(again)
+	resp, err := t.persist(ctx, again)
 	if err == nil {
 		return resp, nil
 	}
 	if resp != nil {
 		_ = resp.Body.Close() // it came when the context had ended
 	}
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		return nil, wrapped.Err // the client above wraps once more
+	if over := context.Cause(ctx); over != nil {
+		return nil, over
 	}
-	return nil, err
+	for { // the client above wraps once more; a URL has a query
+		wrapped, ok := errors.AsType[*url.Error](err)
+		if !ok {
+			return nil, err
+		}
+		err = wrapped.Err
+	}
 }
 
-// send puts one attempt on the wire.
+// send puts one attempt on the wire, and reads the answer to its end.
 func (t *transport) send(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
 	select {
@@ -115,10 +136,29 @@ func (t *transport) send(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	t.calls.Add(1)
-	resp, err := t.base.RoundTrip(r)
-	if err != nil {
-		return resp, err
+	attempt, cancel := clock.WithTimeout(ctx, t.clock, attemptTime)
+	defer cancel()
+	watched, made := watch(attempt)
+	resp, err := t.base.RoundTrip(r.WithContext(watched))
+	if err == nil {
+		err = buffer(resp)
 	}
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return nil, context.Cause(ctx)
+	case err != nil && attempt.Err() != nil:
+		err = fmt.Errorf("no answer within %s", attemptTime)
+	case err != nil && resp != nil: // some of it came
+		resp.Body = io.NopCloser(io.MultiReader(resp.Body, failing{err}))
+	}
+	if resp == nil || err != nil && attempt.Err() != nil {
+		if neverMade(err, made()) {
+			t.sawDark(true)
+			err = &unmadeError{err}
+		}
+		return nil, err
+	}
+	t.sawDark(false)
 	t.readDate(resp.Header.Get("Date"))
 	if r.Method != http.MethodDelete && resp.StatusCode == http.StatusOK && resp.ContentLength == 0 {
 		resp.ContentLength = -1 // else the SDK takes no answer for an empty one: a list without items
@@ -145,51 +185,56 @@ func (t *transport) readDate(header string) {
 	t.offset, t.dated = offset, true
 }
 
-type repeatableKey struct{}
-
 type onceKey struct{}
 
 // once marks a call that is sent a single time, come what may: what it says is
 // stale after a wait.
 func once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
 
+func single(ctx context.Context) bool {
+	single, _ := ctx.Value(onceKey{}).(bool)
+	return single
+}
+
 // repeatable tells whether sending r twice does what sending it once does.
 func repeatable(r *http.Request) bool {
-	return r.Method != http.MethodPost || strings.HasSuffix(r.URL.Path, "/disable") || strings.HasSuffix(r.URL.Path, "/enable")
+	return r.Method != http.MethodPost || strings.HasSuffix(r.URL.Path, "/disable")
 }
 
 func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	if single, _ := ctx.Value(onceKey{}).(bool); single {
-		return false, nil
-	}
-	again, _ := ctx.Value(repeatableKey{}).(bool)
-	if err != nil {
+	c := callOf(ctx)
+	retry := false
+	switch {
+	case single(ctx):
+	case err != nil:
 		// The library knows which connection errors repeating cannot mend.
 		mendable, _ := retryablehttp.DefaultRetryPolicy(ctx, nil, err)
-		return again && mendable, nil
+		_, unmade := errors.AsType[*unmadeError](err) // persist's business
+		retry = c.repeatable && mendable && !unmade
+	case resp.StatusCode == http.StatusTooManyRequests:
+		retry = true
+	case resp.StatusCode == http.StatusBadGateway, resp.StatusCode == http.StatusServiceUnavailable, resp.StatusCode == http.StatusGatewayTimeout:
+		retry = c.repeatable
 	}
-	switch resp.StatusCode {
-	case http.StatusTooManyRequests:
-		return true, nil
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return again, nil
-	default:
-		return false, nil
+	if retry {
+		c.wait = backoff(c.again, resp)
+		c.again++
 	}
+	return retry, nil
 }
 
-// backoff doubles from least to most, between half and all of it by chance;
+// backoff doubles from backoffMin to backoffMax, between half and all of it by chance;
 // the server's Retry-After goes before it.
-func backoff(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
+func backoff(attempt int, resp *http.Response) time.Duration {
 	if resp != nil {
 		if wait, ok := retryAfter(resp); ok {
 			return wait
 		}
 	}
-	full := min(least<<attempt, most)
+	full := min(backoffMin<<min(attempt, 16), backoffMax)
 	var chance [8]byte
 	_, _ = rand.Read(chance[:])                                                           // never fails
 	return full/2 + time.Duration(binary.LittleEndian.Uint64(chance[:])%uint64(full/2+1)) //nolint:gosec // full is positive

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -17,6 +18,14 @@ type Clock struct {
 	since  time.Time        // real time at that moment; zero for a manual clock
 	source func() time.Time // nil for a manual clock
 	moved  chan struct{}    // closed when the clock is next moved; nil: nobody waits for that
+	alarms map[*alarm]bool
+}
+
+// alarm is what After has been asked for.
+type alarm struct {
+	at    time.Time
+	timer *time.Timer // of a clock that runs along with real time
+	ring  func()
 }
 
 // NewClock returns a clock that reads as real time does, until it is moved.
@@ -50,8 +59,67 @@ func (c *Clock) Advance(d time.Duration) {
 		return
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.move(d)
+	due := c.due()
+	c.mu.Unlock()
+	ring(due)
+}
+
+// After calls f once the clock has moved by d, by itself or because it was
+// moved. stop tells whether it came in time.
+func (c *Clock) After(d time.Duration, f func()) (stop func() bool) {
+	a := &alarm{ring: f}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a.at = c.now().Add(d)
+	if c.alarms == nil {
+		c.alarms = map[*alarm]bool{}
+	}
+	c.alarms[a] = true
+	if c.source != nil {
+		a.timer = time.AfterFunc(d, func() {
+			if c.take(a) {
+				f()
+			}
+		})
+	}
+	return func() bool { return c.take(a) }
+}
+
+// take removes an alarm; it tells whether it was still set.
+func (c *Clock) take(a *alarm) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	set := c.alarms[a]
+	delete(c.alarms, a)
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	return set
+}
+
+// due takes out the alarms whose time has come. c.mu is held.
+func (c *Clock) due() []*alarm {
+	var due []*alarm
+	for a := range c.alarms {
+		if !a.at.After(c.now()) {
+			delete(c.alarms, a)
+			due = append(due, a)
+		}
+	}
+	return due
+}
+
+// ring calls alarms, earliest first, without the lock: they may look at the
+// clock.
+func ring(due []*alarm) {
+	slices.SortFunc(due, func(a, b *alarm) int { return a.at.Compare(b.at) })
+	for _, a := range due {
+		if a.timer != nil {
+			a.timer.Stop()
+		}
+		a.ring()
+	}
 }
 
 func (c *Clock) move(d time.Duration) {
@@ -100,10 +168,7 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 		return err
 	}
 	if c.source == nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.move(max(d, 0))
-		return nil
+		return c.skip(ctx, max(d, 0))
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -112,5 +177,25 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	case <-timer.C:
 		return nil
+	}
+}
+
+// skip moves a manual clock by d, from alarm to alarm: it stops where one ends
+// ctx.
+func (c *Clock) skip(ctx context.Context, d time.Duration) error {
+	for {
+		c.mu.Lock()
+		step := d
+		for a := range c.alarms {
+			step = min(step, max(a.at.Sub(c.now()), 0))
+		}
+		c.move(step)
+		d -= step
+		due := c.due()
+		c.mu.Unlock()
+		ring(due)
+		if err := ctx.Err(); err != nil || d == 0 {
+			return err
+		}
 	}
 }
