@@ -95,7 +95,7 @@ func stale(s State, p Policy, now time.Time) []scaleway.Version {
 			continue
 		}
 		gone := !slices.ContainsFunc(s.Keys, func(k scaleway.APIKey) bool { return k.AccessKey == key })
-		if gone && !now.Before(endOf(s.Versions, i).Add(p.Grace)) {
+		if gone && p.graceOver(endOf(s.Versions, i), now) {
 			out = append(out, v)
 		}
 	}

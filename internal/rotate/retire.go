@@ -11,8 +11,8 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
-// Sweep removes what earlier runs left behind: orphans, and versions of keys
-// that are gone. Nobody can hold the one or use the other. A version is left
+// Sweep removes what earlier runs left behind: orphans, expired keys, and versions
+// of keys that are gone. Nobody can hold the one or use the other. A version is left
 // where proven finds that its key may not be dead; proven may enable it, to
 // read it, and returns it as it then is.
 func (a *Applier) Sweep(ctx context.Context, p *Plan, proven func(context.Context, *Plan, scaleway.Version) (scaleway.Version, error)) error {
@@ -20,6 +20,9 @@ func (a *Applier) Sweep(ctx context.Context, p *Plan, proven func(context.Contex
 	for _, k := range p.Keys {
 		if k.State == Orphan && k.Retire {
 			errs = append(errs, a.deleteKey(ctx, k.Key.AccessKey, "an orphan: made by a run that ended before it was published"))
+		}
+		if k.Dead {
+			errs = append(errs, a.deleteKey(ctx, k.Key.AccessKey, "it expired, and is not published"))
 		}
 	}
 	for _, v := range p.Stale {
@@ -34,7 +37,7 @@ func (a *Applier) Sweep(ctx context.Context, p *Plan, proven func(context.Contex
 
 // Going tells whether a key is given up in a run: its grace is over, or a person
 // wants it dead.
-func (k KeyPlan) Going() bool { return k.Revoke || (k.State == Superseded && k.Retire) }
+func (k KeyPlan) Going() bool { return !k.Dead && (k.Revoke || (k.State == Superseded && k.Retire)) }
 
 // Retire deletes the keys that are to be given up. The caller has seen the
 // current key, which revision holds, work in this very run; carried returns why
@@ -64,7 +67,7 @@ func (a *Applier) Retire(ctx context.Context, p *Plan, revision uint32, carried 
 		}
 		err := carried(k.Key.AccessKey)
 		left, now := p.RetireAt(k.Key.AccessKey, time.Time{}, 0), a.Client.Now()
-		if err == nil && !k.Revoke && now.Before(left.Add(a.Policy.Grace)) {
+		if err == nil && !k.Revoke && !a.Policy.graceOver(left, now) {
 			continue // since the plan was made, it was noted that a consumer carried it until now
 		}
 		if err == nil && !k.readable() && now.Before(left) {

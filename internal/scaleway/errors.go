@@ -102,6 +102,17 @@ func classify(err error) error {
 	return ErrUnknown
 }
 
+// Quota returns the figures of a quota that an error is about; 0: it has none.
+func Quota(err error) (most, have int) {
+	var quota *scw.QuotasExceededError
+	if errors.As(err, &quota) {
+		for _, d := range quota.Details {
+			most, have = int(d.Quota), int(d.Current)
+		}
+	}
+	return most, have
+}
+
 // isRefusal knows the SDK's other typed errors, all of them 4xx.
 func isRefusal(err error) bool {
 	var (
