@@ -118,9 +118,11 @@ func (p *Plan) DueSince(policy Policy, now time.Time) time.Time {
 // dead tells whether a key can go at once, since it opens nothing any more: it
 // expired, it is the rotator's own make, and not what readers get.
 func (k KeyPlan) dead(p Policy, now time.Time) bool {
-	return (k.State == Superseded || k.State == Unpublished) && k.Key.Expired(now) &&
-		keyProject(k.Key.Description) == p.Project && k.Key.Deletable && k.Key.AccessKey != p.RunsOn
+	return (k.State == Superseded || k.State == Unpublished) && k.Key.Expired(now) && p.Made(k.Key) && k.Key.Deletable && k.Key.AccessKey != p.RunsOn
 }
+
+// Made tells whether the rotator of this project made a key.
+func (p Policy) Made(k scaleway.APIKey) bool { return keyProject(k.Description) == p.Project }
 
 // noRoom tells whether a creation was refused for a quota that others meet, too:
 // not where the figure is that of the application's own keys.

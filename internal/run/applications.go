@@ -134,6 +134,8 @@ func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPla
 			if line.Note = s.heldBy(k.Key.AccessKey); !expires.IsZero() {
 				a.Next = append(a.Next, report.Event{At: expires, What: "the superseded key " + k.Key.AccessKey + " expires"})
 			}
+		case k.Key.Expired(s.world.now) && s.policy.Made(k.Key):
+			line.Note = "expired; deleted by the next run"
 		case k.Key.Expired(s.world.now):
 			line.Note = "expired; deleted once its grace is over"
 		case !expires.IsZero() && expires.Before(dies):

@@ -73,9 +73,13 @@ func (s *session) refused() {
 			continue
 		}
 		k := current.Key
+		hint := "let runs come at least every " + duration.Format(s.cfg.Interval) + " (ROTATOR_INTERVAL), and see in their reports why none replaced it in time"
+		if !s.policy.HasRoom() {
+			hint = "see what is said of the organization's cap on the lifetime of keys"
+		}
 		s.find(report.Error, "application "+c.member.app.Name, fmt.Sprintf("its published key %s expired on %s: whoever calls with it was refused from then until this run, for %s",
 			k.AccessKey, k.ExpiresAt.UTC().Format(time.DateTime), duration.Format(s.world.now.Sub(k.ExpiresAt).Round(time.Second))),
-			"let runs come at least every "+duration.Format(s.cfg.Interval)+" (ROTATOR_INTERVAL), and see in their reports why none replaced it in time")
+			hint)
 	}
 }
 
