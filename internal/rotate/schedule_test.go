@@ -36,6 +36,7 @@ func TestDueBeforeItIsTooOldOrDies(t *testing.T) {
 		{"it never expires", policy(daily), 29 * day, forever, ""},
 		{"it dies before the run after the next", policy(daily), 10 * day, 12 * day, "two thirds of its life are over"},
 		{"it dies just after the next run", policy(daily, rotateAfter(2*day)), day, 2*day + time.Hour, "readers need the time"},
+		{"it dies just after it is too old", policy(daily, func(p *rotate.Policy) { p.Grace = time.Hour }), 29*day + minutes, 30*day + 20*time.Minute, "two thirds of its life are over"},
 		{"it outlives the next run by far", policy(daily), 5 * day, 12 * day, ""},
 		{"it lives no longer than to the next run", policy(daily), 23 * time.Hour, day - time.Minute, "two thirds of its life are over"},
 		{"it lives no longer than to the next run, and a person asks again", policy(daily), 3 * time.Hour, day - time.Minute, ""},

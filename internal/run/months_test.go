@@ -113,9 +113,15 @@ func (p prophecy) check(t *testing.T, living, current map[string]bool, began tim
 	}{"lives": {p.dies, living}, "is the current one": {p.rotated, current}} {
 		for key, said := range row.said {
 			for i, at := range said {
+				if early := began.Sub(at) > time.Hour; !row.now[key] && early {
+					t.Errorf("%s: key %s was to be done with by an earlier run, on %s (said %s)", began, key, at, []string{"first", "last"}[i])
+				}
 				if due := !began.Add(time.Hour).Before(at); due == row.now[key] {
 					t.Errorf("%s: key %s was to be done with on %s (said %s), and %s: %t", began, key, at, []string{"first", "last"}[i], what, row.now[key])
 				}
+			}
+			if !row.now[key] {
+				delete(row.said, key)
 			}
 		}
 	}

@@ -104,8 +104,7 @@ func classify(err error) error {
 
 // Quota returns the figures of a quota that an error is about; 0: it has none.
 func Quota(err error) (most, have int) {
-	var quota *scw.QuotasExceededError
-	if errors.As(err, &quota) {
+	if quota, ok := errors.AsType[*scw.QuotasExceededError](err); ok {
 		for _, d := range quota.Details {
 			most, have = int(d.Quota), int(d.Current)
 		}

@@ -18,10 +18,10 @@ import (
 // classes are all sentinels by their names.
 func classes(err error) []string {
 	out := []string{}
+	if errors.Is(err, scaleway.ErrQuota) && errors.Is(err, scaleway.ErrRefused) {
+		return append(out, scaleway.ErrQuota.Error()) // which is both
+	}
 	for _, c := range []error{scaleway.ErrNotFound, scaleway.ErrDenied, scaleway.ErrForbidden, scaleway.ErrRefused, scaleway.ErrUnknown} {
-		if c == scaleway.ErrRefused && errors.Is(err, scaleway.ErrQuota) {
-			c = scaleway.ErrQuota // which is both
-		}
 		if errors.Is(err, c) {
 			out = append(out, c.Error())
 		}
