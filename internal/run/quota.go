@@ -12,11 +12,17 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
-// longestFirst puts what is due longest first: there may be room for few keys.
-func (s *session) longestFirst(due []*credential) {
+// longestFirst puts what is due longest first, since there may be room for few
+// keys, and returns the plans in that order.
+func (s *session) longestFirst(due []*credential) []*rotate.Plan {
 	slices.SortStableFunc(due, func(a, b *credential) int {
 		return a.plan.DueSince(s.policy, s.world.now).Compare(b.plan.DueSince(s.policy, s.world.now))
 	})
+	plans := make([]*rotate.Plan, 0, len(due))
+	for _, c := range due {
+		plans = append(plans, &c.plan)
+	}
+	return plans
 }
 
 // crowded reports, in one finding, that there was no room for a new key, and

@@ -268,12 +268,7 @@ func (s *session) rotate(ctx context.Context) []error {
 		}
 		return errs
 	}
-	s.longestFirst(due)
-	var plans []*rotate.Plan
-	for _, c := range due {
-		plans = append(plans, &c.plan)
-	}
-	for i, rotation := range s.applier.Rotate(ctx, plans) {
+	for i, rotation := range s.applier.Rotate(ctx, s.longestFirst(due)) {
 		c := due[i]
 		c.rotation = rotation
 		switch {
