@@ -57,6 +57,7 @@ type Config struct {
 	Regions      []string // empty: all that the API packages know
 	Applications []string // UUIDs; empty: found by policy
 
+	Interval     time.Duration // how far apart runs are
 	RotateAfter  time.Duration // age at which a current key is replaced
 	Grace        time.Duration // how long a superseded key lives on
 	KeyLifetime  time.Duration // from creation to expires_at
@@ -91,6 +92,7 @@ type settings struct {
 	ProjectID         string `env:"PROJECT_ID"`
 	Regions           string `env:"REGIONS"`
 	Applications      string `env:"APPLICATIONS"`
+	Interval          string `env:"INTERVAL"            envDefault:"24h"`
 	RotateAfter       string `env:"ROTATE_AFTER"        envDefault:"30d"`
 	Grace             string `env:"GRACE"               envDefault:"7d"`
 	KeyLifetime       string `env:"KEY_LIFETIME"        envDefault:"90d"`
@@ -207,6 +209,7 @@ func (c *checker) config(s settings) Config {
 		Regions:        c.regions("REGIONS", s.Regions),
 		Applications:   c.ids("APPLICATIONS", s.Applications),
 
+		Interval:     c.duration("INTERVAL", s.Interval, 10*time.Minute, year),
 		RotateAfter:  c.duration("ROTATE_AFTER", s.RotateAfter, time.Hour, 10*year),
 		Grace:        c.duration("GRACE", s.Grace, time.Hour, 10*year),
 		KeyLifetime:  c.duration("KEY_LIFETIME", s.KeyLifetime, time.Hour, 10*year),
@@ -237,12 +240,23 @@ func (c *checker) config(s settings) Config {
 // fit refuses settings that are well formed but cannot hold together. A
 // setting that was refused already is zero, and compared with nothing.
 func (c *checker) fit(cfg Config) {
+	if cfg.RotateAfter > 0 && cfg.Interval > cfg.RotateAfter {
+		c.problem("%sINTERVAL: %s is longer than ROTATE_AFTER (%s), so no run could keep to that age; at most %[3]s fits",
+			Prefix, duration.Format(cfg.Interval), duration.Format(cfg.RotateAfter))
+	}
+	if cfg.Interval > 0 && cfg.Budget > cfg.Interval {
+		c.problem("%sBUDGET: %s is longer than INTERVAL (%s), so runs would overlap; at most %[3]s fits",
+			Prefix, duration.Format(cfg.Budget), duration.Format(cfg.Interval))
+	}
 	if cfg.RotateAfter > 0 && cfg.Grace > cfg.RotateAfter {
 		c.problem("%sGRACE: %s is longer than ROTATE_AFTER (%s), so superseded keys would pile up; at most %[3]s fits",
 			Prefix, duration.Format(cfg.Grace), duration.Format(cfg.RotateAfter))
 	}
-	if need := cfg.RotateAfter + cfg.Grace; cfg.KeyLifetime > 0 && cfg.RotateAfter > 0 && cfg.Grace > 0 && cfg.KeyLifetime < need {
-		c.problem("%sKEY_LIFETIME: %s is shorter than ROTATE_AFTER and GRACE together, so keys would die in use; at least %s fits",
+	// A key is published until it is ROTATE_AFTER old, or an INTERVAL longer
+	// where one run fails, and then lives on for GRACE.
+	set := cfg.KeyLifetime > 0 && cfg.RotateAfter > 0 && cfg.Interval > 0 && cfg.Grace > 0
+	if need := cfg.RotateAfter + cfg.Interval + cfg.Grace; set && cfg.KeyLifetime < need {
+		c.problem("%sKEY_LIFETIME: %s is shorter than ROTATE_AFTER, INTERVAL and GRACE together, so keys would die in use; at least %s fits",
 			Prefix, duration.Format(cfg.KeyLifetime), duration.Format(need))
 	}
 	if cfg.VerifyBound > 0 && cfg.VerifyWindow > cfg.VerifyBound {

@@ -45,6 +45,7 @@ func defaults() config.Config {
 		OrganizationID: "0a6c1e2d-7f43-4b19-9c58-3d2e8b90f101",
 		ProjectID:      "0a6c1e2d-7f43-4b19-9c58-3d2e8b90f102",
 
+		Interval:     24 * time.Hour,
 		RotateAfter:  30 * 24 * time.Hour,
 		Grace:        7 * 24 * time.Hour,
 		KeyLifetime:  90 * 24 * time.Hour,
@@ -197,7 +198,7 @@ func TestRightConfigurationIsAccepted(t *testing.T) {
 		"every setting": {
 			[]string{
 				"ROTATOR_REGIONS=nl-ams,fr-par", "ROTATOR_APPLICATIONS=" + anID + "," + otherID,
-				"ROTATOR_ROTATE_AFTER=10d", "ROTATOR_GRACE=36h", "ROTATOR_KEY_LIFETIME=20d12h",
+				"ROTATOR_INTERVAL=12h", "ROTATOR_ROTATE_AFTER=10d", "ROTATOR_GRACE=36h", "ROTATOR_KEY_LIFETIME=20d12h",
 				"ROTATOR_VERIFY_WINDOW=90s", "ROTATOR_VERIFY_BOUND=3m", "ROTATOR_LEGACY_TOKENS=report",
 				"ROTATOR_OWN_KEY=keep", "ROTATOR_CONSUMERS=report", "ROTATOR_CONSUMERS_EXCLUDE=legacy-shop,orders_api.2",
 				"ROTATOR_HAND_MADE_KEYS=retire", "ROTATOR_DEPLOY_BOUND=90s",
@@ -208,7 +209,7 @@ func TestRightConfigurationIsAccepted(t *testing.T) {
 			},
 			func(c *config.Config) {
 				c.Regions, c.Applications = []string{"nl-ams", "fr-par"}, []string{anID, otherID}
-				c.RotateAfter, c.Grace, c.KeyLifetime = 240*time.Hour, 36*time.Hour, 492*time.Hour
+				c.Interval, c.RotateAfter, c.Grace, c.KeyLifetime = 12*time.Hour, 240*time.Hour, 36*time.Hour, 492*time.Hour
 				c.VerifyWindow, c.VerifyBound, c.LegacyTokens = 90*time.Second, 3*time.Minute, config.TokensReport
 				c.OwnKey, c.Consumers, c.ConsumersExclude = config.OwnKeyKeep, config.ConsumersReport, []string{"legacy-shop", "orders_api.2"}
 				c.HandMadeKeys, c.DeployBound = config.HandMadeRetire, 90*time.Second
@@ -241,9 +242,9 @@ func TestRightConfigurationIsAccepted(t *testing.T) {
 			[]string{"ROTATOR_ROTATE_AFTER=30d", "ROTATOR_GRACE=30d"},
 			func(c *config.Config) { c.Grace = 720 * time.Hour },
 		},
-		"a lifetime of exactly interval and grace": {
-			[]string{"ROTATOR_KEY_LIFETIME=37d"},
-			func(c *config.Config) { c.KeyLifetime = 37 * 24 * time.Hour },
+		"a lifetime of exactly age, interval and grace": {
+			[]string{"ROTATOR_KEY_LIFETIME=38d"},
+			func(c *config.Config) { c.KeyLifetime = 38 * 24 * time.Hour },
 		},
 		"a window exactly as long as the bound": {
 			[]string{"ROTATOR_VERIFY_WINDOW=2m"},
@@ -255,13 +256,13 @@ func TestRightConfigurationIsAccepted(t *testing.T) {
 		},
 		"the least of everything": {
 			[]string{
-				"ROTATOR_ROTATE_AFTER=1h", "ROTATOR_GRACE=1h", "ROTATOR_KEY_LIFETIME=2h",
+				"ROTATOR_ROTATE_AFTER=1h", "ROTATOR_GRACE=1h", "ROTATOR_KEY_LIFETIME=130m", "ROTATOR_INTERVAL=10m",
 				"ROTATOR_VERIFY_WINDOW=1s", "ROTATOR_VERIFY_BOUND=1s", "ROTATOR_BUDGET=81s",
 				"ROTATOR_PROBE_TIMEOUT=1s", "ROTATOR_CONCURRENCY=1", "ROTATOR_REQUESTS_PER_SECOND=1",
 				"ROTATOR_SECRET_PATH=/", "ROTATOR_PROBE_PATH=/",
 			},
 			func(c *config.Config) {
-				c.RotateAfter, c.Grace, c.KeyLifetime = time.Hour, time.Hour, 2*time.Hour
+				c.RotateAfter, c.Grace, c.KeyLifetime, c.Interval = time.Hour, time.Hour, 130*time.Minute, 10*time.Minute
 				c.VerifyWindow, c.VerifyBound, c.Budget = time.Second, time.Second, 81*time.Second
 				c.ProbeTimeout, c.Concurrency, c.RequestsPerSecond = time.Second, 1, 1
 				c.SecretPath, c.ProbePath = "/", "/"
@@ -269,12 +270,12 @@ func TestRightConfigurationIsAccepted(t *testing.T) {
 		},
 		"the most of everything": {
 			[]string{
-				"ROTATOR_ROTATE_AFTER=3649d", "ROTATOR_GRACE=1d", "ROTATOR_KEY_LIFETIME=3650d",
+				"ROTATOR_ROTATE_AFTER=3284d", "ROTATOR_GRACE=1d", "ROTATOR_KEY_LIFETIME=3650d", "ROTATOR_INTERVAL=365d",
 				"ROTATOR_VERIFY_WINDOW=10m", "ROTATOR_VERIFY_BOUND=10m", "ROTATOR_BUDGET=1h",
 				"ROTATOR_PROBE_TIMEOUT=1m", "ROTATOR_CONCURRENCY=64", "ROTATOR_REQUESTS_PER_SECOND=1000",
 			},
 			func(c *config.Config) {
-				c.RotateAfter, c.Grace, c.KeyLifetime = 10*year-24*time.Hour, 24*time.Hour, 10*year
+				c.RotateAfter, c.Grace, c.KeyLifetime, c.Interval = 9*year-24*time.Hour, 24*time.Hour, 10*year, year
 				c.VerifyWindow, c.VerifyBound, c.Budget = 10*time.Minute, 10*time.Minute, time.Hour
 				c.ProbeTimeout, c.Concurrency, c.RequestsPerSecond = time.Minute, 64, 1000
 			},

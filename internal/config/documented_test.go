@@ -114,3 +114,29 @@ func read(t *testing.T, name string) string {
 	}
 	return string(text)
 }
+
+// The default interval is that of the cron which is deployed.
+func TestIntervalIsThatOfTheCron(t *testing.T) {
+	t.Parallel()
+	var file struct {
+		Functions map[string]struct {
+			Events []struct {
+				Schedule struct {
+					Rate string `yaml:"rate"`
+				} `yaml:"schedule"`
+			} `yaml:"events"`
+		} `yaml:"functions"`
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "serverless.yml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	events := file.Functions["rotator"].Events
+	if len(events) != 1 {
+		t.Fatalf("serverless.yml has %d events, want one cron", len(events))
+	}
+	interval := config.Defaults()["ROTATOR_INTERVAL"]
+	daily := regexp.MustCompile(`^\d+ \d+ \* \* \*$`)
+	if rate := events[0].Schedule.Rate; !daily.MatchString(rate) || interval != "24h" {
+		t.Errorf("the cron is %q, and ROTATOR_INTERVAL %s by default: want once a day and 24h, or this test to know the other", rate, interval)
+	}
+}

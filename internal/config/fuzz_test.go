@@ -63,10 +63,11 @@ func message(err error) string {
 func fits(t *testing.T, c config.Config) {
 	t.Helper()
 	for what, holds := range map[string]bool{
-		"durations are positive": min(c.RotateAfter, c.Grace, c.KeyLifetime, c.VerifyWindow, c.VerifyBound, c.ProbeTimeout, c.Budget) > 0,
+		"durations are positive": min(c.Interval, c.RotateAfter, c.Grace, c.KeyLifetime, c.VerifyWindow, c.VerifyBound, c.ProbeTimeout, c.Budget) > 0,
 		"numbers are positive":   min(c.Concurrency, c.RequestsPerSecond) > 0,
 		"grace fits":             c.Grace <= c.RotateAfter,
-		"lifetime fits":          c.KeyLifetime >= c.RotateAfter+c.Grace,
+		"interval fits":          c.Interval <= c.RotateAfter && c.Budget <= c.Interval,
+		"lifetime fits":          c.KeyLifetime >= c.RotateAfter+c.Interval+c.Grace,
 		"window fits":            c.VerifyWindow <= c.VerifyBound,
 		"budget fits":            c.Budget > c.VerifyBound+config.Margin,
 		"identities are there":   c.AccessKey != "" && c.OrganizationID != "" && c.ProjectID != "" && !c.SecretKey.Empty(),

@@ -43,6 +43,7 @@ type Rotation struct {
 	Version   scaleway.Version // that holds New
 	VerifyBy  string           // where it was tried
 	Overtaken bool             // another run is at it; New is gone
+	NotTried  bool             // there was no room for the one before it
 	// Err is why the key was not rotated. After an unknown outcome (it is
 	// scaleway.ErrUnknown) nothing of the application is deleted in this run.
 	Err error
@@ -60,8 +61,14 @@ func (a *Applier) Rotate(ctx context.Context, plans []*Plan) []*Rotation {
 	for i, plan := range plans {
 		rotations[i] = &Rotation{Plan: plan, Secret: plan.State.Secret}
 	}
+	full := false
 	for _, r := range rotations {
+		if full {
+			r.Err, r.NotTried = fmt.Errorf("not tried, since there was no room for the one before: %w", scaleway.ErrQuota), true
+			continue
+		}
 		r.Err = a.create(ctx, r)
+		full = noRoom(r.Err, r.Plan)
 	}
 	if !a.Journal.Dry() {
 		a.verify(ctx, rotations)

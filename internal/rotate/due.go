@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/duration"
-	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
 // decide tells whether the application's key is replaced in this run.
@@ -40,7 +39,7 @@ func (p *Plan) decide(policy Policy, now time.Time) {
 func (p *Plan) due(policy Policy, now time.Time) (due bool, why string) {
 	current := p.Current()
 	if current != nil {
-		p.RotateAt = Due(current.Key, policy)
+		p.RotateAt, p.RotateFrom = Due(current.Key, policy), DueFrom(current.Key, policy)
 	}
 	newest := p.State.Published()
 	switch {
@@ -58,12 +57,8 @@ func (p *Plan) due(policy Policy, now time.Time) (due bool, why string) {
 		return true, "forced"
 	case ReadMark(newest.Description).Held:
 		return p.heldTo(*current, policy, now)
-	case !now.Before(p.RotateAt):
-		age := now.Sub(current.Key.CreatedAt)
-		if age >= policy.RotateAfter {
-			return true, fmt.Sprintf("its age of %s has reached %s", span(age), span(policy.RotateAfter))
-		}
-		return true, "two thirds of its life are over: it expires on " + current.Key.ExpiresAt.UTC().Format(time.DateOnly)
+	case !now.Before(p.RotateFrom):
+		return true, whyDue(current.Key, policy, now)
 	default:
 		return false, fmt.Sprintf("%s old, rotated at %s", span(now.Sub(current.Key.CreatedAt)), span(p.RotateAt.Sub(current.Key.CreatedAt)))
 	}
@@ -72,31 +67,16 @@ func (p *Plan) due(policy Policy, now time.Time) (due bool, why string) {
 // heldTo tells whether a key that a person went back to is replaced: not before
 // that is forced, unless it dies first, and its readers with it.
 func (p *Plan) heldTo(current KeyPlan, policy Policy, now time.Time) (due bool, why string) {
-	p.RotateAt = time.Time{}
+	p.RotateAt, p.RotateFrom = time.Time{}, time.Time{}
 	if current.Key.ExpiresAt.IsZero() {
 		return false, "a person went back to it; rotated again once that is forced"
 	}
 	expires := current.Key.ExpiresAt.UTC().Format(time.DateOnly)
-	if p.RotateAt = current.Key.ExpiresAt.Add(-policy.Grace); !now.Before(p.RotateAt) {
+	p.RotateAt = current.Key.ExpiresAt.Add(-policy.Grace)
+	if p.RotateFrom = earliest(policy.before(p.RotateAt), policy.lastRun(current.Key)); !now.Before(p.RotateFrom) {
 		return true, "a person went back to it, but it expires on " + expires
 	}
 	return false, "a person went back to it; rotated again once that is forced, or shortly before it expires on " + expires
-}
-
-// Due tells when a key is due. One that expires too early for the policy
-// (made under a cap, or by a person) is due at two thirds of its own life.
-func Due(k scaleway.APIKey, p Policy) time.Time {
-	at := k.CreatedAt.Add(p.RotateAfter)
-	if k.ExpiresAt.IsZero() {
-		return at
-	}
-	life := k.ExpiresAt.Sub(k.CreatedAt)
-	if life < p.RotateAfter+p.Grace-time.Hour {
-		if early := k.CreatedAt.Add(life * 2 / 3); early.Before(at) {
-			return early
-		}
-	}
-	return at
 }
 
 // span writes a duration as a person would say it: whole days, else hours.

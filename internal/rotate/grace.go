@@ -96,8 +96,7 @@ func stale(s State, p Policy, now time.Time) []scaleway.Version {
 			continue
 		}
 		gone := !slices.ContainsFunc(s.Keys, func(k scaleway.APIKey) bool { return k.AccessKey == key })
-		ours := slices.Contains(s.Deleted, key)
-		if gone && (ours || !now.Before(endOf(s.Versions, i).Add(p.Grace))) {
+		if gone && (slices.Contains(s.Deleted, key) || p.graceOver(endOf(s.Versions, i), now)) {
 			out = append(out, v)
 		}
 	}

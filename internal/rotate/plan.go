@@ -1,7 +1,7 @@
 // Package rotate moves one application's API key on, by one step a run: create,
 // verify, publish, and on a later run retire.
 //
-// plan.go and due.go decide, apply.go, retire.go and rollback.go act. A plan is a pure function of what was
+// plan.go, due.go, schedule.go and cap.go decide, apply.go, retire.go and rollback.go act. A plan is a pure function of what was
 // found, the policy and the time; it promises that no key that a reader of the
 // secret may hold is given up before its grace is over, and that what the
 // rotator cannot attribute is left alone (DESIGN, "A run"). Finding things, and
@@ -25,7 +25,9 @@ const OrphanAfter = 65 * time.Minute
 
 // Policy says when keys are replaced and given up.
 type Policy struct {
-	Project     string // whose rotator this is
+	Project     string        // whose rotator this is
+	Interval    time.Duration // how far apart runs are; 0: nothing is done ahead of its time
+	RunTime     time.Duration // that a run takes at most until it has published a key
 	RotateAfter time.Duration
 	Grace       time.Duration
 	Lifetime    time.Duration
@@ -33,22 +35,6 @@ type Policy struct {
 	RunsOn      string   // access key that the function runs on: never given up
 	NamedOnly   bool     // a key that is neither published nor marked is somebody else's
 	Revoke      []string // access keys that a person wants dead now
-}
-
-// capSlack keeps a clamped lifetime under the organization's cap even where its
-// clock runs a little behind.
-const capSlack = time.Minute
-
-// Capped returns the policy under the organization's cap on key lifetimes (0:
-// none), and whether the cap changed it: the lifetime is clamped, and keys are
-// replaced at two thirds of it.
-func (p Policy) Capped(most time.Duration) (Policy, bool) {
-	if most <= 0 || most >= p.Lifetime {
-		return p, false
-	}
-	p.Lifetime = max(most-capSlack, most/2)
-	p.RotateAfter = min(p.RotateAfter, p.Lifetime*2/3)
-	return p, true
 }
 
 // State is what was found of one application.
@@ -83,6 +69,7 @@ type KeyPlan struct {
 	Versions []scaleway.Version // that hold it and are not on their way out, newest first
 	RetireAt time.Time          // zero: not foreseen
 	Retire   bool               // in this run, if the current key proves to work
+	Dead     bool               // expired, and nobody's: swept in this run
 	Revoke   bool               // in this run, grace or not, once another key is current
 }
 
@@ -117,7 +104,10 @@ type Plan struct {
 	Blocked   string             // why a rotation that is due cannot be done, or ""
 	Keys      []KeyPlan          // oldest first
 	Stale     []scaleway.Version // hold keys that are gone, for longer than the grace
-	RotateAt  time.Time          // when the current key will be due; zero: no current key
+	RotateAt  time.Time          // when the current key will be too old; zero: no current key
+	// RotateFrom is from when on a run replaces it: the last one before it is too
+	// old, or dies.
+	RotateFrom time.Time
 }
 
 // Current returns the plan of the current key, or nil.
@@ -240,8 +230,9 @@ func planKey(s State, p Policy, k scaleway.APIKey, now time.Time) KeyPlan {
 	default:
 		plan.State = Superseded
 		plan.RetireAt = supersededAt(s, k).Add(p.Grace)
-		plan.Retire = !now.Before(plan.RetireAt)
+		plan.Retire = p.graceOver(supersededAt(s, k), now)
 	}
+	plan.Dead = plan.dead(p, now)
 	plan.Revoke = slices.Contains(p.Revoke, k.AccessKey) && plan.State != Managed && k.AccessKey != p.RunsOn
 	return plan
 }

@@ -10,14 +10,17 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
-// Sweep removes what earlier runs left behind: orphans, and versions of keys
-// that are gone. Nobody can hold the one or use the other. A version is left
-// where proven finds that its key is not dead.
+// Sweep removes what earlier runs left behind: orphans, expired keys, and versions
+// of keys that are gone. Nobody can hold the one or use the other. A version is
+// left where proven finds that its key is not dead.
 func (a *Applier) Sweep(ctx context.Context, p *Plan, proven func(context.Context, *Plan, scaleway.Version) error) error {
 	var errs []error
 	for _, k := range p.Keys {
 		if k.State == Orphan && k.Retire {
 			errs = append(errs, a.deleteKey(ctx, k.Key.AccessKey, "an orphan: made by a run that ended before it was published"))
+		}
+		if k.Dead {
+			errs = append(errs, a.deleteKey(ctx, k.Key.AccessKey, "it expired, and is not published"))
 		}
 	}
 	for _, v := range p.Stale {
@@ -32,7 +35,7 @@ func (a *Applier) Sweep(ctx context.Context, p *Plan, proven func(context.Contex
 
 // Going tells whether a key is given up in a run: its grace is over, or a person
 // wants it dead.
-func (k KeyPlan) Going() bool { return k.Revoke || (k.State == Superseded && k.Retire) }
+func (k KeyPlan) Going() bool { return !k.Dead && (k.Revoke || (k.State == Superseded && k.Retire)) }
 
 // Giving tells which keys are given up, and why others are not. The caller has
 // seen the current key, which revision holds, work in this very run; kept tells
@@ -70,7 +73,7 @@ func (a *Applier) Giving(ctx context.Context, p *Plan, revision uint32, kept fun
 		if lives && err == nil {
 			continue
 		}
-		if err == nil && !k.Revoke && a.Client.Now().Before(p.RetireAt(k.Key.AccessKey, time.Time{}, a.Policy.Grace)) {
+		if err == nil && !k.Revoke && !a.Policy.graceOver(p.RetireAt(k.Key.AccessKey, time.Time{}, 0), a.Client.Now()) {
 			continue // since the plan was made, it was noted that a consumer carried it until now
 		}
 		if err != nil {

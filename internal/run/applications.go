@@ -52,7 +52,7 @@ func (s *session) application(c *credential) report.Application {
 		line := s.line(k, string(rotate.Current), c.rotation.Version.Revision)
 		line.Note = "created, verified by " + c.rotation.VerifyBy + " and published in this run"
 		a.Keys = append(a.Keys, line)
-		a.Next = append(a.Next, report.Event{At: rotate.Due(k, s.policy), What: "the current key " + k.AccessKey + " is rotated"})
+		a.Next = append(a.Next, report.Event{At: s.rotatedAt(k), What: "the current key " + k.AccessKey + " is rotated"})
 	}
 	slices.SortStableFunc(a.Next, func(x, y report.Event) int { return x.At.Compare(y.At) })
 	return a
@@ -109,6 +109,7 @@ func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPla
 		state = rotate.Superseded
 		retireAt = c.plan.RetireAt(k.Key.AccessKey, s.client.Now(), s.policy.Grace)
 	}
+	dies := s.retiredAt(retireAt)
 	line := s.line(k.Key, string(state), k.Revision())
 	if change := s.deletion(k.Key.AccessKey); change != nil {
 		line.Note = map[report.ChangeState]string{
@@ -130,19 +131,21 @@ func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPla
 			if line.Note = s.heldBy(k.Key.AccessKey); !expires.IsZero() {
 				a.Next = append(a.Next, report.Event{At: expires, What: "the superseded key " + k.Key.AccessKey + " expires"})
 			}
+		case k.Key.Expired(s.world.now) && s.policy.Made(k.Key):
+			line.Note = "expired; deleted by the next run"
 		case k.Key.Expired(s.world.now):
 			line.Note = "expired; deleted once its grace is over"
-		case !expires.IsZero() && expires.Before(retireAt):
+		case !expires.IsZero() && expires.Before(dies):
 			line.Note = "dies on " + day(expires) + ", when it expires"
 			a.Next = append(a.Next, report.Event{At: expires, What: "the superseded key " + k.Key.AccessKey + " expires"})
 		default:
-			line.Note = "dies on " + day(retireAt) + ", when its grace is over"
-			a.Next = append(a.Next, report.Event{At: retireAt, What: "the superseded key " + k.Key.AccessKey + " is deleted"})
+			line.Note = "dies on " + day(dies) + ", when its grace is over"
+			a.Next = append(a.Next, report.Event{At: dies, What: "the superseded key " + k.Key.AccessKey + " is deleted"})
 		}
 	case rotate.Current:
 		line.Note = "published"
-		if c.plan.LeftAlone == "" && !c.plan.RotateAt.IsZero() {
-			a.Next = append(a.Next, report.Event{At: c.plan.RotateAt, What: "the current key " + k.Key.AccessKey + " is rotated"})
+		if c.plan.LeftAlone == "" && !c.plan.RotateFrom.IsZero() {
+			a.Next = append(a.Next, report.Event{At: s.at(c.plan.RotateFrom), What: "the current key " + k.Key.AccessKey + " is rotated"})
 		}
 	case rotate.Unpublished:
 		if k.Key.AccessKey == s.cfg.AccessKey {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/scw-key-rotator/rotator/internal/duration"
 	"github.com/scw-key-rotator/rotator/internal/probe"
 	"github.com/scw-key-rotator/rotator/internal/purge"
 	"github.com/scw-key-rotator/rotator/internal/report"
@@ -19,8 +18,6 @@ import (
 // freshFor is the age up to which a key may be unknown to some cache of IAM's
 // (FACTS section 2: the vendor retries for up to two minutes).
 const freshFor = 5 * time.Minute
-
-func days(d time.Duration) string { return duration.Format(d) }
 
 // key is a credential as endpoints are tried with it; ok is false where there
 // is none, or it may do more than call private endpoints.

@@ -77,7 +77,7 @@ func TestConsumersGetTheNewKey(t *testing.T) {
 	if n := len(r.writes()); n != len(rep.Changes) {
 		t.Errorf("%d writes went out for %d changes", n, len(rep.Changes))
 	}
-	for range 9 {
+	for range 8 {
 		r.Clock().Advance(24 * time.Hour)
 		r.served(t)
 		rep = r.mustRun(t, run.Request{})

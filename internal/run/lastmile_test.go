@@ -99,7 +99,7 @@ func TestAKeyThatIsCarriedBeyondItsGraceLivesOnOnceItIsReplaced(t *testing.T) {
 	for _, row := range []struct {
 		wait  time.Duration
 		lives bool
-	}{{r.cfg.Grace - time.Minute, true}, {time.Hour, false}} {
+	}{{r.cfg.Grace - 2*time.Hour, true}, {2 * time.Hour, false}} {
 		if !r.lives(keyA) {
 			t.Errorf("%s is gone as soon as its consumers have another:\n%s", keyA, text(t, rep))
 		}

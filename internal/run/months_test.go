@@ -71,28 +71,58 @@ func (r *rig) url(t *testing.T, name string) string {
 	return "https://" + e.Host + "/"
 }
 
-// prophecy is what reports said of when keys die.
-type prophecy map[string]time.Time
+// prophecy is what reports said of when superseded keys die and current ones are
+// rotated: first and last.
+type prophecy struct{ dies, rotated map[string][2]time.Time }
+
+func newProphecy() prophecy {
+	return prophecy{dies: map[string][2]time.Time{}, rotated: map[string][2]time.Time{}}
+}
 
 func (p prophecy) listen(rep *report.Report) {
+	note := func(said map[string][2]time.Time, key string, at time.Time) {
+		first := at
+		if before, known := said[key]; known {
+			first = before[0]
+		}
+		said[key] = [2]time.Time{first, at}
+	}
 	for _, a := range rep.Applications {
 		if !a.InScope {
 			continue
 		}
 		for _, e := range a.Next {
 			if key, ok := strings.CutSuffix(strings.TrimPrefix(e.What, "the superseded key "), " is deleted"); ok {
-				p[key] = e.At
+				note(p.dies, key, e.At)
+			}
+			if key, ok := strings.CutSuffix(strings.TrimPrefix(e.What, "the current key "), " is rotated"); ok {
+				note(p.rotated, key, e.At)
 			}
 		}
 	}
 }
 
-// check compares with the keys that live after a run at now.
-func (p prophecy) check(t *testing.T, living map[string]bool, now time.Time) {
+// check compares with the keys that live and those that are published after a
+// run that began then: it must have done what is within an hour of it, and
+// nothing else.
+func (p prophecy) check(t *testing.T, living, current map[string]bool, began time.Time) {
 	t.Helper()
-	for key, dies := range p {
-		if due := !now.Before(dies); due == living[key] {
-			t.Errorf("%s: key %s was to die on %s, and is alive: %t", now, key, dies, living[key])
+	for what, row := range map[string]struct {
+		said map[string][2]time.Time
+		now  map[string]bool
+	}{"lives": {p.dies, living}, "is the current one": {p.rotated, current}} {
+		for key, said := range row.said {
+			for i, at := range said {
+				if early := began.Sub(at) > time.Hour; !row.now[key] && early {
+					t.Errorf("%s: key %s was to be done with by an earlier run, on %s (said %s)", began, key, at, []string{"first", "last"}[i])
+				}
+				if due := !began.Add(time.Hour).Before(at); due == row.now[key] {
+					t.Errorf("%s: key %s was to be done with on %s (said %s), and %s: %t", began, key, at, []string{"first", "last"}[i], what, row.now[key])
+				}
+			}
+			if !row.now[key] {
+				delete(row.said, key)
+			}
 		}
 	}
 }
@@ -111,7 +141,7 @@ func TestFourMonthsOfDailyRuns(t *testing.T) {
 		}
 	}
 	const days = 120
-	dies := prophecy{}
+	said := newProphecy()
 	rotations := 0
 	for day := range days {
 		began := r.Clock().Now()
@@ -124,17 +154,20 @@ func TestFourMonthsOfDailyRuns(t *testing.T) {
 				t.Errorf("day %d: legacy token %s lives", day, token.ID)
 			}
 		}
-		living := map[string]bool{}
+		living, current := map[string]bool{}, map[string]bool{}
 		for _, a := range rep.Applications {
 			if a.InScope {
 				rotations += r.inOrder(t, day, a)
 				for _, k := range r.Keys(a.Name) {
 					living[k.AccessKey] = true
 				}
+				for _, k := range a.Keys {
+					current[k.AccessKey] = current[k.AccessKey] || k.State == "current"
+				}
 			}
 		}
-		dies.check(t, living, rep.FinishedAt)
-		dies.listen(rep)
+		said.check(t, living, current, rep.StartedAt)
+		said.listen(rep)
 		for hour := 0; r.Clock().Now().Before(began.Add(24 * time.Hour)); hour++ {
 			for _, c := range consumers {
 				if hour%6 == 5 || c.secret == "" {

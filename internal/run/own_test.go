@@ -90,14 +90,14 @@ func TestTheOwnKeyIsPublishedRotatedLastAndRetired(t *testing.T) {
 		if a.Action == "rotated" && r.cfg.AccessKey != before[len(before)-1].AccessKey {
 			t.Errorf("day %d: it was rotated by a run on %s", day, r.cfg.AccessKey)
 		}
-		if want := day < 20; r.has(first) != want { // a day of its revision, should the next one fail, and the grace
+		if want := day < 18; r.has(first) != want { // a day of its revision, should the next one fail, and the grace
 			t.Errorf("day %d: the first key lives: %t", day, r.has(first))
 		}
 		for _, d := range a.Dead {
 			story = append(story, d.AccessKey+" "+d.Result+" by "+d.Where)
 		}
 	}
-	if want := []string{"0 published", "11 rotated", first + " refused by the API", "41 rotated"}; !cmp.Equal(want, story[:min(4, len(story))]) {
+	if want := []string{"0 published", "10 rotated", first + " refused by the API", "40 rotated"}; !cmp.Equal(want, story[:min(4, len(story))]) {
 		t.Errorf("the story is %q, want %q and so on", story, want)
 	}
 	if len(own) < 3 || len(spy.heard) < 4 {

@@ -46,7 +46,7 @@ func TestAKeyLivesOnForTheGraceAfterItsVersionIsDeleted(t *testing.T) {
 	for _, row := range []struct {
 		wait time.Duration
 		want bool
-	}{{time.Hour, true}, {r.cfg.Grace - 2*time.Hour, true}, {2 * time.Hour, false}} {
+	}{{time.Hour, true}, {r.cfg.Grace - 3*time.Hour, true}, {2 * time.Hour, false}} {
 		r.Clock().Advance(row.wait)
 		r.mustRun(t, run.Request{})
 		lives := false

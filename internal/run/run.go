@@ -222,14 +222,13 @@ func (s *session) discover(ctx context.Context) []error {
 
 func (s *session) plan() {
 	base := rotate.Policy{
-		Project: s.cfg.ProjectID, RotateAfter: s.cfg.RotateAfter, Grace: s.cfg.Grace, Lifetime: s.cfg.KeyLifetime, Force: s.req.Force,
+		Project: s.cfg.ProjectID, Interval: s.cfg.Interval, RunTime: s.cfg.Budget,
+		RotateAfter: s.cfg.RotateAfter, Grace: s.cfg.Grace, Lifetime: s.cfg.KeyLifetime, Force: s.req.Force,
 		RunsOn: s.cfg.AccessKey, Revoke: s.req.Revoke,
 	}
 	var clamped bool
 	if s.policy, clamped = base.Capped(s.world.lifetimeCap); clamped {
-		s.find(report.Warning, "organization", fmt.Sprintf("caps the lifetime of API keys at %s, below ROTATOR_KEY_LIFETIME (%s): keys live for %s and are rotated after %s",
-			days(s.world.lifetimeCap), days(base.Lifetime), days(s.policy.Lifetime), days(s.policy.RotateAfter)),
-			"lower ROTATOR_KEY_LIFETIME and ROTATOR_ROTATE_AFTER, or raise the cap in the organization's security settings")
+		s.capped()
 	}
 	if err := s.world.capUnknown; err != nil {
 		s.find(report.Warning, "organization", "its cap on the lifetime of API keys is not known: "+err.Error(),
@@ -246,6 +245,7 @@ func (s *session) plan() {
 		}
 		c.plan = rotate.Make(c.state, policy, s.world.now)
 	}
+	s.refused()
 }
 
 // rotate removes what earlier runs left, and replaces the keys that are due.
@@ -254,9 +254,8 @@ func (s *session) rotate(ctx context.Context) []error {
 		return []error{errors.New("not done: it is not known whose keys are whose")}
 	}
 	var (
-		errs  []error
-		plans []*rotate.Plan
-		due   []*credential
+		errs []error
+		due  []*credential
 	)
 	for _, c := range s.world.credentials { // the function's own key comes last
 		switch name := "application " + c.member.app.Name; {
@@ -274,20 +273,21 @@ func (s *session) rotate(ctx context.Context) []error {
 				s.blocked(c)
 			}
 			if c.plan.Rotate {
-				plans, due = append(plans, &c.plan), append(due, c)
+				due = append(due, c)
 			}
 		}
 	}
-	if need := s.cfg.VerifyBound; len(plans) > 0 && s.remaining() < need {
+	if need := s.cfg.VerifyBound; len(due) > 0 && s.remaining() < need {
 		for _, c := range due {
 			s.leave("rotate the key of application " + c.member.app.Name)
 		}
 		return errs
 	}
-	for i, rotation := range s.applier.Rotate(ctx, plans) {
+	for i, rotation := range s.applier.Rotate(ctx, s.longestFirst(due)) {
 		c := due[i]
 		c.rotation = rotation
 		switch {
+		case rotation.NotTried: // one error, and a finding, say why
 		case rotation.Err != nil:
 			errs = append(errs, fmt.Errorf("application %s: not rotated: %w", c.member.app.Name, rotation.Err))
 		case rotation.Overtaken:
@@ -296,6 +296,7 @@ func (s *session) rotate(ctx context.Context) []error {
 			c.before, c.pair = c.pair, &rotation.New
 		}
 	}
+	s.crowded(due)
 	return errs
 }
 

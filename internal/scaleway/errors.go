@@ -3,6 +3,7 @@ package scaleway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -16,6 +17,8 @@ var (
 	ErrDenied    = errors.New("authentication denied")
 	ErrForbidden = errors.New("permission denied")
 	ErrRefused   = errors.New("refused") // any other 4xx: nothing was changed
+	// ErrQuota is ErrRefused, too: there is no room for one more.
+	ErrQuota = fmt.Errorf("%w: quota exceeded", ErrRefused)
 	// ErrUnknown means that no answer came, or none that can be read, or a
 	// server error: a write may have taken effect or not.
 	ErrUnknown = errors.New("outcome unknown")
@@ -73,6 +76,8 @@ func (e *Error) Hint() string {
 		return "the function's application needs the permission set " + e.Needs
 	case errors.Is(e.Class, ErrDenied):
 		return "ROTATOR_ACCESS_KEY and ROTATOR_SECRET_KEY must name a live key"
+	case errors.Is(e.Class, ErrQuota):
+		return "delete some that nobody needs, expired ones first, or have the quota raised"
 	case errors.Is(e.Cause, context.DeadlineExceeded):
 		return "the run's time was over"
 	}
@@ -97,9 +102,12 @@ func classify(err error) error {
 		notFound  *scw.ResourceNotFoundError
 		denied    *scw.DeniedAuthenticationError
 		forbidden *scw.PermissionsDeniedError
+		quota     *scw.QuotasExceededError
 		answer    *scw.ResponseError
 	)
 	switch {
+	case errors.As(err, &quota):
+		return ErrQuota
 	case errors.As(err, &notFound):
 		return ErrNotFound
 	case errors.As(err, &denied):
@@ -123,17 +131,26 @@ func classify(err error) error {
 	return ErrUnknown
 }
 
+// Quota returns the figures of a quota that an error is about; 0: it has none.
+func Quota(err error) (most, have int) {
+	if quota, ok := errors.AsType[*scw.QuotasExceededError](err); ok {
+		for _, d := range quota.Details {
+			most, have = int(d.Quota), int(d.Current)
+		}
+	}
+	return most, have
+}
+
 // isRefusal knows the SDK's other typed errors, all of them 4xx.
 func isRefusal(err error) bool {
 	var (
 		invalid      *scw.InvalidArgumentsError
-		quota        *scw.QuotasExceededError
 		transient    *scw.TransientStateError
 		locked       *scw.ResourceLockedError
 		stock        *scw.OutOfStockError
 		expired      *scw.ResourceExpiredError
 		precondition *scw.PreconditionFailedError
 	)
-	return errors.As(err, &invalid) || errors.As(err, &quota) || errors.As(err, &transient) ||
+	return errors.As(err, &invalid) || errors.As(err, &transient) ||
 		errors.As(err, &locked) || errors.As(err, &stock) || errors.As(err, &expired) || errors.As(err, &precondition)
 }

@@ -18,6 +18,9 @@ import (
 // classes are all sentinels by their names.
 func classes(err error) []string {
 	out := []string{}
+	if errors.Is(err, scaleway.ErrQuota) && errors.Is(err, scaleway.ErrRefused) {
+		return append(out, scaleway.ErrQuota.Error()) // which is both
+	}
 	for _, c := range []error{scaleway.ErrNotFound, scaleway.ErrDenied, scaleway.ErrForbidden, scaleway.ErrRefused, scaleway.ErrUnknown} {
 		if errors.Is(err, c) {
 			out = append(out, c.Error())
@@ -73,7 +76,7 @@ func TestErrorClasses(t *testing.T) {
 		{"412, in use", answer{status: 412, body: `{"message":"precondition is not respected","precondition":"resource_still_in_use","type":"precondition_failed"}`}, scaleway.ErrRefused},
 		{"412, not usable", answer{status: 412, body: `{"help_message":"please retry later","precondition":"resource_not_usable","type":"precondition_failed"}`}, scaleway.ErrRefused},
 		{"429", answer{status: 429, header: map[string]string{"X-Envoy-Ratelimited": "true"}}, scaleway.ErrRefused},
-		{"quota", answer{status: 403, body: `{"details":[{"resource":"api_key","quota":20,"current":20}],"message":"quota(s) exceeded","type":"quotas_exceeded"}`}, scaleway.ErrRefused},
+		{"quota", answer{status: 403, body: `{"details":[{"resource":"api_key","quota":20,"current":20}],"message":"quota(s) exceeded","type":"quotas_exceeded"}`}, scaleway.ErrQuota},
 		{"locked", answer{status: 423, body: `{"message":"resource is locked","resource":"secret","resource_id":"s","type":"locked"}`}, scaleway.ErrRefused},
 		{"out of stock", answer{status: 409, body: `{"message":"out of stock","resource":"r","type":"out_of_stock"}`}, scaleway.ErrRefused},
 		{"expired", answer{status: 410, body: `{"expired_since":"2026-01-01T00:00:00Z","message":"resource is expired","resource":"r","resource_id":"i","type":"resource_expired"}`}, scaleway.ErrRefused},

@@ -60,7 +60,6 @@ func TestWhatIsRetried(t *testing.T) {
 		{"disable", "POST", version + "/disable", true},
 		{"create key", "POST", keys, false},
 		{"create version", "POST", "/secret-manager/v1beta1/regions/fr-par/secrets/s/versions", false},
-		{"enable", "POST", version + "/enable", true},
 	}
 	answers := []struct {
 		name   string

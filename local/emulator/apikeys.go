@@ -153,6 +153,10 @@ func (c *call) checkKey(k *apiKey) error {
 	if have, most := len(c.iam.keysOf(k.bearer())), c.options.Quotas.KeysPerApplication; have >= most {
 		return errQuota("iam_api_keys", most, have)
 	}
+	everybodys := c.iam.keys.all(func(*apiKey) bool { return true })
+	if have, most := len(everybodys), c.options.Quotas.KeysPerOrganization; most > 0 && have >= most { // A83
+		return errQuota("iam_api_keys", most, have)
+	}
 	return nil
 }
 

@@ -203,8 +203,8 @@ func TestAuditorOfKeysThatSomethingCarries(t *testing.T) {
 			w.patch("f", `{"redeploy":false,"secret_environment_variables":[{"key":"SECRET_KEY","value":"`+w.secretKey(currentKey)+`"}]}`)
 			w.remove(oldKey)
 		}, "is gone, which the function web/f in fr-par is being deployed with"},
-		{"just within the grace", func(w *audited) {
-			w.deliver("f", currentKey, readies+auditGrace-time.Second-1)
+		{"just within the grace, and the hour that a run may be early", func(w *audited) {
+			w.deliver("f", currentKey, readies+auditGrace-time.Hour-time.Second-1)
 			w.remove(oldKey)
 		}, "after something last ran with it"},
 		{"the grace is over, though nobody looked meanwhile", func(w *audited) {
@@ -218,7 +218,7 @@ func TestAuditorOfKeysThatSomethingCarries(t *testing.T) {
 		}, "runs with"},
 		{"a delivery failed, and the grace since the day after is not over", func(w *audited) {
 			w.FailDeployments(w.endpoint("f").ID, true)
-			w.deliver("f", currentKey, readies+24*time.Hour+auditGrace-2*time.Second)
+			w.deliver("f", currentKey, readies+24*time.Hour+auditGrace-time.Hour-2*time.Second)
 			w.remove(oldKey)
 		}, "after something last ran with it"},
 		{"a delivery failed, and the grace since the day after is over", func(w *audited) {

@@ -61,7 +61,9 @@ func DefaultDelays() Delays {
 // Quotas are limits whose real values nobody recorded (ASSUMPTIONS.md).
 type Quotas struct {
 	KeysPerApplication int
-	VersionsPerSecret  int // DESIGN: 20
+	// KeysPerOrganization counts those of people and of Scaleway too; 0: no limit (A83).
+	KeysPerOrganization int
+	VersionsPerSecret   int // DESIGN: 20
 }
 
 // DefaultQuotas allow what the recordings show, and no more than DESIGN says.

@@ -273,6 +273,25 @@ func TestRefusedKeys(t *testing.T) {
 	}
 }
 
+func TestOrganizationLimitsItsKeys(t *testing.T) {
+	t.Parallel()
+	reporting := emulator.SeedApplication{Name: "reporting"}
+	have := len(emulatortest.Start(t, emulator.Options{}, staff(reporting)).MustCall("GET", keysPath+"?page_size=100", nil)["api_keys"].([]any))
+	env := emulatortest.Start(t, emulator.Options{Quotas: emulator.Quotas{KeysPerOrganization: have + 1}}, staff(reporting))
+	create := func(application string) emulatortest.Answer {
+		return env.Call(env.Secret, "POST", keysPath, object{"application_id": env.Application(application)})
+	}
+	last := create("billing")
+	wantStatus(t, last, 200)
+	refused := create("reporting")
+	wantStatus(t, refused, 403)
+	if says := fmt.Sprintf(`"quota":%d`, have+1); refused.Body["type"] != "quotas_exceeded" || !strings.Contains(refused.Text, says) {
+		t.Errorf("refused with %s, want %s", refused.Text, says)
+	}
+	env.MustCall("DELETE", keysPath+"/"+last.Body["access_key"].(string), nil)
+	wantStatus(t, create("reporting"), 200)
+}
+
 func TestOrganizationCapsTheLifeOfKeys(t *testing.T) {
 	t.Parallel()
 	env := start(t, emulator.Options{})
