@@ -40,6 +40,9 @@ func keyProject(description string) string {
 // Minted tells whether a rotator made the key, of whatever project.
 func Minted(k scaleway.APIKey) bool { return keyProject(k.Description) != "" }
 
+// MintedBy tells whether the rotator of a project made the key.
+func MintedBy(k scaleway.APIKey, project string) bool { return keyProject(k.Description) == project }
+
 // VersionMark is what the rotator writes into a version's description, the only
 // place where it can note something of a key that is published.
 type VersionMark struct {

@@ -41,7 +41,13 @@ type Policy struct {
 type State struct {
 	// Deleted are the access keys of which the rotator remembers that it deleted
 	// them.
-	Deleted     []string
+	Deleted []string
+	// Elsewhere are the access keys that another secret of the application's name
+	// holds, at another path or in another region.
+	Elsewhere []string
+	// Lost tells that a secret of the application's name is being deleted: what it
+	// holds cannot be read any more.
+	Lost        bool
 	Application scaleway.Application
 	Keys        []scaleway.APIKey  // all of the application's, oldest first
 	Secret      scaleway.Secret    // ID "": there is none yet
@@ -203,7 +209,8 @@ func holding(s State, accessKey string) []scaleway.Version {
 
 // named tells whether any version, even one that is going, names the key.
 func named(s State, accessKey string) bool {
-	return slices.ContainsFunc(s.Versions, func(v scaleway.Version) bool { return VersionKey(v.Description) == accessKey })
+	return slices.Contains(s.Elsewhere, accessKey) ||
+		slices.ContainsFunc(s.Versions, func(v scaleway.Version) bool { return VersionKey(v.Description) == accessKey })
 }
 
 func planKey(s State, p Policy, k scaleway.APIKey, now time.Time) KeyPlan {
@@ -220,7 +227,7 @@ func planKey(s State, p Policy, k scaleway.APIKey, now time.Time) KeyPlan {
 		plan.State = Managed
 	case p.NamedOnly && keyProject(k.Description) != p.Project && !named(s, k.AccessKey):
 		plan.State = Foreign
-	case keyProject(k.Description) == p.Project && !named(s, k.AccessKey) && mayBeOrphan(s, k):
+	case keyProject(k.Description) == p.Project && !named(s, k.AccessKey) && s.MayBeOrphan(k, now):
 		plan.State = InProgress
 		if plan.RetireAt = k.CreatedAt.Add(OrphanAfter); !now.Before(plan.RetireAt) {
 			plan.State, plan.Retire = Orphan, true

@@ -49,10 +49,15 @@ func (s State) HasNameless() bool {
 	return slices.ContainsFunc(s.Keys, func(k scaleway.APIKey) bool { return keyProject(k.Description) != "" && !named(s, k.AccessKey) })
 }
 
-// mayBeOrphan tells whether a key that no version names can be one that was
+// orphanFor is how long a key that nobody can hold is told from one whose secret
+// was deleted: until then, that one is still seen (FACTS section 6).
+const orphanFor = 7 * 24 * time.Hour
+
+// MayBeOrphan tells whether a key that no version names can be one that was
 // never published: the rotator makes the secret first. A key without a secret,
 // or older than it, was published elsewhere, or its secret is gone; its readers
 // may hold it.
-func mayBeOrphan(s State, k scaleway.APIKey) bool {
-	return s.Secret.ID != "" && !s.Secret.CreatedAt.After(k.CreatedAt.Add(ahead)) && allOurs(s)
+func (s State) MayBeOrphan(k scaleway.APIKey, now time.Time) bool {
+	return s.Secret.ID != "" && !s.Lost && now.Sub(k.CreatedAt) < orphanFor &&
+		!s.Secret.CreatedAt.After(k.CreatedAt.Add(ahead)) && allOurs(s)
 }

@@ -96,7 +96,7 @@ func (s *session) readable(ctx context.Context, c *credential) ([]scaleway.KeyPa
 			return nil, err
 		}
 	}
-	for _, e := range c.elsewhere {
+	for _, e := range c.placed {
 		for _, v := range e.versions {
 			if !v.Enabled {
 				continue

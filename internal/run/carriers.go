@@ -106,7 +106,7 @@ func (s *session) carriers() []report.Consumer {
 func (s *session) observeElsewhere() {
 	for _, c := range s.world.credentials {
 		name := "application " + c.member.app.Name
-		for _, e := range c.elsewhere {
+		for _, e := range c.placed {
 			s.find(report.Warning, name, fmt.Sprintf("has a secret at %s in %s too, where keys were published before: who reads them there gets no new one, and the keys that it holds are kept as long as it is there",
 				e.secret.FullName(), e.secret.Region),
 				fmt.Sprintf("set ROTATOR_SECRET_PATH and ROTATOR_SECRET_REGION back to %s and %s; or have everybody read %s in %s, and delete the other", e.secret.Path, e.secret.Region, s.cfg.SecretPath, s.cfg.SecretRegion))
@@ -136,7 +136,7 @@ func (s *session) heldBy(accessKey string) string {
 
 // publishedElsewhere tells whether readers at another place get a key.
 func (c *credential) publishedElsewhere(accessKey string) bool {
-	return slices.ContainsFunc(c.elsewhere, func(e placed) bool {
+	return slices.ContainsFunc(c.placed, func(e placed) bool {
 		return slices.ContainsFunc(e.versions, func(v scaleway.Version) bool { return v.Enabled && rotate.VersionKey(v.Description) == accessKey })
 	})
 }

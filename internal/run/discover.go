@@ -150,6 +150,9 @@ func (d *discovery) credential(ctx context.Context, c *credential, secrets []sca
 		}
 	}
 	if c.broken == nil {
+		c.broken = d.elsewhere(ctx, c)
+	}
+	if c.broken == nil {
 		c.broken = c.state.Implausible(d.world.now)
 	}
 }

@@ -89,12 +89,13 @@ type credential struct {
 	before *scaleway.KeyPair // what it held when the run began, where this run published another
 	broken error             // why the credential cannot be read, or is not what it says
 	gone   []string          // keys that versions name and that are not there
-	// elsewhere are secrets of the application's name at other places: keys were
+	// placed are secrets of the application's name at other places: keys were
 	// published there before.
-	elsewhere []placed
-	lost      string    // what is missing of an application that had a secret before, or ""
-	lostUntil time.Time // until when it can be restored; zero: that is not known
-	works     *error    // what trying the current key came to in this run; nil: not tried
+	placed    []placed
+	deleted   []scaleway.Secret // of the application's name, that can still be restored
+	lost      string            // what is missing of an application that had a secret before, or ""
+	lostUntil time.Time         // until when it can be restored; zero: that is not known
+	works     *error            // what trying the current key came to in this run; nil: not tried
 	plan      rotate.Plan
 	// rotation is what became of the plan in this run, or nil.
 	rotation    *rotate.Rotation

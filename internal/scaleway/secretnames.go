@@ -12,6 +12,15 @@ import (
 	"github.com/scaleway/scaleway-sdk-go/scw"
 )
 
+// SecretRegions are those that have Secret Manager, as the SDK says.
+func (c *Client) SecretRegions() []string {
+	var regions []string
+	for _, r := range c.secrets.Regions() {
+		regions = append(regions, r.String())
+	}
+	return regions
+}
+
 // SecretsNamed lists the project's secrets of one name in a region, whatever
 // their path, oldest first. One that is being deleted is among them, with its
 // DeletionRequestedAt: the API hides those unless asked, so it is asked twice.
@@ -39,9 +48,9 @@ func (c *Client) SecretsNamed(ctx context.Context, region, name string) ([]Secre
 	return all, nil
 }
 
-// erasedAfter is how long a secret that is scheduled for deletion can be restored
+// SecretErasedAfter is how long a secret that is scheduled for deletion can be restored
 // (FACTS section 6).
-const erasedAfter = 7 * 24 * time.Hour
+const SecretErasedAfter = 7 * 24 * time.Hour
 
 // nameTaken adds a way out to the refusal of a name that a secret which is being
 // deleted still holds (A04).
@@ -54,7 +63,7 @@ func (c *Client) nameTaken(ctx context.Context, want Secret, err error) error {
 	for _, s := range found {
 		if lookErr == nil && s.Path == want.Path && !s.DeletionRequestedAt.IsZero() {
 			refused.hint = fmt.Sprintf("a secret of this name (%s) is scheduled for deletion: restore it, or wait until it is erased, on %s",
-				s.ID, s.DeletionRequestedAt.Add(erasedAfter).UTC().Format("2 January 2006, 15:04 UTC"))
+				s.ID, s.DeletionRequestedAt.Add(SecretErasedAfter).UTC().Format("2 January 2006, 15:04 UTC"))
 		}
 	}
 	return refused
