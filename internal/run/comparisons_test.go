@@ -1,0 +1,174 @@
+package run_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/run"
+	"github.com/scw-key-rotator/rotator/local/emulator"
+)
+
+// populous is a project of n functions and n containers, each with three secret
+// variables, and five applications with a current and a superseded key. Every
+// tenth function or container carries a current key.
+func populous(n int) emulator.Seed {
+	seed := small(emulator.SeedApplication{Keys: []emulator.SeedKey{minted(keyA, 20), minted(keyB, 5)}}, credentialOf(holds(keyA, 20), holds(keyB, 5)))
+	current := []string{keyB}
+	for i := range 4 {
+		id := fmt.Sprintf("5a6c1e2d-7f43-4b19-9c58-3d2e8b90f3%02d", i)
+		old, now := fmt.Sprintf("SCWOLD0000000000000%d", i), fmt.Sprintf("SCWNOW0000000000000%d", i)
+		seed.Applications = append(seed.Applications, emulator.SeedApplication{
+			Name: fmt.Sprint("app-", i), ID: id, Keys: []emulator.SeedKey{minted(old, 20), minted(now, 5)},
+			Policies: []emulator.SeedPolicy{{Name: fmt.Sprint("app-", i), Rules: emulator.CallerRules("demo")}},
+		})
+		secret := credentialOf(holds(old, 20), holds(now, 5))
+		secret.Name = id
+		seed.Secrets = append(seed.Secrets, secret)
+		current = append(current, now)
+	}
+	env := func(i int) map[string]string {
+		out := map[string]string{"DB_PASSWORD": "made-up words", "secret_1": "others", "x": "more"}
+		if i%10 == 0 {
+			out["x"] = "${secret_key:" + current[i/10%len(current)] + "}"
+		}
+		return out
+	}
+	place := &seed.Serverless[0]
+	functions, containers := &place.FunctionNamespaces[0], &place.ContainerNamespaces[0]
+	for i := range n {
+		functions.Functions = append(functions.Functions, emulator.SeedFunction{Name: fmt.Sprint("f", i), Privacy: "public", SecretEnv: env(i)})
+		containers.Containers = append(containers.Containers, emulator.SeedContainer{Name: fmt.Sprint("c", i), Privacy: "public", SecretEnv: env(i + 5)})
+	}
+	return seed
+}
+
+// touch gives one function's variable another value.
+func (r *rig) touch(t testing.TB, name string) {
+	t.Helper()
+	e, known := r.Endpoint(name)
+	if !known {
+		t.Fatalf("there is no %s", name)
+	}
+	r.MustCall(http.MethodPatch, "/functions/v1beta1/regions/fr-par/functions/"+e.ID, map[string]any{
+		"secret_environment_variables": []any{map[string]any{"key": "DB_PASSWORD", "value": "other words"}},
+	})
+	r.Clock().Advance(time.Hour)
+}
+
+// comparisons are those of a first run, of one in which nothing has changed, of
+// one after a single change, and of one after that.
+func (r *rig) comparisons(t testing.TB, run func() *report.Report) (made [4]int) {
+	t.Helper()
+	for i := range made {
+		if i == 2 {
+			r.touch(t, "f3")
+		}
+		made[i] = run().Comparisons.Made
+		r.Clock().Advance(time.Hour)
+	}
+	return made
+}
+
+// A comparison takes a tenth of a second, so each is made once: 100 functions,
+// 100 containers, 5 applications and 3 variables each make 600 variables, with
+// nothing to compare them with that is older than they are, and then with what is.
+func TestEverythingIsComparedOnce(t *testing.T) {
+	t.Parallel()
+	r := startSeed(t, emulator.Options{}, populous(100), "ROTATOR_REGIONS=fr-par", "ROTATOR_OWN_KEY=keep", "ROTATOR_BUDGET=1h")
+	for _, e := range r.Endpoints() { // deployed after the keys were made, so that any of them may be in there
+		r.MustCall(http.MethodPost, deployment(e), map[string]any{})
+	}
+	r.Clock().Advance(time.Hour)
+	made := r.comparisons(t, func() *report.Report { return r.mustRun(t, run.Request{}) })
+	// 580 variables that hold none of the ten keys, and 20 that hold a current one.
+	if most := 580*10 + 20*10; made[0] < 580*10 || made[0] > most {
+		t.Errorf("the first run made %d comparisons, want 5800 to %d", made[0], most)
+	}
+	if made[1] != 0 {
+		t.Errorf("a run in which nothing has changed made %d comparisons", made[1])
+	}
+	if made[2] < 20 || made[2] > 30 {
+		t.Errorf("after a single change, %d comparisons were made, want those of one function", made[2])
+	}
+	if made[3] != 0 {
+		t.Errorf("after that, %d comparisons were made", made[3])
+	}
+}
+
+// Where a run has no time for all, the next goes on from there.
+func TestComparingGoesOnWhereTheRunBeforeEnded(t *testing.T) {
+	t.Parallel()
+	r := startSeed(t, emulator.Options{}, populous(20), "ROTATOR_REGIONS=fr-par", "ROTATOR_OWN_KEY=keep")
+	for _, e := range r.Endpoints() {
+		r.MustCall(http.MethodPost, deployment(e), map[string]any{})
+	}
+	r.Clock().Advance(5 * 24 * time.Hour)
+	total, runs := 0, 0
+	for ; runs < 20; runs++ {
+		o := r.surroundings()
+		o.Clock.Now = slowly(o.Clock.Now, time.Second) // each look at the clock takes a second, and so each comparison
+		rep, err := run.Do(t.Context(), r.cfg, run.Request{}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += rep.Comparisons.Made
+		if rep.Comparisons.Left == 0 {
+			break
+		}
+		if !r.lives(keyA) {
+			t.Fatalf("a superseded key died before it was compared with everything:\n%s", text(t, rep))
+		}
+		if rep.Outcome == report.Success {
+			t.Errorf("run %d had no time for all, and is a success", runs)
+		}
+		r.Clock().Advance(24 * time.Hour)
+	}
+	if most := 120 * 10; runs < 2 || runs == 20 || total > most+runs*40 {
+		t.Errorf("%d comparisons in %d runs, want each made once (%d), or little more", total, runs+1, most)
+	}
+}
+
+// slowly is a clock that moves whenever it is looked at.
+func slowly(now func() time.Time, step time.Duration) func() time.Time {
+	var passed time.Duration
+	return func() time.Time {
+		passed += step
+		return now().Add(passed)
+	}
+}
+
+// deployment is the path that deploys a function or container again.
+func deployment(e emulator.Endpoint) string {
+	if e.Product == "functions" {
+		return "/functions/v1beta1/regions/" + e.Region + "/functions/" + e.ID + "/deploy"
+	}
+	return "/containers/v1/regions/" + e.Region + "/containers/" + e.ID + "/redeploy"
+}
+
+// BenchmarkComparisons counts, for what is made by the size of the project.
+func BenchmarkComparisons(b *testing.B) {
+	for _, n := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprint(n, " environments, 5 applications"), func(b *testing.B) {
+			for b.Loop() {
+				r := startSeed(b, emulator.Options{}, populous(n/2), "ROTATOR_REGIONS=fr-par", "ROTATOR_OWN_KEY=keep", "ROTATOR_BUDGET=1h")
+				for _, e := range r.Endpoints() {
+					r.MustCall(http.MethodPost, deployment(e), map[string]any{})
+				}
+				r.Clock().Advance(time.Hour)
+				made := r.comparisons(b, func() *report.Report {
+					rep, err := run.Do(b.Context(), r.cfg, run.Request{}, r.surroundings())
+					if err != nil {
+						b.Fatal(err)
+					}
+					return rep
+				})
+				for i, of := range []string{"first-run", "nothing-changed", "one-change", "after-it"} {
+					b.ReportMetric(float64(made[i]), "hashes/"+of)
+				}
+			}
+		})
+	}
+}
