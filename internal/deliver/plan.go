@@ -56,6 +56,17 @@ type Consumer struct {
 
 func (c *Consumer) changes() bool { return len(c.plain)+len(c.secrets) > 0 }
 
+// GoneKeys are the access keys of BroughtBack, each once.
+func (c *Consumer) GoneKeys() []string {
+	var keys []string
+	for _, u := range c.BroughtBack {
+		if !slices.Contains(keys, u.AccessKey) {
+			keys = append(keys, u.AccessKey)
+		}
+	}
+	return keys
+}
+
 // credentials are those that its code may run with.
 func (c *Consumer) credentials() []int {
 	out := slices.Clone(c.inherits)

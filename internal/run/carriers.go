@@ -16,11 +16,12 @@ import (
 // observeConsumers says what a person should know of who carries what.
 func (s *session) observeConsumers(d *deliver.Delivery) {
 	for _, c := range d.Consumers {
-		if c.Result == deliver.Behind {
+		gone := c.GoneKeys()
+		if c.Result == deliver.Behind && len(gone) == 0 {
 			s.find(report.Warning, c.Env.String(), c.Detail, "give it the current key of its application, which is published in Secret Manager; the superseded key lives until then, or until it expires")
 		}
-		for _, b := range c.BroughtBack {
-			s.broughtBack(d, c, b)
+		for _, key := range gone {
+			s.broken(d, c, key)
 		}
 	}
 	for _, text := range d.Found.Why {
@@ -32,17 +33,40 @@ func (s *session) observeConsumers(d *deliver.Delivery) {
 	s.observeDoubts(d)
 }
 
-// broughtBack says that something else than the rotator sets a key that is dead.
-func (s *session) broughtBack(d *deliver.Delivery, c *deliver.Consumer, use deliver.Use) {
-	when := "which is gone"
-	for _, gone := range d.Credentials[use.Credential].Deleted {
-		if gone.AccessKey == use.AccessKey && !gone.At.IsZero() {
-			when = "which was deleted on " + gone.At.UTC().Format("2 January 2006")
+// broken says of a consumer that it carried a key which is gone, and why that may
+// be: nobody can call with such a key.
+func (s *session) broken(d *deliver.Delivery, c *deliver.Consumer, key string) {
+	var (
+		level     = report.Warning
+		when      = "which is gone"
+		why, hint string
+		in        []string
+		name      string
+	)
+	for _, u := range c.BroughtBack {
+		if u.AccessKey == key {
+			in = append(in, u.Variable)
+			name = d.Credentials[u.Credential].Name
+			for _, gone := range d.Credentials[u.Credential].Deleted {
+				if gone.AccessKey == key && !gone.At.IsZero() {
+					when = "which was deleted on " + gone.At.UTC().Format("2 January 2006")
+				}
+			}
 		}
 	}
-	s.find(report.Warning, c.Env.String(), fmt.Sprintf("carried %s of application %s in %s, %s: something else deploys an old value, a pipeline or Terraform perhaps",
-		use.AccessKey, d.Credentials[use.Credential].Name, use.Variable, when),
-		"have whatever sets this variable read the key from Secret Manager, or leave the variable alone")
+	switch {
+	case slices.Contains(s.req.Revoke, key):
+		level, when, why = report.Error, "which this run deleted", "its calls are refused until it has the current key"
+		hint = "see that its deployment comes to its end"
+	default:
+		why = "something else deploys an old value, a pipeline or Terraform perhaps"
+		hint = "have whatever sets this variable read the key from Secret Manager, or leave the variable alone"
+	}
+	if c.Result == deliver.Behind {
+		level = report.Error
+		why += "; it is refused, and left so: " + c.Detail
+	}
+	s.find(level, c.Env.String(), fmt.Sprintf("carried %s of application %s in %s, %s: %s", key, name, strings.Join(in, ", "), when, why), hint)
 }
 
 // observeDoubts names the keys that live on because nobody can tell who carries

@@ -136,9 +136,6 @@ func (s *session) kept(c *credential, k rotate.KeyPlan) (bool, error) {
 
 // buried notes that a key is no more, for what comes after in this run.
 func (s *session) buried(d *dying) {
-	if s.req.DryRun {
-		return
-	}
 	is := func(k scaleway.APIKey) bool { return k.AccessKey == d.key.Key.AccessKey }
 	d.c.state.Keys = slices.DeleteFunc(slices.Clone(d.c.state.Keys), is)
 	d.c.plan.State.Keys = d.c.state.Keys
