@@ -46,11 +46,11 @@ func populous(n int) emulator.Seed {
 }
 
 // touch gives one function's variable another value.
-func (r *rig) touch(t testing.TB, name string) {
-	t.Helper()
+func (r *rig) touch(tb testing.TB, name string) {
+	tb.Helper()
 	e, known := r.Endpoint(name)
 	if !known {
-		t.Fatalf("there is no %s", name)
+		tb.Fatalf("there is no %s", name)
 	}
 	r.MustCall(http.MethodPatch, "/functions/v1beta1/regions/fr-par/functions/"+e.ID, map[string]any{
 		"secret_environment_variables": []any{map[string]any{"key": "DB_PASSWORD", "value": "other words"}},
@@ -60,11 +60,11 @@ func (r *rig) touch(t testing.TB, name string) {
 
 // comparisons are those of a first run, of one in which nothing has changed, of
 // one after a single change, and of one after that.
-func (r *rig) comparisons(t testing.TB, run func() *report.Report) (made [4]int) {
-	t.Helper()
+func (r *rig) comparisons(tb testing.TB, run func() *report.Report) (made [4]int) {
+	tb.Helper()
 	for i := range made {
 		if i == 2 {
-			r.touch(t, "f3")
+			r.touch(tb, "f3")
 		}
 		made[i] = run().Comparisons.Made
 		r.Clock().Advance(time.Hour)

@@ -39,12 +39,12 @@ func start(t *testing.T, o emulator.Options, extra ...string) *rig {
 	return startSeed(t, o, emulator.Demo(), extra...)
 }
 
-func startSeed(t testing.TB, o emulator.Options, seed emulator.Seed, extra ...string) *rig {
-	t.Helper()
+func startSeed(tb testing.TB, o emulator.Options, seed emulator.Seed, extra ...string) *rig {
+	tb.Helper()
 	if o.HashMemory == 0 {
 		o.HashMemory = hashMemory
 	}
-	env := emulatortest.Start(t, o, seed)
+	env := emulatortest.Start(tb, o, seed)
 	own := env.Keys("rotator")[0]
 	cfg, err := config.Read(append([]string{
 		"ROTATOR_ACCESS_KEY=" + own.AccessKey, "ROTATOR_SECRET_KEY=" + own.SecretKey,
@@ -52,7 +52,7 @@ func startSeed(t testing.TB, o emulator.Options, seed emulator.Seed, extra ...st
 		"ROTATOR_REQUESTS_PER_SECOND=1000",
 	}, extra...))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return &rig{Env: env, cfg: cfg, log: io.Discard}
 }
