@@ -64,7 +64,7 @@ func (s *session) giving(ctx context.Context) (all []*dying, errs []error) {
 	if !s.asked(StepRotate) && !s.asked(StepDeliver) { // which report it
 		errs = s.unreadable("superseded keys not retired")
 	}
-	for _, c := range s.world.all() {
+	for _, c := range s.world.credentials {
 		if !s.wanted(c) || c.broken != nil || c.plan.LeftAlone != "" || !retires(&c.plan) {
 			continue
 		}
@@ -158,10 +158,8 @@ func (c *credential) published() uint32 {
 	if c.wentBack {
 		return c.back.To.Revision
 	}
-	for _, r := range []*rotate.Rotation{c.rotation, c.adopted} {
-		if r != nil && r.Version.Revision > 0 {
-			return r.Version.Revision
-		}
+	if r := c.rotation; r != nil && r.Version.Revision > 0 {
+		return r.Version.Revision
 	}
 	if v := c.state.Published(); v != nil {
 		return v.Revision

@@ -193,7 +193,7 @@ func (s *session) find(level report.Level, subject, text, hint string) {
 func (s *session) asked(step string) bool {
 	switch {
 	case len(s.req.Revoke) > 0:
-		return step == StepRotate || step == StepDeliver || step == StepRetire
+		return step == StepRotate || step == StepDeliver || step == StepRetire || step == StepOwnKey && s.wantedOwn()
 	case len(s.req.Rollback) > 0:
 		return step == StepDeliver
 	}
@@ -235,16 +235,15 @@ func (s *session) plan() {
 			"if creating keys is refused because of their expiry, lower ROTATOR_KEY_LIFETIME")
 	}
 	s.applier.Policy = s.policy
-	for _, c := range s.world.all() {
-		policy := s.policy
-		policy.NamedOnly = c.own
+	for _, c := range s.world.credentials {
 		for _, d := range s.world.memory.ledger.Deleted {
 			if d.ApplicationID == c.member.app.ID {
 				c.state.Deleted = append(c.state.Deleted, d.AccessKey)
 			}
 		}
-		c.plan = rotate.Make(c.state, policy, s.world.now)
+		c.plan = rotate.Make(c.state, s.policy, s.world.now)
 	}
+	s.planOwn()
 	s.refused()
 }
 

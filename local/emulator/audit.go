@@ -45,6 +45,8 @@ type Auditor struct {
 	spoilt    map[string]bool      // by application: its credential is out of order, and not by the client
 	others    string               // everything that may not change
 	revoked   map[string]bool      // access keys that a person wants dead
+	ranOn     map[string]bool      // access keys that the client called with once
+	written   map[string]int       // by secret: how many of its versions were looked at
 	consumers consumers
 }
 
@@ -68,11 +70,18 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 	a := &Auditor{
 		e: e, rules: rules, keys: map[string]seenKey{}, current: map[string]string{},
 		published: map[string]time.Time{}, first: map[string]time.Time{}, spoilt: map[string]bool{},
-		revoked: map[string]bool{}, consumers: newConsumers(),
+		revoked: map[string]bool{}, ranOn: map[string]bool{rules.OwnKey: true}, written: map[string]int{}, consumers: newConsumers(),
 	}
 	now := e.clock.Now()
 	a.learn(now, func(k *apiKey) bool { return k.CreatedAt.age(now) < youngAtFirst })
 	a.rest(now)
+	for _, region := range secretRegions {
+		if state := e.secrets[region]; state != nil {
+			for _, s := range state.rows.all(nil) {
+				a.written[s.ID] = len(s.versions)
+			}
+		}
+	}
 	e.auditor = a
 	return a
 }
@@ -124,7 +133,7 @@ func (a *Auditor) rest(now time.Time) {
 func (a *Auditor) RunsOn(accessKey string) {
 	a.e.mu.Lock()
 	defer a.e.mu.Unlock()
-	a.rules.OwnKey = accessKey
+	a.rules.OwnKey, a.ranOn[accessKey] = accessKey, true
 }
 
 // Revoked says that a person wants a key dead: it need not outlive its grace.
@@ -165,6 +174,7 @@ func (a *Auditor) after(r *Request) {
 			a.others = outside
 		}
 		a.compareEnvironments(r, now)
+		a.leaked(r)
 	}
 	for _, s := range a.credentials() {
 		switch problem := a.unusable(s, now); {
@@ -211,6 +221,40 @@ func (a *Auditor) rotates(application string) bool {
 	return app != nil && app.Name != "" && (slices.Contains(a.rules.Applications, app.Name) || app.Name == a.rules.OwnApplication)
 }
 
+// own tells whether an application is the client's own. Its keys stand in the
+// client's variables, and are never published.
+func (a *Auditor) own(application string) bool {
+	app := a.e.iam.applications.get(application)
+	return app != nil && app.Name != "" && app.Name == a.rules.OwnApplication
+}
+
+// leaked tells whether what the client has just written into Secret Manager holds
+// a key of its own application.
+func (a *Auditor) leaked(r *Request) {
+	for _, region := range secretRegions {
+		state := a.e.secrets[region]
+		if state == nil {
+			continue
+		}
+		for _, s := range state.rows.all(nil) {
+			for _, v := range s.versions[min(a.written[s.ID], len(s.versions)):] {
+				for _, k := range a.e.iam.keys.all(func(k *apiKey) bool { return a.own(k.ApplicationID) }) {
+					if strings.Contains(string(v.data), k.secret) {
+						a.violate(r, "I3: the client's own key "+k.AccessKey+" was written into "+s.Path+"/"+s.Name)
+					}
+				}
+			}
+			a.written[s.ID] = len(s.versions)
+		}
+	}
+}
+
+// publishes tells whether an application has a credential: the client's own has
+// none.
+func (a *Auditor) publishes(application string) bool {
+	return a.rotates(application) && !a.own(application)
+}
+
 // deleted judges that a key is gone. I2: it was not current, not the client's
 // own, nothing carries it, and nobody had it within the grace.
 func (a *Auditor) deleted(r *Request, access string, k seenKey, current map[string]string, now time.Time) {
@@ -232,6 +276,7 @@ func (a *Auditor) deleted(r *Request, access string, k seenKey, current map[stri
 	case a.ranWithin(access, now) && a.known(access, now) && !a.consumers.left[access]:
 		a.violate(r, fmt.Sprintf("I2: %s is gone %s after something last ran with it", access, now.Sub(a.consumers.ran[access])))
 	case wasPublished || k.minted:
+	case a.own(k.application) && a.ranOn[access]: // nothing runs with it any more
 	case !anyPublished || now.Sub(first) < a.rules.Grace || now.Sub(k.created) < a.rules.Grace:
 		a.violate(r, "I2: "+access+" is gone, which people may hold, before its grace was over")
 	}
@@ -247,7 +292,7 @@ func (a *Auditor) credentials() []*secret {
 		}
 		out = append(out, state.rows.all(func(s *secret) bool {
 			return s.ProjectID == a.rules.Project && s.Path == a.rules.Path && s.DeletionRequestedAt.t.IsZero() &&
-				a.rotates(s.Name) && !slices.Contains(a.rules.Broken, a.e.iam.applications.get(s.Name).Name)
+				a.publishes(s.Name) && !slices.Contains(a.rules.Broken, a.e.iam.applications.get(s.Name).Name)
 		})...)
 	}
 	return out

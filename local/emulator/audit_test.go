@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -142,6 +143,16 @@ func (w *audited) disable(secret string, revision int) {
 	}
 }
 
+// publish writes a key into a secret.
+func (w *audited) publish(secret, access string) {
+	w.t.Helper()
+	const base = "/secret-manager/v1beta1/regions/fr-par/secrets"
+	data := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, `{"access_key":%q,"secret_key":%q}`, access, w.secretKey(access)))
+	for _, row := range w.mustRaw("GET", base+"?path=/rotator&name="+secret, "")["secrets"].([]any) {
+		w.mustRaw("POST", fmt.Sprintf("%s/%s/versions", base, row.(map[string]any)["id"]), `{"data":"`+data+`"}`)
+	}
+}
+
 const readies = 11 * time.Second // a deployment
 
 // audits plays rows: what a client does, and what the auditor must say of it.
@@ -277,10 +288,13 @@ func TestAuditorOfTheOwnApplication(t *testing.T) {
 			w.pass(auditGrace)
 			w.remove(ownKey)
 		}, ""},
-		{"its secret is one of those that must hold a working key", func(w *audited) {
+		{"what an earlier release published goes", func(w *audited) {
 			w.disable(rotatorName, 2)
 			w.disable(rotatorName, 1)
-		}, "I1: secret " + rotatorName + " has no enabled version"},
+		}, ""},
+		{"nothing of it is published", func(w *audited) {
+			w.publish(rotatorName, nextOwnKey)
+		}, "I3: the client's own key " + nextOwnKey + " was written into /rotator/" + rotatorName},
 	})
 	none := func(r *emulator.AuditRules) { r.OwnApplication = "" }
 	audits(t, none, []auditRow{
