@@ -210,12 +210,18 @@ func (s *session) seenToWork(ctx context.Context, c *credential) error {
 		}
 	}
 	if refused {
-		return fmt.Errorf("the current key %s is refused by the endpoints", c.pair.AccessKey)
+		return c.refused("the endpoints")
 	}
 	known, err := s.client.Authenticates(ctx, *c.pair)
 	if err == nil && !known {
-		err = fmt.Errorf("the current key %s is refused by the API with the secret that version %d of %s holds: ask for {\"force\": true} to have a new one published",
-			c.pair.AccessKey, c.published(), c.state.Secret.FullName())
+		err = c.refused("the API")
 	}
 	return err
+}
+
+// refused is the error of a published key that does not work: its readers cannot
+// call, and somebody may have written the version by hand.
+func (c *credential) refused(by string) error {
+	return fmt.Errorf("the current key %s is refused by %s with the secret that version %d of %s holds: see that its application has its policy, or ask for {\"force\": true} to have a new key published",
+		c.pair.AccessKey, by, c.published(), c.state.Secret.FullName())
 }
