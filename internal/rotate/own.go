@@ -37,6 +37,9 @@ type OwnState struct {
 	// Settled tells that each of these functions is at rest with the key that this
 	// run calls with, and no revision before can come back to another.
 	Settled bool
+	// Since is when the last of them was deployed: a run that began before may be
+	// calling with another key still.
+	Since time.Time
 	// Named are the access keys that an earlier release published in Secret
 	// Manager.
 	Named []string
@@ -145,7 +148,7 @@ func (o *OwnPlan) other(k scaleway.APIKey, p Policy, now time.Time) OwnKeyPlan {
 	if superseded {
 		plan.At, plan.Why = p.RetireFrom(o.Current.CreatedAt.Add(p.Grace)), "superseded, and its grace is over"
 	} else {
-		plan.At, plan.Why = k.CreatedAt.Add(OrphanAfter), "an orphan: no function has it, and its secret is lost"
+		plan.At, plan.Why = latest(k.CreatedAt, o.State.Since).Add(OrphanAfter), "an orphan: no function has it, and its secret is lost"
 	}
 	plan.Give = o.State.Settled && !now.Before(plan.At)
 	if slices.Contains(p.Revoke, k.AccessKey) {

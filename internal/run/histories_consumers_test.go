@@ -64,8 +64,8 @@ func (p *player) fail(e emulator.Endpoint, fails bool) {
 	p.failing[e.ID] = fails
 }
 
-// undelivered tells what does not carry the current key in the end, and nothing
-// says why.
+// undelivered tells what does not carry the current key in the end, where nothing
+// in the report says so, nor that the key which it carries is kept for it.
 func (p *player) undelivered(rep *report.Report) []string {
 	if !p.begun.carriers {
 		return nil
@@ -75,12 +75,26 @@ func (p *player) undelivered(rep *report.Report) []string {
 	behind := p.auditor.Behind()
 	for _, a := range rep.Applications {
 		for _, text := range behind[a.Name] {
-			if !slices.Contains([]string{"left alone", "failed", "waiting"}, a.Action) {
+			if !slices.Contains([]string{"left alone", "failed", "waiting"}, a.Action) && !said(rep, a, text) {
 				wrong = append(wrong, a.Name+" was "+a.Action+", and "+text)
 			}
 		}
 	}
 	return wrong
+}
+
+// said tells whether the report has a word for what is behind: a finding about
+// what it is, or the key's own line.
+func said(rep *report.Report, a report.Application, text string) bool {
+	for _, k := range a.Keys {
+		if strings.Contains(text, k.AccessKey+", and not") && strings.Contains(k.Note, "kept: ") {
+			return true
+		}
+	}
+	return slices.ContainsFunc(rep.Findings, func(f report.Finding) bool {
+		_, name, _ := strings.Cut(f.Subject, " ")
+		return f.Level != report.Note && strings.Contains(text, "/"+name+" in ")
+	})
 }
 
 // carrier is a secret variable that may hold a key.

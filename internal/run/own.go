@@ -80,6 +80,9 @@ func (s *session) planOwn() {
 		// A deployment that failed leaves the revision before it at work for a day.
 		rests := e.State == scaleway.EnvReady || e.State == scaleway.EnvFailed && s.world.now.Sub(e.UpdatedAt) >= deliver.FailedFor
 		state.Settled = state.Settled && rests && access == s.cfg.AccessKey
+		if e.UpdatedAt.After(state.Since) {
+			state.Since = e.UpdatedAt
+		}
 	}
 	state.Settled = state.Settled && s.world.blind == nil
 	for _, v := range o.published.versions {

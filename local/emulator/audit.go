@@ -45,6 +45,7 @@ type Auditor struct {
 	spoilt    map[string]bool      // by application: its credential is out of order, and not by the client
 	others    string               // everything that may not change
 	revoked   map[string]bool      // access keys that a person wants dead
+	now       map[string]bool      // those that a person wants dead whoever carries them
 	ranOn     map[string]bool      // access keys that the client called with once
 	written   map[string]int       // by secret: how many of its versions were looked at
 	consumers consumers
@@ -54,7 +55,8 @@ type seenKey struct {
 	application string
 	secret      string
 	created     time.Time
-	minted      bool // by the client: as long as it is not published, nobody holds it
+	expires     time.Time // zero: never
+	minted      bool      // by the client: as long as it is not published, nobody holds it
 }
 
 // youngAtFirst is the age up to which a key that was there before the auditor
@@ -70,7 +72,7 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 	a := &Auditor{
 		e: e, rules: rules, keys: map[string]seenKey{}, current: map[string]string{},
 		published: map[string]time.Time{}, first: map[string]time.Time{}, spoilt: map[string]bool{},
-		revoked: map[string]bool{}, ranOn: map[string]bool{rules.OwnKey: true}, written: map[string]int{}, consumers: newConsumers(),
+		revoked: map[string]bool{}, now: map[string]bool{}, ranOn: map[string]bool{rules.OwnKey: true}, written: map[string]int{}, consumers: newConsumers(),
 	}
 	now := e.clock.Now()
 	a.learn(now, func(k *apiKey) bool { return k.CreatedAt.age(now) < youngAtFirst })
@@ -94,7 +96,9 @@ func (a *Auditor) Result() (requests int, violations []string) {
 }
 
 // Forgive lets the credential of an application be out of order, if it is,
-// until it is mended: for what becomes of it because nobody looked after it.
+// until it is mended: a key that dies by itself, since no run came for months, is
+// the doing of whoever let none come. Nothing that a run could have avoided by
+// holding back is forgiven.
 func (a *Auditor) Forgive(application string) {
 	a.e.mu.Lock()
 	defer a.e.mu.Unlock()
@@ -145,6 +149,21 @@ func (a *Auditor) Revoked(accessKey string) {
 	a.revoked[accessKey] = true
 }
 
+// RevokedNow says that a person wants a key dead whoever carries it. It still must
+// not die while it is published.
+func (a *Auditor) RevokedNow(accessKey string) {
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	a.revoked[accessKey], a.now[accessKey] = true, true
+}
+
+// word tells whether a key may go under what carries it, since a person said so:
+// outright, or by having a key revoked whose secret no version shows, of which
+// only a person can know who carries it.
+func (a *Auditor) word(access string) bool {
+	return a.now[access] || a.revoked[access] && !a.readable()[access]
+}
+
 // after looks at the emulator after a request; e.mu is held.
 func (a *Auditor) after(r *Request) {
 	now := a.e.clock.Now()
@@ -158,6 +177,11 @@ func (a *Auditor) after(r *Request) {
 	person := r.Method != "GET" && r.AccessKey != "" && r.AccessKey != a.rules.OwnKey
 	a.learn(now, func(*apiKey) bool { return !person })
 	if person {
+		for access := range before {
+			if _, lives := a.keys[access]; !lives {
+				a.consumers.lost[access] = true
+			}
+		}
 		a.forgive(now, a.rules.Applications...)
 		a.handled(now)
 		a.rest(now)
@@ -198,7 +222,7 @@ func (a *Auditor) learn(now time.Time, minted func(*apiKey) bool) {
 	for _, k := range a.e.iam.keys.all(nil) {
 		seen, known := before[k.AccessKey]
 		if !known {
-			seen = seenKey{application: k.ApplicationID, secret: k.secret, created: k.CreatedAt.t, minted: minted(k)}
+			seen = seenKey{application: k.ApplicationID, secret: k.secret, created: k.CreatedAt.t, expires: k.ExpiresAt.t, minted: minted(k)}
 		}
 		a.keys[k.AccessKey] = seen
 	}
@@ -266,14 +290,16 @@ func (a *Auditor) deleted(r *Request, access string, k seenKey, current map[stri
 		a.violate(r, "I2: the key that the client runs on is gone")
 	case !a.rotates(k.application):
 		a.violate(r, "I4: a key is gone that is not the client's to delete")
+	case !k.expires.IsZero() && !now.Before(k.expires): // it opened nothing any more, since no run came in time
+		a.consumers.lost[access] = true
 	case slices.Contains(slices.Collect(maps.Values(current)), access):
 		a.violate(r, "I2: the current key "+access+" is gone")
-	case carrier != "" && a.known(access, now):
+	case carrier != "" && !a.word(access):
 		a.violate(r, "I2: "+access+" is gone, which "+carrier)
 	case a.revoked[access]:
 	case wasPublished && now.Sub(last) < a.rules.Grace:
 		a.violate(r, fmt.Sprintf("I2: %s is gone %s after it was current", access, now.Sub(last)))
-	case a.ranWithin(access, now) && a.known(access, now) && !a.consumers.left[access]:
+	case a.ranWithin(access, now) && !a.consumers.left[access]:
 		a.violate(r, fmt.Sprintf("I2: %s is gone %s after something last ran with it", access, now.Sub(a.consumers.ran[access])))
 	case wasPublished || k.minted:
 	case a.own(k.application) && a.ranOn[access]: // nothing runs with it any more

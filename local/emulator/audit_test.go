@@ -34,7 +34,7 @@ type audited struct {
 func newAudited(t *testing.T, change func(*emulator.AuditRules)) *audited {
 	t.Helper()
 	pair := func(access string, age int) emulator.SeedVersion {
-		return emulator.SeedVersion{Data: fmt.Sprintf(`{"access_key":%q,"secret_key":"${secret_key:%s}"}`, access, access), Age: days(age)}
+		return emulator.SeedVersion{Data: fmt.Sprintf(`{"access_key":%q,"secret_key":"${secret_key:%s}"}`, access, access), Description: "rotator: key " + access, Age: days(age)}
 	}
 	key := func(access string, age int) emulator.SeedKey {
 		return emulator.SeedKey{AccessKey: access, Age: days(age)}
@@ -253,6 +253,15 @@ func TestAuditorOfRevokedKeys(t *testing.T) {
 			w.deliver("f", currentKey, time.Second)
 			w.remove(oldKey)
 		}, "runs with"},
+		{"while a consumer carries it, by a person's word: no version shows it", func(w *audited) {
+			w.disable(ordersName, 1)
+			w.auditor.Revoked(oldKey)
+			w.remove(oldKey)
+		}, ""},
+		{"while a consumer carries it, and a person wants it now", func(w *audited) {
+			w.auditor.RevokedNow(oldKey)
+			w.remove(oldKey)
+		}, ""},
 		{"while it is published", func(w *audited) {
 			w.auditor.Revoked(currentKey)
 			w.remove(currentKey)
