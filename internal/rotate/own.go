@@ -104,13 +104,15 @@ func MakeOwn(s OwnState, p Policy, now time.Time) OwnPlan {
 // renew tells whether a new key is made. While another is on its way, none is.
 func (o *OwnPlan) renew(p Policy, now time.Time) {
 	o.From = DueFrom(o.Current, p)
+	for _, access := range o.State.Carried {
+		if access != o.State.RunsOn {
+			o.Why = "a function of ours has " + access + " in its variables, and this run calls with " + o.State.RunsOn
+			return
+		}
+	}
 	for _, k := range o.Others {
 		young := p.Made(k.Key) && now.Sub(k.Key.CreatedAt) < OrphanAfter && !k.Key.CreatedAt.Before(o.Current.CreatedAt)
-		switch {
-		case slices.Contains(o.State.Carried, k.Key.AccessKey) && k.Key.CreatedAt.After(o.Current.CreatedAt):
-			o.Why = "the function has " + k.Key.AccessKey + " in its variables already, and does not run on it yet"
-			return
-		case young:
+		if young {
 			o.Why = "key " + k.Key.AccessKey + " was made minutes ago: another run may be at it"
 			return
 		}

@@ -69,6 +69,9 @@ func TestWhatBecomesOfTheOwnKey(t *testing.T) {
 			s.Carried, s.Settled = []string{access("B")}, false
 		}), policy(), []string{"B stays"}},
 		{"nor while another run may be at it", ownOf("A", key("A", 31*day), key("B", 10*time.Minute, ours)), policy(), []string{"B stays"}},
+		{"nor while a function has an older one", with(ownOf("B", key("A", 62*day), key("B", 31*day, replacingA)), func(s *rotate.OwnState) {
+			s.Carried, s.Settled = []string{access("A")}, false
+		}), policy(), []string{"A stays"}},
 		{"a key that no function has is an orphan", ownOf("A", key("A", 31*day), key("B", 2*time.Hour, ours)), policy(), []string{"renew", "B goes"}},
 		{
 			"but not while something may come back to it", with(ownOf("A", key("A", 31*day), key("B", 2*time.Hour, ours)), func(s *rotate.OwnState) { s.Settled = false }),
