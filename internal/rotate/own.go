@@ -37,8 +37,8 @@ type OwnState struct {
 	// Settled tells that each of these functions is at rest with the key that this
 	// run calls with, and no revision before can come back to another.
 	Settled bool
-	// Since is when the last of them was deployed: a run that began before may be
-	// calling with another key still.
+	// Since is when the last of them was deployed: until then, another key was
+	// called with, and by a run that had begun.
 	Since time.Time
 	// Named are the access keys that an earlier release published in Secret
 	// Manager.
@@ -138,23 +138,17 @@ func (o *OwnPlan) other(k scaleway.APIKey, p Policy, now time.Time) OwnKeyPlan {
 	switch {
 	case k.Managed || !k.Deletable:
 		plan.Theirs, plan.Why = true, "not to be deleted, so never touched"
-		return plan
-	case !p.Made(k) && !replaced && !slices.Contains(o.State.Named, k.AccessKey):
-		plan.Theirs, plan.Why = true, "not the rotator's: it cannot be told whose it is, so it is never touched"
-		return plan
 	case slices.Contains(o.State.Carried, k.AccessKey):
 		plan.Why = "a function of ours has it in its variables"
-		return plan
-	}
-	superseded := k.CreatedAt.Before(o.Current.CreatedAt)
-	if superseded {
-		plan.At, plan.Why = p.RetireFrom(o.Current.CreatedAt.Add(p.Grace)), "superseded, and its grace is over"
-	} else {
-		plan.At, plan.Why = latest(k.CreatedAt, o.State.Since).Add(OrphanAfter), "an orphan: no function has it, and its secret is lost"
-	}
-	plan.Give = o.State.Settled && !now.Before(plan.At)
-	if slices.Contains(p.Revoke, k.AccessKey) {
+	case slices.Contains(p.Revoke, k.AccessKey):
 		plan.Give, plan.Why = true, "revoked by a person"
+	case !p.Made(k) && !replaced && !slices.Contains(o.State.Named, k.AccessKey):
+		plan.Theirs, plan.Why = true, "not the rotator's: it cannot be told whose it is, so it is never touched"
+	default:
+		// One that no function ever had is not told from one that was replaced.
+		since := latest(latest(k.CreatedAt, o.Current.CreatedAt), o.State.Since)
+		plan.At, plan.Why = p.RetireFrom(since.Add(p.Grace)), "superseded, or never given to a function, and its grace is over"
+		plan.Give = o.State.Settled && !now.Before(plan.At)
 	}
 	return plan
 }

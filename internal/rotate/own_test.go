@@ -72,12 +72,14 @@ func TestWhatBecomesOfTheOwnKey(t *testing.T) {
 		{"nor while a function has an older one", with(ownOf("B", key("A", 62*day), key("B", 31*day, replacingA)), func(s *rotate.OwnState) {
 			s.Carried, s.Settled = []string{access("A")}, false
 		}), policy(), []string{"A stays"}},
-		{"a key that no function has is an orphan", ownOf("A", key("A", 31*day), key("B", 2*time.Hour, ours)), policy(), []string{"renew", "B goes"}},
+		{"a key that no function has goes a grace later", ownOf("A", key("A", 31*day), key("B", 8*day, ours)), policy(), []string{"renew", "B goes"}},
 		{
-			"but not while something may come back to it", with(ownOf("A", key("A", 31*day), key("B", 2*time.Hour, ours)), func(s *rotate.OwnState) { s.Settled = false }),
+			"but not while something may come back to it", with(ownOf("A", key("A", 31*day), key("B", 8*day, ours)), func(s *rotate.OwnState) { s.Settled = false }),
 			policy(),
 			[]string{"renew", "B stays"},
 		},
+		{"nor so soon after a deployment", with(ownOf("A", key("A", 31*day), key("B", 8*day, ours)), func(s *rotate.OwnState) { s.Since = now.Add(-6 * day) }),
+			policy(), []string{"renew", "B stays"}},
 		{"the key before has its grace", ownOf("B", key("A", 36*day), key("B", 6*day, replacingA)), policy(), []string{"A stays"}},
 		{"and goes after it", ownOf("B", key("A", 38*day), key("B", 8*day, replacingA)), policy(), []string{"A goes"}},
 		{"unless a function has it", with(ownOf("B", key("A", 38*day), key("B", 8*day, replacingA)), func(s *rotate.OwnState) {

@@ -88,8 +88,6 @@ func (s *session) ownKeyLine(a *report.Application, access string) report.Key {
 		state = rotate.Unpublished
 	case slices.Contains(o.plan.State.Carried, access):
 		state = "new"
-	case !k.Key.CreatedAt.Before(o.plan.Current.CreatedAt):
-		state = rotate.Orphan
 	}
 	line := s.line(k.Key, string(state), 0)
 	line.Note = k.Why
