@@ -81,6 +81,8 @@ func (s *session) action(c *credential) (action, why string) {
 		return "rotated", c.plan.Why
 	case c.plan.Blocked != "":
 		return "waiting", c.plan.Blocked
+	case c.useless != nil:
+		return "failed", report.Line(c.useless.Error())
 	case c.plan.Rotate && (!s.asked(StepRotate) || !s.wanted(c)):
 		return "due", c.plan.Why + "; this run was not asked to rotate it"
 	case c.plan.Rotate:

@@ -52,6 +52,16 @@ func (s *session) proven(ctx context.Context, p *rotate.Plan, v scaleway.Version
 	return errors.Join(s.prove(ctx, []*dying{d})...)
 }
 
+// revokedExpired says of the keys that a person wants dead, and that had expired,
+// that they are.
+func (c *credential) revokedExpired() {
+	for _, k := range c.plan.Keys {
+		if k.Dead && k.Revoke {
+			c.dead = append(c.dead, report.Dead{AccessKey: k.Key.AccessKey, Result: deadUnproven, Where: "the API", Detail: "it had expired on " + k.Key.ExpiresAt.UTC().Format(time.DateTime)})
+		}
+	}
+}
+
 // of finds the credential of a plan.
 func (s *session) of(p *rotate.Plan) *credential {
 	all := s.world.credentials

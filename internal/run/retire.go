@@ -65,7 +65,11 @@ func (s *session) giving(ctx context.Context) (all []*dying, errs []error) {
 		errs = s.unreadable("superseded keys not retired")
 	}
 	for _, c := range s.world.credentials {
-		if !s.wanted(c) || c.broken != nil || c.plan.LeftAlone != "" || !retires(&c.plan) {
+		if !s.wanted(c) || c.broken != nil || c.plan.LeftAlone != "" {
+			continue
+		}
+		if !retires(&c.plan) {
+			errs = append(errs, s.useless(ctx, c))
 			continue
 		}
 		if ctx.Err() != nil {
@@ -88,6 +92,18 @@ func (s *session) giving(ctx context.Context) (all []*dying, errs []error) {
 		errs = append(errs, s.unread...)
 	}
 	return all, errs
+}
+
+// useless returns an error where readers get a key with a secret that does not
+// work: somebody may have written the version by hand.
+func (s *session) useless(ctx context.Context, c *credential) error {
+	if c.rotation != nil || c.pair == nil || ctx.Err() != nil || c.back != nil {
+		return nil
+	}
+	if _ = s.works(ctx, c); c.useless == nil {
+		return nil // anything else is said where it matters
+	}
+	return fmt.Errorf("application %s: %w", c.member.app.Name, c.useless)
 }
 
 func (s *session) givingOf(ctx context.Context, c *credential) ([]rotate.KeyPlan, error) {
@@ -209,14 +225,16 @@ func (s *session) seenToWork(ctx context.Context, c *credential) error {
 			refused = refused || a.Answer.Verdict == probe.Refused
 		}
 	}
-	if refused {
+	switch known, err := s.client.Authenticates(ctx, *c.pair); {
+	case err != nil:
+		return err
+	case !known:
+		c.useless = c.refused("the API")
+		return c.useless
+	case refused:
 		return c.refused("the endpoints")
 	}
-	known, err := s.client.Authenticates(ctx, *c.pair)
-	if err == nil && !known {
-		err = c.refused("the API")
-	}
-	return err
+	return nil
 }
 
 // refused is the error of a published key that does not work: its readers cannot

@@ -268,6 +268,7 @@ func (s *session) rotate(ctx context.Context) []error {
 			if err := s.applier.Sweep(ctx, &c.plan, s.proven); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", name, err))
 			}
+			c.revokedExpired()
 			if c.plan.Blocked != "" {
 				s.blocked(c)
 			}

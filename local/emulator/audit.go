@@ -226,6 +226,7 @@ func (a *Auditor) learn(now time.Time, minted func(*apiKey) bool) {
 		}
 		a.keys[k.AccessKey] = seen
 	}
+	a.current = map[string]string{} // a secret that a person deleted has no readers any more
 	for _, s := range a.credentials() {
 		pair := s.newestPair()
 		a.current[s.ID] = pair.AccessKey
