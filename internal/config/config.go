@@ -74,8 +74,9 @@ type Config struct {
 	SecretPath   string // folder of Secret Manager in which the secrets live
 	SecretRegion string
 
-	ProbePath    string // on functions, and on containers without an HTTP health check
-	ProbeTimeout time.Duration
+	ProbePath        string // on functions, and on containers without an HTTP health check
+	ProbeTimeout     time.Duration
+	ProbeApplication string // UUID of the one whose key asks every endpoint; "": one in scope
 
 	Budget            time.Duration // of one run, from request to answer
 	Concurrency       int           // requests in flight, API and endpoints each

@@ -111,6 +111,23 @@ func refusedFresh(rows []Row) []freshRefusal {
 // Opened tells whether any credential was accepted.
 func (r *Row) Opened() bool { return r.has(Accepted) }
 
+// LetIn names the applications whose keys were accepted.
+func (r *Row) LetIn() (applications []string) {
+	for _, k := range r.Keys {
+		if k.Answer.Verdict == Accepted {
+			applications = append(applications, k.Key.Application)
+		}
+	}
+	return applications
+}
+
+// OutOfTime tells whether something was not asked since the time was over.
+func (r *Row) OutOfTime() bool {
+	late := func(a Answer) bool { return a.Verdict == NotTried && a.Detail == outOfTime }
+	return late(r.Refusals.NoToken) || late(r.Refusals.Malformed) || late(r.Refusals.Unknown) ||
+		slices.ContainsFunc(r.Keys, func(k KeyAnswer) bool { return late(k.Answer) })
+}
+
 func (r *Row) has(v Verdict) bool {
 	for _, k := range r.Keys {
 		if k.Answer.Verdict == v {

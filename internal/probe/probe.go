@@ -112,16 +112,19 @@ func Endpoints(resources []scaleway.Resource, path string, own func(scaleway.Res
 	return endpoints
 }
 
+// outOfTime is why something was not asked.
+const outOfTime = "the run's time was over"
+
 // ask sends one request, when there is a slot.
 func (p *Prober) ask(ctx context.Context, url string, token redact.Secret) Answer {
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
 	case <-ctx.Done():
-		return Answer{Verdict: NotTried, Detail: "the run's time was over"}
+		return Answer{Verdict: NotTried, Detail: outOfTime}
 	}
 	if ctx.Err() != nil {
-		return Answer{Verdict: NotTried, Detail: "the run's time was over"}
+		return Answer{Verdict: NotTried, Detail: outOfTime}
 	}
 	return p.send(ctx, url, token)
 }

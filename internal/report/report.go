@@ -196,7 +196,8 @@ type LegacyToken struct {
 	Description string     `json:"description"`
 	ExpiresAt   *time.Time `json:"expires_at"` // null: never
 	Result      string     `json:"result"`     // deleted, would delete, held, reported, failed, left
-	Why         string     `json:"why"`
+	Why         string     `json:"why"`        // the evidence that it went on, or what is missing of it
+	GoesAt      *time.Time `json:"goes_at"`    // of a held one: when it can go at the earliest; null: once a person has acted
 }
 
 // Change is one write to Scaleway's API.

@@ -301,9 +301,21 @@ func (p *printer) tokens(r *Report) {
 	p.section("Legacy tokens")
 	rows := make([][]string, 0, len(r.LegacyTokens))
 	for _, t := range r.LegacyTokens {
-		rows = append(rows, []string{t.ID, t.Scope + " " + t.Of, t.Region, expiry(t.ExpiresAt, "expires"), t.Result, t.Why})
+		rows = append(rows, []string{t.ID, t.Scope + " " + t.Of, t.Region, expiry(t.ExpiresAt, "expires"), t.fate(), t.Why})
 	}
 	p.table("  ", rows)
+}
+
+// fate is what became of the token, and of a held one when it goes.
+func (t LegacyToken) fate() string {
+	switch {
+	case t.Result != "held":
+		return t.Result
+	case t.GoesAt == nil:
+		return "held until a person acts"
+	default:
+		return "held until " + Date(*t.GoesAt)
+	}
 }
 
 func (p *printer) findings(r *Report) {

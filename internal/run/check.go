@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/probe"
-	"github.com/scw-key-rotator/rotator/internal/purge"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
@@ -74,9 +73,14 @@ func verdict(a probe.Answer) (bool, error) {
 	}
 }
 
+// askEndpoints asks endpoints whom they let in.
+func (s *session) askEndpoints(ctx context.Context, endpoints []probe.Endpoint) {
+	s.rows = s.prober.Check(ctx, endpoints, s.keys())
+}
+
 // check asks every private endpoint whom it lets in.
 func (s *session) check(ctx context.Context) []error {
-	s.rows = s.prober.Check(ctx, s.endpoints, s.keys())
+	s.askEndpoints(ctx, s.endpoints)
 	var (
 		errs  []error
 		plain []string
@@ -136,67 +140,4 @@ func (s *session) expected(r scaleway.Resource) bool {
 	return s.req.DryRun && slices.ContainsFunc(s.world.credentials, func(c *credential) bool {
 		return c.rotation != nil && c.member.only && slices.Contains(c.member.products, r.Product)
 	})
-}
-
-// locks are the functions and containers whose callers need their legacy token,
-// as far as the rows show. What a dry run's new keys would open is taken for
-// open, as the real run will find out before it deletes. The function's own
-// endpoint cannot be checked from inside, and holds nothing.
-func (s *session) locks() []purge.Lock {
-	var locks []purge.Lock
-	for i := range s.rows {
-		row := &s.rows[i]
-		r := row.Endpoint.Resource
-		switch {
-		case row.Opened() || s.expected(r):
-		case row.Result == probe.Locked:
-			locks = append(locks, purge.Lock{Resource: r, Why: row.Endpoint.URL + " refuses every IAM key"})
-		case row.Result == probe.Doubtful:
-			locks = append(locks, purge.Lock{Resource: r, Why: "it could not be asked at its address"})
-		case row.Result == probe.Unproven:
-			locks = append(locks, purge.Lock{Resource: r, Why: "there is no IAM key to try on " + row.Endpoint.URL})
-		}
-	}
-	return locks
-}
-
-// purge deletes legacy tokens. It rests on the check: where that was not asked
-// for, it asks the endpoints that the tokens open.
-func (s *session) purge(ctx context.Context) []error {
-	if len(s.world.tokens) == 0 {
-		return nil
-	}
-	if !s.asked(StepCheck) {
-		var opened []probe.Endpoint
-		for _, e := range s.endpoints {
-			if slices.ContainsFunc(s.world.tokens, func(t scaleway.Token) bool { return t.Scope.Covers(e.Resource) }) {
-				opened = append(opened, e)
-			}
-		}
-		s.rows = s.prober.Check(ctx, opened, s.keys())
-	}
-	if ctx.Err() != nil {
-		s.leave("purge: the endpoints could not all be checked in time")
-		return nil
-	}
-	mode := purge.Mode(s.cfg.LegacyTokens)
-	applier := &purge.Applier{Client: s.client, Journal: s.journal, Clock: s.clock, Locks: s.locks(), Mode: mode}
-	var err error
-	s.decisions, err = applier.Apply(ctx, purge.Plan(s.world.tokens, applier.Locks, mode, s.world.now))
-	n := map[purge.Verdict]int{}
-	for _, d := range s.decisions {
-		n[d.Verdict]++
-		if d.Verdict == purge.Left {
-			s.leave("wait for legacy token " + d.Token.ID + " to go")
-		}
-	}
-	if held := n[purge.Held]; held > 0 {
-		s.find(report.Error, "legacy tokens", fmt.Sprintf("%d are held, since their callers would be locked out", held),
-			"mend the policies so that an IAM key opens what they open, then run again; or set ROTATOR_LEGACY_TOKENS=delete-all")
-		err = errors.Join(err, fmt.Errorf("%d legacy tokens are held", held))
-	}
-	if reported := n[purge.Reported]; reported > 0 {
-		s.find(report.Warning, "legacy tokens", fmt.Sprintf("%d are still there", reported), "set ROTATOR_LEGACY_TOKENS=delete to delete them")
-	}
-	return []error{err}
 }

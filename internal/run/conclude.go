@@ -152,7 +152,7 @@ func (s *session) legacyTokens() []report.LegacyToken {
 		}
 		out = append(out, report.LegacyToken{
 			ID: t.ID, Product: string(t.Scope.Product), Scope: t.Scope.Kind(), Of: t.Scope.Name, OfID: id, Region: t.Scope.Region,
-			Description: report.Line(t.Description), ExpiresAt: report.Expiry(t.ExpiresAt), Result: string(d.Verdict), Why: report.Line(d.Why),
+			Description: report.Line(t.Description), ExpiresAt: report.Expiry(t.ExpiresAt), Result: string(d.Verdict), Why: report.Line(d.Why), GoesAt: report.Expiry(d.From),
 		})
 	}
 	for _, d := range s.decisions {

@@ -295,7 +295,7 @@ func hostileScenarios() []scenario {
 			return tokens(small(keys(minted(keyA, 60), minted(keyB, 31), orphan), credentialOf(holds(keyA, 60), holds(keyB, 31))))
 		}},
 		{name: "tokens are held", seed: func() emulator.Seed {
-			seed := tokens(small(keys(minted(keyB, 2)), credentialOf(holds(keyB, 2))))
+			seed := tokens(small(keys(minted(keyB, 8)), credentialOf(holds(keyB, 8))))
 			rules := seed.Applications[1].Policies[0].Rules
 			seed.Applications[1].Policies[0].Rules = slices.DeleteFunc(slices.Clone(rules), func(r emulator.SeedRule) bool {
 				return slices.Contains(r.PermissionSets, "ContainersPrivateAccess")
