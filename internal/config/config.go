@@ -109,6 +109,7 @@ type settings struct {
 	SecretRegion      string `env:"SECRET_REGION"       envDefault:"fr-par"`
 	ProbePath         string `env:"PROBE_PATH"          envDefault:"/favicon.ico"`
 	ProbeTimeout      string `env:"PROBE_TIMEOUT"       envDefault:"10s"`
+	ProbeApplication  string `env:"PROBE_APPLICATION"`
 	Budget            string `env:"BUDGET"              envDefault:"14m"`
 	Concurrency       string `env:"CONCURRENCY"         envDefault:"8"`
 	RequestsPerSecond string `env:"REQUESTS_PER_SECOND" envDefault:"20"`
@@ -227,8 +228,9 @@ func (c *checker) config(s settings) Config {
 		SecretPath:   c.folder("SECRET_PATH", s.SecretPath),
 		SecretRegion: c.region("SECRET_REGION", s.SecretRegion),
 
-		ProbePath:    c.path("PROBE_PATH", s.ProbePath),
-		ProbeTimeout: c.duration("PROBE_TIMEOUT", s.ProbeTimeout, time.Second, time.Minute),
+		ProbePath:        c.path("PROBE_PATH", s.ProbePath),
+		ProbeTimeout:     c.duration("PROBE_TIMEOUT", s.ProbeTimeout, time.Second, time.Minute),
+		ProbeApplication: c.optionalID("PROBE_APPLICATION", s.ProbeApplication),
 
 		Budget:            c.duration("BUDGET", s.Budget, time.Minute, time.Hour),
 		Concurrency:       c.number("CONCURRENCY", s.Concurrency, 1, 64),

@@ -21,7 +21,10 @@ func (r Refusals) Closed() bool {
 }
 
 // Off tells whether nothing is there: what a disabled default endpoint answers.
-func (r Refusals) Off() bool { return r.NoToken.Status == http.StatusNotFound }
+func (r Refusals) Off() bool {
+	const gone = http.StatusNotFound
+	return r.NoToken.Status == gone && r.Malformed.Status == gone && r.Unknown.Status == gone
+}
 
 func (r Refusals) any(v Verdict) bool {
 	return r.NoToken.Verdict == v || r.Malformed.Verdict == v || r.Unknown.Verdict == v

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/probe"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
@@ -34,15 +36,91 @@ func (s *session) key(c *credential, pair *scaleway.KeyPair) (k probe.Key, ok bo
 	}, true
 }
 
-// keys are all credentials that endpoints may be tried with.
+// keys are all credentials that endpoints may be tried with: the checking keys
+// ask every endpoint of their products, each other one endpoint of each product.
 func (s *session) keys() []probe.Key {
-	var keys []probe.Key
+	keys := s.checking()
 	for _, c := range s.world.credentials {
-		if k, ok := s.key(c, c.pair); ok && c.broken == nil && c.plan.LeftAlone == "" {
+		k, ok := s.usable(c)
+		k.Products = slices.DeleteFunc(slices.Clone(k.Products), func(p scaleway.Product) bool {
+			return slices.ContainsFunc(keys, func(other probe.Key) bool {
+				return !other.Once && other.ApplicationID == k.ApplicationID && slices.Contains(other.Products, p)
+			})
+		})
+		if k.Once = true; ok && len(k.Products) > 0 {
 			keys = append(keys, k)
 		}
 	}
 	return keys
+}
+
+// usable is the key of a credential that endpoints may be tried with.
+func (s *session) usable(c *credential) (probe.Key, bool) {
+	k, ok := s.key(c, c.pair)
+	return k, ok && c.broken == nil && c.plan.LeftAlone == ""
+}
+
+// checking are the keys that ask every endpoint: one for both products, where an
+// application may call both. It is that of ROTATOR_PROBE_APPLICATION, or else of
+// the application in scope that had a published key before this run, may call the
+// most, and has the lowest ID: the same in each run.
+func (s *session) checking() (keys []probe.Key) {
+	had := func(c *credential) bool {
+		return c.before != nil || c.pair != nil && (c.rotation == nil || c.pair != &c.rotation.New)
+	}
+	var candidates []*credential
+	for _, c := range s.world.credentials {
+		_, ok := s.usable(c)
+		if named := s.cfg.ProbeApplication; ok && (named == "" || named == c.member.app.ID) {
+			candidates = append(candidates, c)
+		}
+	}
+	slices.SortFunc(candidates, func(a, b *credential) int {
+		switch {
+		case had(a) != had(b) && had(a):
+			return -1
+		case had(a) != had(b):
+			return 1
+		}
+		return cmp.Or(len(b.member.products)-len(a.member.products), strings.Compare(a.member.app.ID, b.member.app.ID))
+	})
+	var covered []scaleway.Product
+	for _, c := range candidates {
+		k, _ := s.usable(c)
+		k.Products = slices.DeleteFunc(slices.Clone(k.Products), func(p scaleway.Product) bool { return slices.Contains(covered, p) })
+		if covered = append(covered, k.Products...); len(k.Products) > 0 {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// observeChecking says why the application that was made for checking cannot be
+// used for it. No other takes its place: whoever names one does not want the keys
+// of others to be shown around.
+func (s *session) observeChecking() {
+	id := s.cfg.ProbeApplication
+	if id == "" || !s.asked(StepCheck) && !s.asked(StepPurge) {
+		return
+	}
+	subject, hint := "application "+id, "ROTATOR_PROBE_APPLICATION takes the ID of an application that may call private endpoints of this project and nothing else"
+	for _, c := range s.world.credentials {
+		switch {
+		case c.member.app.ID != id:
+		case !c.member.only:
+			s.find(report.Error, subject, c.member.app.Name+" is to check endpoints, and may do more than call them: its key is shown to none", hint)
+			return
+		default:
+			return
+		}
+	}
+	for _, m := range s.world.members {
+		if m.app.ID == id {
+			s.find(report.Error, subject, m.app.Name+" is to check endpoints, and is not in scope: "+m.reason, hint)
+			return
+		}
+	}
+	s.find(report.Error, subject, "is to check endpoints, and is not there", hint)
 }
 
 // tester says where a new key is tried: on an endpoint that its application may
@@ -50,10 +128,10 @@ func (s *session) keys() []probe.Key {
 func (s *session) tester(ctx context.Context, state rotate.State, pair scaleway.KeyPair) (rotate.Try, string) {
 	all := s.world.all()
 	c := all[slices.IndexFunc(all, func(c *credential) bool { return c.member.app.ID == state.Application.ID })]
-	if k, ok := s.key(c, &pair); ok {
-		known := s.keys()
+	if k, ok := s.key(c, &pair); ok && !c.own {
+		known := s.checking()
 		if present, ok := s.key(c, c.pair); ok {
-			known = append([]probe.Key{present}, known...)
+			known = append(known, present)
 		}
 		if e, found := s.prober.Witness(ctx, s.endpoints, known, k); found {
 			return func(ctx context.Context) (bool, error) { return verdict(s.prober.Try(ctx, e, k)) }, e.URL
@@ -73,9 +151,25 @@ func verdict(a probe.Answer) (bool, error) {
 	}
 }
 
-// askEndpoints asks endpoints whom they let in.
+// checkShare is the part of a run's time that endpoints may take: slow ones must
+// not keep the rest of the run from happening.
+const checkShare = 3
+
+// askEndpoints asks endpoints whom they let in, for as long as their share of the
+// time lasts. What there was no time for is left, and not passed.
 func (s *session) askEndpoints(ctx context.Context, endpoints []probe.Endpoint) {
+	ctx, cancel := clock.WithTimeout(ctx, s.clock, s.cfg.Budget/checkShare)
+	defer cancel()
+	s.checkers = s.checking()
 	s.rows = s.prober.Check(ctx, endpoints, s.keys())
+	for i := range s.rows {
+		if s.rows[i].OutOfTime() {
+			s.leave("check " + s.rows[i].Endpoint.URL)
+		}
+	}
+	for _, c := range s.world.credentials {
+		c.works = nil // what the endpoints say of a key counts, whatever the API said before
+	}
 }
 
 // check asks every private endpoint whom it lets in.
@@ -138,6 +232,7 @@ func (s *session) judge(row *probe.Row) error {
 // there.
 func (s *session) expected(r scaleway.Resource) bool {
 	return s.req.DryRun && slices.ContainsFunc(s.world.credentials, func(c *credential) bool {
-		return c.rotation != nil && c.member.only && slices.Contains(c.member.products, r.Product)
+		named := s.cfg.ProbeApplication
+		return (named == "" || named == c.member.app.ID) && c.rotation != nil && c.member.only && slices.Contains(c.member.products, r.Product)
 	})
 }

@@ -498,7 +498,7 @@ func TestAClockThatIsWrong(t *testing.T) {
 func TestNoKeyGoesWhereTheAPIPoints(t *testing.T) {
 	t.Parallel()
 	sc := hostileScenarios()[1]
-	for _, host := range []string{"169.254.169.254", "127.0.0.1:8080", "api.scaleway.com", "evil.example", "", "a b.example", "X.functions.fnc.fr-par.scw.cloud", "x@evil.example/y"} {
+	for _, host := range []string{"169.254.169.254", "127.0.0.1:8080", "api.scaleway.com", "evil.example", "", "a b.example", "x_y.functions.fnc.fr-par.scw.cloud", "x@evil.example/y"} {
 		for kind, field := range map[string]string{"functions": "domain_name", "containers": "public_endpoint", "domains": "hostname"} {
 			if kind == "domains" && host == "evil.example" || kind == "containers" && host == "" {
 				continue // a custom domain may be any; a container may have its own address switched off

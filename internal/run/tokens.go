@@ -36,7 +36,7 @@ func (s *session) purge(ctx context.Context) []error {
 	}
 	mode := purge.Mode(s.cfg.LegacyTokens)
 	now := s.client.Now()
-	seen := purge.Evidence{Doors: s.doors(), Grace: s.cfg.Grace, Next: now.Add(s.cfg.Interval)}
+	seen := purge.Evidence{Doors: s.doors(), Grace: s.graceOfTokens(), Next: now.Add(s.cfg.Interval)}
 	applier := &purge.Applier{Client: s.client, Journal: s.journal, Clock: s.clock, Seen: seen, Mode: mode}
 	var err error
 	s.decisions, err = applier.Apply(ctx, purge.Plan(s.world.tokens, seen, mode, now))
@@ -69,6 +69,13 @@ func (s *session) purge(ctx context.Context) []error {
 		s.find(report.Warning, "legacy tokens", fmt.Sprintf("%d are still there", reported), "set ROTATOR_LEGACY_TOKENS=delete to delete them")
 	}
 	return []error{err}
+}
+
+// graceOfTokens is the time that callers have had a key for. As with keys, the
+// run that comes a little early for its own schedule still does the work.
+func (s *session) graceOfTokens() time.Duration {
+	var start time.Time
+	return s.policy.RetireFrom(start.Add(s.policy.Grace)).Sub(start)
 }
 
 // doors are what this run saw of every private function and container, for the
@@ -138,13 +145,25 @@ func (s *session) door(r scaleway.Resource) purge.Door {
 			return door
 		}
 	}
-	if off == endpoints {
+	switch {
+	case endpoints == 0, off == endpoints && s.tellsOff():
 		door.Nothing = "it is switched off"
+		return door
+	case off == endpoints:
+		door.Shut = "its default endpoint answers 404, and the API does not tell whether it is switched off"
 		return door
 	}
 	slices.Sort(keys)
 	door.Opened = fmt.Sprintf("the key of %s was let in to %s %s in this run", strings.Join(slices.Compact(keys), ", "), r.Product.One(), r.Name)
 	return door
+}
+
+// tellsOff tells whether the API says of default endpoints that they are switched
+// off: old answers leave it out, of every container alike.
+func (s *session) tellsOff() bool {
+	return slices.ContainsFunc(s.world.resources, func(r scaleway.Resource) bool {
+		return r.Product == scaleway.Containers && !r.HostMayBeOff
+	})
 }
 
 // movedSince tells from when on callers could have moved to an IAM key: since
@@ -160,7 +179,7 @@ func (s *session) movedSince(p scaleway.Product) time.Time {
 		}
 		for _, k := range s.held(c) {
 			dies := k.ExpiresAt
-			if !dies.IsZero() && !dies.After(k.CreatedAt.Add(s.cfg.Grace)) {
+			if !dies.IsZero() && !dies.After(k.CreatedAt.Add(s.policy.Grace)) {
 				continue // it is no way in for a whole grace period
 			}
 			if since.IsZero() || k.CreatedAt.Before(since) {
