@@ -229,6 +229,35 @@ func TestAColdContainerFailsNoRun(t *testing.T) {
 	}
 }
 
+// Case 2: an application whose grants are all conditional is rotated, and its key
+// goes to no endpoint, since nobody can tell whether the condition holds there.
+func TestAConditionNarrowsNoScope(t *testing.T) {
+	t.Parallel()
+	for _, condition := range []string{"request.time < timestamp('2100-01-01T00:00:00Z')", "inIpRange(request.ip, '51.15.0.0/16')"} {
+		t.Run(condition, func(t *testing.T) {
+			t.Parallel()
+			seed := guarded(handMade(400))
+			for i := range seed.Applications[1].Policies[0].Rules {
+				seed.Applications[1].Policies[0].Rules[i].Condition = condition
+			}
+			r := startSeed(t, emulator.Options{}, seed, "ROTATOR_OWN_KEY=keep", "ROTATOR_REGIONS=fr-par")
+			got := r.run(t, run.Request{})
+			a := application(t, got, "orders")
+			if a.Action != "rotated" || !a.InScope || !strings.Contains(a.Reason, "on a condition") {
+				t.Errorf("%s (%s): %s", a.Action, a.Why, a.Reason)
+			}
+			if len(tokens(got, "held")) != 3 || got.Outcome != report.Failure {
+				t.Errorf("outcome %s:\n%s", got.Outcome, text(t, got))
+			}
+			for _, e := range got.Endpoints {
+				if len(e.Keys) > 0 {
+					t.Errorf("%s was shown %v", e.URL, e.Keys)
+				}
+			}
+		})
+	}
+}
+
 // Case 14: names of hosts compare in lower case.
 func TestACustomDomainsCaseDoesNotMatter(t *testing.T) {
 	t.Parallel()
