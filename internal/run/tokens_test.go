@@ -293,6 +293,26 @@ func TestACustomDomainsCaseDoesNotMatter(t *testing.T) {
 	}
 }
 
+// What is not ready is not asked, and holds nothing: a domain in error, or what it
+// would lead to.
+func TestWhatIsInErrorHoldsNothing(t *testing.T) {
+	t.Parallel()
+	seed := guarded(handMade(40))
+	place := &seed.Serverless[0]
+	place.FunctionNamespaces[0].Functions[0].BadDomains = []string{"shop.example.com"}
+	place.ContainerNamespaces[0].Containers[0].Status = "error"
+	r := startSeed(t, emulator.Options{}, seed, "ROTATOR_OWN_KEY=keep", "ROTATOR_REGIONS=fr-par")
+	got := r.mustRun(t, run.Request{})
+	if len(tokens(got, "deleted")) != 3 {
+		t.Errorf("not all went:\n%s", text(t, got))
+	}
+	for _, e := range got.Endpoints {
+		if e.Custom {
+			t.Errorf("%s was asked", e.URL)
+		}
+	}
+}
+
 // A world in which endpoints answer by coin flip: whatever comes back, no token
 // goes that no key was seen to replace.
 func TestNoTokenGoesByChance(t *testing.T) {
@@ -303,7 +323,7 @@ func TestNoTokenGoesByChance(t *testing.T) {
 	}
 	gone, held := 0, 0
 	for n := range runs {
-		chance := rand.New(rand.NewPCG(uint64(n), 7)) //nolint:gosec // chance that can be had again
+		chance := rand.New(rand.NewPCG(uint64(n), 7))
 		r := startGuarded(t, []string{"ROTATOR_CONCURRENCY=1"}, handMade(8+n%30))
 		open := map[string]bool{} // by host: a key was answered as who is let in is
 		o := r.toEndpoints(func(req *http.Request, key bool) (int, string) {
