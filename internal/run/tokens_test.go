@@ -128,7 +128,8 @@ func TestTheFirstNightDeletesNoTokenThatCallersUse(t *testing.T) {
 			if diff := cmp.Diff(tokens(dry, "held"), tokens(got, "held")); diff != "" {
 				t.Errorf("held in a dry run, in the run after it (-dry +real):\n%s", diff)
 			}
-			for day := 1; len(tokens(got, "deleted")) == 0; day++ {
+			day := 1
+			for ; len(tokens(got, "deleted")) == 0; day++ {
 				if day > tt.days {
 					t.Fatalf("day %d: they do not go:\n%s", day, text(t, got))
 				}
@@ -144,8 +145,8 @@ func TestTheFirstNightDeletesNoTokenThatCallersUse(t *testing.T) {
 				r.Clock().Advance(24 * time.Hour)
 				got = r.mustRun(t, run.Request{})
 			}
-			if gone := tokens(got, "deleted"); len(gone) != 3 {
-				t.Errorf("deleted %v:\n%s", gone, text(t, got))
+			if gone := tokens(got, "deleted"); len(gone) != 3 || day != tt.days+1 {
+				t.Errorf("deleted %v, %d days after the first run, want %d:\n%s", gone, day-1, tt.days, text(t, got))
 			}
 			for _, c := range got.Changes {
 				if c.Kind == "delete_token" && !strings.Contains(c.Reason, "the key of orders was let in to") {
