@@ -57,7 +57,7 @@ func application(name string) refusal {
 const (
 	notAnObject  = `the body is not a JSON object; want something like {"dry_run": true}, or nothing`
 	aFlag        = "true or false"
-	aList        = "a list of steps, each once (rotate, check, purge, deliver, retire, own_key)"
+	aList        = "a list of steps, each once (rotate, deliver, check, purge, retire, own_key)"
 	applications = "a list of application IDs or names, each once"
 	aKey         = "SCWZZZZZZZZZZZZZZZZZ" // that nobody has
 )

@@ -86,6 +86,14 @@ func (c *checker) id(name, value string) string {
 	return value
 }
 
+// optionalID is id for a setting that may be empty.
+func (c *checker) optionalID(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	return c.id(name, value)
+}
+
 func (c *checker) ids(name, value string) []string {
 	var ids []string
 	for _, item := range c.list(name, value, "application IDs") {

@@ -74,8 +74,9 @@ type Config struct {
 	SecretPath   string // folder of Secret Manager in which the secrets live
 	SecretRegion string
 
-	ProbePath    string // on functions, and on containers without an HTTP health check
-	ProbeTimeout time.Duration
+	ProbePath        string // on functions, and on containers without an HTTP health check
+	ProbeTimeout     time.Duration
+	ProbeApplication string // UUID of the one whose key asks every endpoint; "": one in scope
 
 	Budget            time.Duration // of one run, from request to answer
 	Concurrency       int           // requests in flight, API and endpoints each
@@ -108,6 +109,7 @@ type settings struct {
 	SecretRegion      string `env:"SECRET_REGION"       envDefault:"fr-par"`
 	ProbePath         string `env:"PROBE_PATH"          envDefault:"/favicon.ico"`
 	ProbeTimeout      string `env:"PROBE_TIMEOUT"       envDefault:"10s"`
+	ProbeApplication  string `env:"PROBE_APPLICATION"`
 	Budget            string `env:"BUDGET"              envDefault:"14m"`
 	Concurrency       string `env:"CONCURRENCY"         envDefault:"8"`
 	RequestsPerSecond string `env:"REQUESTS_PER_SECOND" envDefault:"20"`
@@ -226,8 +228,9 @@ func (c *checker) config(s settings) Config {
 		SecretPath:   c.folder("SECRET_PATH", s.SecretPath),
 		SecretRegion: c.region("SECRET_REGION", s.SecretRegion),
 
-		ProbePath:    c.path("PROBE_PATH", s.ProbePath),
-		ProbeTimeout: c.duration("PROBE_TIMEOUT", s.ProbeTimeout, time.Second, time.Minute),
+		ProbePath:        c.path("PROBE_PATH", s.ProbePath),
+		ProbeTimeout:     c.duration("PROBE_TIMEOUT", s.ProbeTimeout, time.Second, time.Minute),
+		ProbeApplication: c.optionalID("PROBE_APPLICATION", s.ProbeApplication),
 
 		Budget:            c.duration("BUDGET", s.Budget, time.Minute, time.Hour),
 		Concurrency:       c.number("CONCURRENCY", s.Concurrency, 1, 64),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -65,44 +66,67 @@ func TestAnswerToAKeyIsJudgedAgainstTheRefusals(t *testing.T) {
 	refuse := reply(http.StatusForbidden, forbidden, "Content-Type", "application/json")
 	ids := numbered(http.StatusForbidden, `{"error":"forbidden","request_id":"%08x-aaaa-4bbb-8ccc-0123456789ab","at":%d}`)
 	hexes := numbered(http.StatusForbidden, "forbidden (trace %016x%016x)\n")
+	function := func(*probe.Endpoint) {}
+	elsewhere := func(e *probe.Endpoint) { e.URL = "https://" + host + "/health" }
+	container := func(e *probe.Endpoint) { e.Resource.Product = scaleway.Containers }
 	long := numbered(http.StatusUnauthorized, "no: %d, %d\n")
 	rows := []struct {
 		name    string
+		of      func(*probe.Endpoint)
 		keyless http.Handler
 		withKey http.Handler
 		verdict probe.Verdict // of the key
 		status  int
 		result  probe.Result
+		seen    string // of the answer to the key, where it is not clear
 	}{
-		{"200", refuse, reply(200, "hello"), probe.Accepted, 200, probe.OK},
-		{"204", refuse, reply(204, ""), probe.Accepted, 204, probe.OK},
-		{"302 of the application", refuse, reply(302, "", "Location", "/login"), probe.Accepted, 302, probe.OK},
-		{"404 of the platform's runtime", refuse, reply(404, ""), probe.Accepted, 404, probe.OK},
-		{"405", refuse, reply(405, ""), probe.Accepted, 405, probe.OK},
-		{"403 again", refuse, refuse, probe.Refused, 403, probe.Locked},
-		{"a gateway that says 400 to the malformed token", picky(refuse), reply(200, "hello"), probe.Accepted, 200, probe.OK},
-		{"401 again", reply(401, "no"), reply(401, "no"), probe.Refused, 401, probe.Locked},
-		{"403 with other identifiers", ids, ids, probe.Refused, 403, probe.Locked},
-		{"403 with another trace", hexes, hexes, probe.Refused, 403, probe.Locked},
-		{"401 with other numbers", long, long, probe.Refused, 401, probe.Locked},
-		{"403 of the application: body", refuse, reply(403, "partners only\n", "Content-Type", "application/json"), probe.Accepted, 403, probe.OK},
-		{"403 of the application: type", refuse, reply(403, forbidden, "Content-Type", "text/html"), probe.Accepted, 403, probe.OK},
-		{"401 of the application", refuse, reply(401, forbidden, "Content-Type", "application/json"), probe.Accepted, 401, probe.OK},
+		{"404 of the platform's runtime", function, refuse, reply(404, ""), probe.Accepted, 404, probe.OK, ""},
+		{"200 where the runtime should answer", function, refuse, reply(200, "hello"), probe.Inconclusive, 200, probe.Unclear, `200, "hello"`},
+		{"204 where the runtime should answer", function, refuse, reply(204, ""), probe.Inconclusive, 204, probe.Unclear, "204"},
+		{"302 where the runtime should answer", function, refuse, reply(302, "", "Location", "/login"), probe.Inconclusive, 302, probe.Unclear, "302"},
+		{"400 where the runtime should answer", function, refuse, reply(400, "bad\x1b[2J\n\u202etoken"), probe.Inconclusive, 400, probe.Unclear, `400, "bad [# token"`},
+		{"405 where the runtime should answer", function, refuse, reply(405, ""), probe.Inconclusive, 405, probe.Unclear, "405"},
+		{"200 of a function's code", elsewhere, refuse, reply(200, "hello"), probe.Accepted, 200, probe.OK, ""},
+		{"404 of a function's code", elsewhere, refuse, reply(404, "no such page"), probe.Inconclusive, 404, probe.Unclear, `404, "no such page"`},
+		{"200", container, refuse, reply(200, "hello"), probe.Accepted, 200, probe.OK, ""},
+		{"204", container, refuse, reply(204, ""), probe.Accepted, 204, probe.OK, ""},
+		{"302 of the application", container, refuse, reply(302, "", "Location", "/login"), probe.Accepted, 302, probe.OK, ""},
+		{"404 of the application", container, refuse, reply(404, ""), probe.Accepted, 404, probe.OK, ""},
+		{"405", container, refuse, reply(405, ""), probe.Accepted, 405, probe.OK, ""},
+		{"400 to a key", container, refuse, reply(400, "no token of ours"), probe.Inconclusive, 400, probe.Unclear, `400, "no token of ours"`},
+		{"407 to a key", container, refuse, reply(407, ""), probe.Inconclusive, 407, probe.Unclear, "407"},
+		{"403 again", function, refuse, refuse, probe.Refused, 403, probe.Locked, ""},
+		{"a gateway that says 400 to the malformed token", function, picky(refuse), reply(404, ""), probe.Accepted, 404, probe.OK, ""},
+		{"401 again", function, reply(401, "no"), reply(401, "no"), probe.Refused, 401, probe.Locked, ""},
+		{"403 with other identifiers", function, ids, ids, probe.Refused, 403, probe.Locked, ""},
+		{"403 with another trace", function, hexes, hexes, probe.Refused, 403, probe.Locked, ""},
+		{"401 with other numbers", function, long, long, probe.Refused, 401, probe.Locked, ""},
 		{
-			"401 of the application: challenge", reply(401, "no"), reply(401, "no", "WWW-Authenticate", `Basic realm="app"`),
-			probe.Accepted, 401, probe.OK,
+			"403 in other words of the gateway's", container, refuse, reply(403, `{"error":"insufficient permissions"}`, "Server", "envoy"),
+			probe.Inconclusive, 403, probe.Unclear, `403, server envoy, "{ error : insufficient permissions }"`,
 		},
-		{"429", refuse, reply(429, ""), probe.Inconclusive, 429, probe.Unclear},
-		{"500", refuse, reply(500, ""), probe.Inconclusive, 500, probe.Unclear},
-		{"502", refuse, reply(502, ""), probe.Inconclusive, 502, probe.Unclear},
-		{"503", refuse, reply(503, "no healthy upstream"), probe.Inconclusive, 503, probe.Unclear},
-		{"504", refuse, reply(504, ""), probe.Inconclusive, 504, probe.Unclear},
+		{"403 of the application: body", container, refuse, reply(403, "partners only\n", "Content-Type", "application/json"), probe.Inconclusive, 403, probe.Unclear, `403, "partners only"`},
+		{"403 of the application: type", function, refuse, reply(403, forbidden, "Content-Type", "text/html"), probe.Inconclusive, 403, probe.Unclear, `403, "{ error : request is forbidden }"`},
+		{"401 of the application", function, refuse, reply(401, forbidden, "Content-Type", "application/json"), probe.Inconclusive, 401, probe.Unclear, `401, "{ error : request is forbidden }"`},
+		{
+			"401 of the application: challenge", container, reply(401, "no"), reply(401, "no", "WWW-Authenticate", `Basic realm="app"`),
+			probe.Inconclusive, 401, probe.Unclear, `401, "no"`,
+		},
+		{"500 that shows the key", container, refuse, reply(500, "you sent "+canary+" "+strings.ToUpper(canary)+" to me"), probe.Inconclusive, 500, probe.Unclear, `500, "you sent # # to me"`},
+		{"500 at length", container, refuse, reply(500, strings.Repeat("long ", 40)), probe.Inconclusive, 500, probe.Unclear, `500, "` + strings.Repeat("long ", 12) + `..."`},
+		{"429", function, refuse, reply(429, ""), probe.Inconclusive, 429, probe.Unclear, "429"},
+		{"502", function, refuse, reply(502, ""), probe.Inconclusive, 502, probe.Unclear, "502"},
+		{"503", container, refuse, reply(503, "no healthy upstream"), probe.Inconclusive, 503, probe.Unclear, `503, "no healthy upstream"`},
+		{"504", function, refuse, reply(504, ""), probe.Inconclusive, 504, probe.Unclear, "504"},
 	}
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, door(r.keyless, r.withKey))
-			row := one(t, probe.New(options(s.reach(t, time.Minute))), api(), key())
+			e, k := api(), key()
+			r.of(&e)
+			k.Products = []scaleway.Product{scaleway.Functions, scaleway.Containers}
+			row := one(t, probe.New(options(s.reach(t, time.Minute))), e, k)
 			if !row.Refusals.Closed() || len(row.Keys) != 1 {
 				t.Fatalf("refusals %+v, %d keys", row.Refusals, len(row.Keys))
 			}
@@ -110,8 +134,18 @@ func TestAnswerToAKeyIsJudgedAgainstTheRefusals(t *testing.T) {
 			if diff := cmp.Diff([]any{r.verdict, r.status, r.result}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff([]string{"key", "malformed", "none", "unknown"}, s.kinds()); diff != "" {
+			if got := row.Keys[0].Answer.String(); r.verdict == probe.Inconclusive && got != r.seen {
+				t.Errorf("seen: %s, want %s", got, r.seen)
+			}
+			if diff := cmp.Diff([]string{"key", "malformed", "none", "unknown"}, slices.Compact(s.kinds())); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
+			}
+			tries := 1
+			if slices.Contains([]int{429, 502, 503, 504}, r.status) {
+				tries = 5 // it may be starting: again after 5, 15, 35 and 60 seconds
+			}
+			if n := len(s.kinds()); n != tries+3 {
+				t.Errorf("%d requests, want %d with the key", n, tries)
 			}
 		})
 	}
@@ -173,7 +207,7 @@ func TestAKeyNeverGoesWhereThereWasNoRefusal(t *testing.T) {
 			if _, found := p.Witness(t.Context(), []probe.Endpoint{e}, []probe.Key{key()}, key()); found {
 				t.Error("it is a witness")
 			}
-			if diff := cmp.Diff([]string{"malformed", "none", "unknown"}, s.kinds()); diff != "" {
+			if diff := cmp.Diff([]string{"malformed", "none", "unknown"}, slices.Compact(s.kinds())); diff != "" {
 				t.Errorf("requests (-want +got):\n%s", diff)
 			}
 		})

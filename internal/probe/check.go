@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/safe"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
 // Result is an endpoint's row in one word.
@@ -40,34 +41,133 @@ type Row struct {
 	Detail   string
 }
 
-// retryEvery is how often a fresh key that was refused is tried again.
-const retryEvery = 5 * time.Second
+const (
+	// retryEvery is how often a fresh key that was refused is tried again.
+	retryEvery = 5 * time.Second
+	// warmUp is how long an endpoint that should be ready may take to answer.
+	warmUp = time.Minute
+)
 
 // Check asks every endpoint for its refusals, and then with every key that may
-// call it. Where a fresh key is refused, it asks again until it is not, or the
-// prober's patience ends: IAM is eventually consistent (FACTS section 2).
+// call it, but for those that ask once: each of these goes to one endpoint of
+// each of its products, that has passed.
 func (p *Prober) Check(ctx context.Context, endpoints []Endpoint, keys []Key) []Row {
+	var everywhere, once []Key
+	for _, k := range keys {
+		if k.Once {
+			once = append(once, k)
+		} else {
+			everywhere = append(everywhere, k)
+		}
+	}
 	rows := make([]Row, len(endpoints))
 	var all safe.Group
 	for i, e := range endpoints {
-		all.Go(func() { rows[i] = p.row(ctx, e, keys) })
+		all.Go(func() { rows[i] = p.row(ctx, e, everywhere) })
 	}
 	all.Wait()
-	start := p.clock.Now()
-	for {
-		again := refusedFresh(rows)
-		if len(again) == 0 || p.clock.Now().Sub(start) >= p.patience || p.clock.Sleep(ctx, retryEvery) != nil {
-			break
-		}
-		for _, f := range again {
-			all.Go(func() { f.answer.Answer = p.Try(ctx, f.endpoint, f.answer.Key) })
-		}
-		all.Wait()
+	p.settle(ctx, rows, false)
+	if len(once) > 0 {
+		p.askOnce(ctx, rows, once)
+		p.settle(ctx, rows, true)
 	}
 	for i := range rows {
 		rows[i].judge()
 	}
 	return rows
+}
+
+// askOnce tries each key at the first endpoint of each product that has passed.
+// One at a time: an endpoint that gives no answer in time gets no further key.
+func (p *Prober) askOnce(ctx context.Context, rows []Row, keys []Key) {
+	var all safe.Group
+	for _, product := range []scaleway.Product{scaleway.Functions, scaleway.Containers} {
+		all.Go(func() {
+			for _, k := range keys {
+				if !slices.Contains(k.Products, product) {
+					continue
+				}
+				passed := slices.IndexFunc(rows, func(r Row) bool {
+					return r.Endpoint.Resource.Product == product && r.passed() && !p.slowFor(r.Endpoint, k)
+				})
+				if passed >= 0 {
+					row := &rows[passed]
+					row.Keys = append(row.Keys, KeyAnswer{Key: k, Answer: p.Try(ctx, row.Endpoint, k)})
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// passed tells whether every key that asks everywhere was let in.
+func (r *Row) passed() bool {
+	asked := slices.DeleteFunc(slices.Clone(r.Keys), func(k KeyAnswer) bool { return k.Key.Once })
+	return len(asked) > 0 && !slices.ContainsFunc(asked, func(k KeyAnswer) bool { return k.Answer.Verdict != Accepted })
+}
+
+// settle asks again what may still change. A fresh key that was refused: until
+// it is not, or the prober's patience ends, since IAM is eventually consistent
+// (FACTS section 2). What should be ready and gave no answer, or one that passes:
+// a few times within a minute, since it may be starting from zero. once tells
+// whose turn it is: of the keys that ask once, or of all else.
+func (p *Prober) settle(ctx context.Context, rows []Row, once bool) {
+	start := p.clock.Now()
+	for round := 1; ; round++ {
+		elapsed := p.clock.Now().Sub(start)
+		var fresh []freshRefusal
+		if elapsed < p.patience {
+			fresh = refusedFresh(rows, once)
+		}
+		var cold []*Row
+		if elapsed < warmUp {
+			cold = passing(rows, once)
+		}
+		if len(fresh)+len(cold) == 0 || p.clock.Sleep(ctx, retryEvery) != nil {
+			return
+		}
+		var all safe.Group
+		for _, f := range fresh {
+			all.Go(func() { f.answer.Answer = p.Try(ctx, f.endpoint, f.answer.Key) })
+		}
+		if round&(round+1) == 0 || round == int(warmUp/retryEvery) { // after 5, 15, 35 and 60 seconds
+			for _, r := range cold {
+				all.Go(func() { p.warm(ctx, r) })
+			}
+		}
+		all.Wait()
+	}
+}
+
+// passing are the rows of ready endpoints with an answer that may pass.
+func passing(rows []Row, once bool) []*Row {
+	var out []*Row
+	for i := range rows {
+		r := &rows[i]
+		if r.Endpoint.Doubt != "" || !r.Endpoint.Resource.Ready {
+			continue
+		}
+		unclear := func(k KeyAnswer) bool { return k.Key.Once == once && k.Answer.passing() }
+		if !once && r.Refusals.passing() || slices.ContainsFunc(r.Keys, unclear) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// warm asks one endpoint again: first without a key, where that got no clear
+// answer; then with the keys that got none, or were not shown for that reason.
+func (p *Prober) warm(ctx context.Context, r *Row) {
+	if r.Refusals.passing() {
+		if r.Refusals = p.again(ctx, r.Endpoint); r.Refusals.passing() {
+			return
+		}
+	}
+	for i := range r.Keys {
+		if a := &r.Keys[i].Answer; a.passing() || a.Verdict == NotTried {
+			*a = p.Try(ctx, r.Endpoint, r.Keys[i].Key)
+		}
+	}
 }
 
 func (p *Prober) row(ctx context.Context, e Endpoint, keys []Key) Row {
@@ -77,10 +177,8 @@ func (p *Prober) row(ctx context.Context, e Endpoint, keys []Key) Row {
 	}
 	row := Row{Endpoint: e, Refusals: p.Refusals(ctx, e)}
 	for _, k := range keys {
-		for _, product := range k.Products {
-			if product == e.Resource.Product {
-				row.Keys = append(row.Keys, KeyAnswer{Key: k})
-			}
+		if slices.Contains(k.Products, e.Resource.Product) {
+			row.Keys = append(row.Keys, KeyAnswer{Key: k})
 		}
 	}
 	var all safe.Group
@@ -96,11 +194,11 @@ type freshRefusal struct {
 	answer   *KeyAnswer
 }
 
-func refusedFresh(rows []Row) []freshRefusal {
+func refusedFresh(rows []Row, once bool) []freshRefusal {
 	var out []freshRefusal
 	for i := range rows {
 		for j := range rows[i].Keys {
-			if a := &rows[i].Keys[j]; a.Key.Fresh && a.Answer.Verdict == Refused {
+			if a := &rows[i].Keys[j]; a.Key.Once == once && a.Key.Fresh && a.Answer.Verdict == Refused {
 				out = append(out, freshRefusal{rows[i].Endpoint, a})
 			}
 		}
@@ -110,6 +208,23 @@ func refusedFresh(rows []Row) []freshRefusal {
 
 // Opened tells whether any credential was accepted.
 func (r *Row) Opened() bool { return r.has(Accepted) }
+
+// LetIn names the applications whose keys were accepted.
+func (r *Row) LetIn() (applications []string) {
+	for _, k := range r.Keys {
+		if k.Answer.Verdict == Accepted {
+			applications = append(applications, k.Key.Application)
+		}
+	}
+	return applications
+}
+
+// OutOfTime tells whether something was not asked since the time was over.
+func (r *Row) OutOfTime() bool {
+	late := func(a Answer) bool { return a.Verdict == NotTried && a.Detail == outOfTime }
+	return late(r.Refusals.NoToken) || late(r.Refusals.Malformed) || late(r.Refusals.Unknown) ||
+		slices.ContainsFunc(r.Keys, func(k KeyAnswer) bool { return late(k.Answer) })
+}
 
 func (r *Row) has(v Verdict) bool {
 	for _, k := range r.Keys {
@@ -141,6 +256,9 @@ func (r *Row) judge() {
 		r.Result, r.Detail = Locked, "it refuses the key of "+r.who(Refused)
 	case r.has(Inconclusive), r.has(NotTried):
 		r.Result, r.Detail = Unclear, "no clear answer to the key of "+r.who(Inconclusive, NotTried)
+		if i := slices.IndexFunc(r.Keys, func(k KeyAnswer) bool { return k.Answer.Verdict == Inconclusive || k.Answer.Verdict == NotTried }); r.Keys[i].Answer.String() != "" {
+			r.Detail += ": " + r.Keys[i].Answer.String()
+		}
 	default:
 		r.Result = OK
 	}
@@ -169,7 +287,7 @@ func (r *Row) why(v Verdict) string {
 func (a Answer) String() string {
 	switch {
 	case a.Status == 0:
-		return a.Detail
+		return a.Detail // or nothing, where it was not asked
 	case a.Detail == "":
 		return fmt.Sprint(a.Status)
 	default:

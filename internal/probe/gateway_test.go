@@ -90,7 +90,7 @@ func TestTheDemoProjectBehindItsGateway(t *testing.T) {
 	}
 }
 
-func TestTheApplicationsOwnRefusalIsNotTheGateways(t *testing.T) {
+func TestTheApplicationsOwnRefusalIsNoAcceptance(t *testing.T) {
 	t.Parallel()
 	env := emulatortest.Start(t, emulator.Options{}, emulator.Demo())
 	// Probed elsewhere, the handler answers: partner-feed refuses all by itself.
@@ -98,7 +98,7 @@ func TestTheApplicationsOwnRefusalIsNotTheGateways(t *testing.T) {
 	feed, _ := env.Endpoint("partner-feed")
 	e := at(feed.Host, func(e *probe.Endpoint) { e.URL = "https://" + feed.Host + "/feed" })
 	row := one(t, p, e, credential(env, "checkout"))
-	if row.Result != probe.OK || row.Keys[0].Answer.String() != "403, refused by the application itself, behind the gateway" {
+	if row.Result != probe.Unclear || row.Keys[0].Answer.String() != `403, server envoy, "partners only"` {
 		t.Errorf("result %s, key %s", row.Result, row.Keys[0].Answer)
 	}
 	if n := env.Invocations(feed.ID); n != 1 {

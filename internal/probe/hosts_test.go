@@ -66,8 +66,9 @@ func TestOnlyAnEndpointsAddressIsAsked(t *testing.T) {
 		{" shop.example.com", false, false},
 		{"shop.example.com\n", false, false},
 		{"shop.example.com\x00", false, false},
-		{"SHOP-API.functions.fnc.fr-par.scw.cloud", false, false},
-		{"Shop.example.com", false, false},
+		{"SHOP-API.functions.fnc.fr-par.scw.cloud", true, false}, // names compare in lower case
+		{"Shop.example.com", false, true},
+		{"API.Scaleway.COM", false, false},
 		{"shop..example.com", false, false},
 		{".example.com", false, false},
 		{"shop_api.example.com", false, false},

@@ -2,12 +2,17 @@ package probe
 
 import (
 	"context"
+	"net/http"
 	"slices"
+	"strings"
+
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
 // Try asks an endpoint with a key, if it has refused the requests without a
-// valid one. A refusal that is the gateway's is told from one by the
-// application itself by comparing it with those refusals (A71).
+// valid one. A refusal like those is the gateway's (A71). One unlike them may be
+// the application's own, behind the gateway, or the gateway's in words that
+// nobody has seen yet: it is none and no acceptance either.
 func (p *Prober) Try(ctx context.Context, e Endpoint, k Key) Answer {
 	if e.Doubt != "" {
 		return Answer{Verdict: NotTried, Detail: e.Doubt}
@@ -18,18 +23,56 @@ func (p *Prober) Try(ctx context.Context, e Endpoint, k Key) Answer {
 		return Answer{Verdict: NotTried, Detail: "the function cannot call itself during its own run"}
 	case !slices.Contains(k.Products, e.Resource.Product):
 		return Answer{Verdict: NotTried, Detail: "its application has no " + e.Resource.Product.PrivateAccess()}
+	case refusals.any(NotTried):
+		return Answer{Verdict: NotTried, Detail: outOfTime}
 	case !refusals.Closed():
 		return Answer{Verdict: NotTried, Detail: "the endpoint did not refuse requests without a key, and learns none"}
+	case k.Once && p.slowFor(e, k):
+		return Answer{Verdict: NotTried, Detail: "the endpoint gave no answer in time to another key"}
 	}
 	a := p.ask(ctx, e.URL, k.Pair.Secret)
 	switch {
-	case !a.refuses():
-	case refusals.same(a):
+	case a.late:
+		p.mu.Lock()
+		p.slow[e.URL] = k.Pair.AccessKey
+		p.mu.Unlock()
+	case a.Verdict != Accepted: // nothing came, or nothing that tells
+	case a.refuses() && refusals.same(a):
 		a.Verdict = Refused
-	default:
-		a.Detail = "refused by the application itself, behind the gateway"
+	case !admits(e, a.Status):
+		a.Verdict, a.Detail = Inconclusive, a.seen
 	}
 	return a
+}
+
+// slowFor tells whether an endpoint gave no answer in time to another key than
+// this: it gets no further one in this run.
+func (p *Prober) slowFor(e Endpoint, k Key) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	slow, ok := p.slow[e.URL]
+	return ok && slow != k.Pair.AccessKey
+}
+
+// answeredByRuntime are the paths that the functions' runtime answers with 404
+// by itself, behind the gateway and before the handler (A32).
+var answeredByRuntime = []string{"/favicon.ico", "/robots.txt"} //nolint:gochecknoglobals // a table, never changed
+
+// admits tells whether a status says that a key was let in, after the requests
+// without one were refused. On functions it is the runtime's own answer and no
+// other; on another path it is their code's, which must be a success to count.
+// A container's code answers as it likes, and may know no such path.
+func admits(e Endpoint, status int) bool {
+	success := status >= http.StatusOK && status < http.StatusMultipleChoices
+	switch {
+	case e.Resource.Product != scaleway.Functions:
+		redirect := status >= http.StatusMultipleChoices && status < http.StatusBadRequest
+		return success || redirect || status == http.StatusNotFound || status == http.StatusMethodNotAllowed
+	case slices.Contains(answeredByRuntime, strings.TrimPrefix(e.URL, "https://"+e.Host)):
+		return status == http.StatusNotFound
+	default:
+		return success
+	}
 }
 
 // Witness finds an endpoint on which a new key of an application can be
@@ -46,6 +89,9 @@ func (p *Prober) Witness(ctx context.Context, endpoints []Endpoint, known []Key,
 			break
 		}
 		for _, k := range known {
+			if p.slowFor(e, k) {
+				continue
+			}
 			if p.Try(ctx, e, k).Verdict == Accepted {
 				return e, true
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,7 @@ type Key struct {
 	Pair          scaleway.KeyPair
 	Products      []scaleway.Product // whose private endpoints it may call
 	Fresh         bool               // so young that IAM's caches may not know it yet
+	Once          bool               // it asks one endpoint of each product, that another key has opened
 }
 
 // Options set a Prober up.
@@ -49,23 +51,27 @@ type Prober struct {
 	clock    clock.Clock
 	slots    chan struct{}
 	patience time.Duration
+	timeout  time.Duration
 	unknown  redact.Secret // a well-formed token that nobody has
 	sent     atomic.Int64
 
 	mu       sync.Mutex
-	refusals map[string]*once // by URL
+	refusals map[string]*refusals // by URL
+	slow     map[string]string    // the access key to which a URL gave no answer in time
 }
 
-type once struct {
-	sync.Once
+// refusals are one endpoint's, and who asks it for them.
+type refusals struct {
+	mu      sync.Mutex
 	answers Refusals
 }
 
 // New returns a prober that has asked nobody yet.
 func New(o Options) *Prober {
 	return &Prober{
-		client: client(o.Transport, o.Timeout), clock: o.Clock, patience: o.Patience,
-		slots: make(chan struct{}, o.Concurrency), unknown: redact.New(unknownToken()), refusals: map[string]*once{},
+		client: client(o.Transport, o.Timeout), clock: o.Clock, patience: o.Patience, timeout: o.Timeout,
+		slots: make(chan struct{}, o.Concurrency), unknown: redact.New(unknownToken()),
+		refusals: map[string]*refusals{}, slow: map[string]string{},
 	}
 }
 
@@ -94,6 +100,7 @@ func Endpoints(resources []scaleway.Resource, path string, own func(scaleway.Res
 			at = r.HealthPath
 		}
 		add := func(host string, custom bool) {
+			host = strings.ToLower(host) // names of hosts compare so
 			e := Endpoint{Resource: r, Host: host, URL: "https://" + host + at, Custom: custom, Own: own(r)}
 			if e.Doubt = doubtful(host, r, custom); e.Doubt != "" {
 				e.URL = r.Product.One() + " " + r.Name + " at " + strconv.QuoteToASCII(host[:min(len(host), 100)])
@@ -112,16 +119,19 @@ func Endpoints(resources []scaleway.Resource, path string, own func(scaleway.Res
 	return endpoints
 }
 
+// outOfTime is why something was not asked.
+const outOfTime = "the run's time was over"
+
 // ask sends one request, when there is a slot.
 func (p *Prober) ask(ctx context.Context, url string, token redact.Secret) Answer {
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
 	case <-ctx.Done():
-		return Answer{Verdict: NotTried, Detail: "the run's time was over"}
+		return Answer{Verdict: NotTried, Detail: outOfTime}
 	}
 	if ctx.Err() != nil {
-		return Answer{Verdict: NotTried, Detail: "the run's time was over"}
+		return Answer{Verdict: NotTried, Detail: outOfTime}
 	}
 	return p.send(ctx, url, token)
 }

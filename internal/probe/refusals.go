@@ -21,10 +21,17 @@ func (r Refusals) Closed() bool {
 }
 
 // Off tells whether nothing is there: what a disabled default endpoint answers.
-func (r Refusals) Off() bool { return r.NoToken.Status == http.StatusNotFound }
+func (r Refusals) Off() bool {
+	const gone = http.StatusNotFound
+	return r.NoToken.Status == gone && r.Malformed.Status == gone && r.Unknown.Status == gone
+}
 
 func (r Refusals) any(v Verdict) bool {
 	return r.NoToken.Verdict == v || r.Malformed.Verdict == v || r.Unknown.Verdict == v
+}
+
+func (r Refusals) passing() bool {
+	return r.NoToken.passing() || r.Malformed.passing() || r.Unknown.passing()
 }
 
 // same tells whether an answer is one of the refusals over again: the gateway's.
@@ -33,31 +40,71 @@ func (r Refusals) same(a Answer) bool {
 }
 
 // Refusals asks the endpoint without a token, with one that is malformed and
-// with one that nobody has. It asks once; later calls get the same answers.
+// with one that nobody has. It asks once; later calls get the same answers, but
+// for what there was no time to ask.
 func (p *Prober) Refusals(ctx context.Context, e Endpoint) Refusals {
+	of := p.refusalsOf(e)
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	p.refuse(ctx, e, &of.answers, func(a Answer) bool { return a.Verdict == "" || a.Verdict == NotTried })
+	return of.answers
+}
+
+func (p *Prober) refusalsOf(e Endpoint) *refusals {
 	p.mu.Lock()
-	asked, ok := p.refusals[e.URL]
+	defer p.mu.Unlock()
+	of, ok := p.refusals[e.URL]
 	if !ok {
-		asked = &once{}
-		p.refusals[e.URL] = asked
+		of = &refusals{}
+		p.refusals[e.URL] = of
 	}
-	p.mu.Unlock()
-	asked.Do(func() {
-		var all safe.Group
-		for _, check := range []struct {
-			token  redact.Secret
-			answer *Answer
-		}{
-			{redact.Secret{}, &asked.answers.NoToken},
-			{redact.New("malformed"), &asked.answers.Malformed},
-			{p.unknown, &asked.answers.Unknown},
-		} {
+	return of
+}
+
+// again asks anew for the refusals that may pass: for the first of them, and for
+// the others once that one got another answer.
+func (p *Prober) again(ctx context.Context, e Endpoint) Refusals {
+	of := p.refusalsOf(e)
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	for _, check := range p.checks(&of.answers) {
+		if !check.answer.passing() {
+			continue
+		}
+		*check.answer = refusal(p.ask(ctx, e.URL, check.token))
+		if check.answer.passing() {
+			return of.answers
+		}
+		break
+	}
+	p.refuse(ctx, e, &of.answers, Answer.passing)
+	return of.answers
+}
+
+// refusalCheck is one of the three requests without a valid key.
+type refusalCheck struct {
+	token  redact.Secret
+	answer *Answer
+}
+
+func (p *Prober) checks(r *Refusals) []refusalCheck {
+	return []refusalCheck{
+		{redact.Secret{}, &r.NoToken},
+		{redact.New("malformed"), &r.Malformed},
+		{p.unknown, &r.Unknown},
+	}
+}
+
+// refuse sends those of the three requests whose answer so far is wanted anew.
+func (p *Prober) refuse(ctx context.Context, e Endpoint, r *Refusals, wanted func(Answer) bool) {
+	var all safe.Group
+	for _, check := range p.checks(r) {
+		if wanted(*check.answer) {
 			all.Go(func() { *check.answer = refusal(p.ask(ctx, e.URL, check.token)) })
 		}
-		all.Wait()
-		asked.answers.weigh()
-	})
-	return asked.answers
+	}
+	all.Wait()
+	r.weigh()
 }
 
 // weigh takes a 400 to the malformed token for a refusal, where the other two

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/redact"
 )
 
@@ -39,6 +40,20 @@ type Answer struct {
 	Status  int    // 0: none came
 	Detail  string // why it is what it is, where the status does not say it
 	mark    string
+	seen    string // of it, made harmless
+	cut     bool   // no answer came, or not all of it
+	late    bool   // since the time for one request was over
+}
+
+// passing tells whether the next answer may be another: what starts from zero
+// answers so (case 7 of the field), and what is overloaded.
+func (a Answer) passing() bool {
+	switch a.Status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	default:
+		return a.cut
+	}
 }
 
 // bodyMax is how much of a body is read, for its mark.
@@ -60,9 +75,8 @@ func client(transport http.RoundTripper, timeout time.Duration) *http.Client {
 			MaxIdleConnsPerHost:    2,
 		}
 	}
-	return &http.Client{
+	return &http.Client{ // each request has its own timeout, on the prober's clock
 		Transport:     transport,
-		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -73,7 +87,9 @@ func (p *Prober) send(ctx context.Context, url string, token redact.Secret) Answ
 	if !strings.HasPrefix(url, "https://") {
 		return Answer{Verdict: Inconclusive, Detail: "not an https address"}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	limited, cancel := clock.WithTimeout(ctx, p.clock, p.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(limited, http.MethodGet, url, nil)
 	if err != nil {
 		return Answer{Verdict: Inconclusive, Detail: "not an address"}
 	}
@@ -84,19 +100,28 @@ func (p *Prober) send(ctx context.Context, url string, token redact.Secret) Answ
 	p.sent.Add(1)
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return Answer{Verdict: Inconclusive, Detail: cause(err)}
+		return broken(ctx, limited, cause(err))
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyMax))
-	a := Answer{Verdict: Accepted, Status: resp.StatusCode, mark: mark(resp, body)}
+	a := Answer{Verdict: Accepted, Status: resp.StatusCode, mark: mark(resp, body), seen: seen(resp, body)}
 	switch {
 	case a.refuses() && err != nil:
 		// Part of a body has no mark: it would pass for another's refusal.
-		return Answer{Verdict: Inconclusive, Detail: "its refusal broke off: " + cause(err)}
+		return broken(ctx, limited, "its refusal broke off: "+cause(err))
 	case a.Status >= http.StatusInternalServerError, a.Status == http.StatusTooManyRequests:
-		a.Verdict = Inconclusive
+		a.Verdict, a.Detail = Inconclusive, a.seen
 	}
 	return a
+}
+
+// broken is an answer that did not come, or not whole: for want of the run's
+// time, or of the endpoint's.
+func broken(ctx, limited context.Context, why string) Answer {
+	if ctx.Err() != nil {
+		return Answer{Verdict: NotTried, Detail: outOfTime}
+	}
+	return Answer{Verdict: Inconclusive, Detail: why, cut: true, late: limited.Err() != nil}
 }
 
 // refuses tells whether the status is one that turns a caller away.
@@ -135,4 +160,33 @@ func mark(resp *http.Response, body []byte) string {
 		resp.Status, resp.Header.Get("Content-Type"), resp.Header.Get("WWW-Authenticate"),
 		varying.ReplaceAllString(string(body), "#"),
 	}, "\n")
+}
+
+// seen says what an answer looked like, for a person: who sent it, and how it
+// begins. What came back may be anything, the key that it was sent among it: so
+// no word with a digit in it is shown, and nothing that is not plain text.
+func seen(resp *http.Response, body []byte) string {
+	var parts []string
+	if server := harmless(resp.Header.Get("Server"), 30); server != "" {
+		parts = append(parts, "server "+server)
+	}
+	if words := harmless(string(body), 60); words != "" {
+		parts = append(parts, `"`+words+`"`)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// harmless is the start of a text, on one line, in printable ASCII.
+func harmless(text string, most int) string {
+	plain := strings.Map(func(r rune) rune {
+		if r <= ' ' || r >= 0x7f || r == '"' {
+			return ' '
+		}
+		return r
+	}, text)
+	plain = strings.Join(strings.Fields(varying.ReplaceAllString(plain, "#")), " ")
+	if len(plain) > most {
+		plain = plain[:most] + "..."
+	}
+	return plain
 }

@@ -238,9 +238,9 @@ func TestABodyIsReadWithinBounds(t *testing.T) {
 	}{
 		{"a gigabyte to all", gigabyte(200), time.Minute, probe.Open},
 		{"a gigabyte of refusal", gigabyte(403), time.Minute, probe.Locked},
-		{"a gigabyte to the key", door(reply(403, forbidden), gigabyte(200)), time.Minute, probe.OK},
+		{"a gigabyte to the key", door(reply(403, forbidden), gigabyte(404)), time.Minute, probe.OK},
 		{"byte by byte to all", drip(200), ample, probe.Open},
-		{"byte by byte to the key", door(reply(403, forbidden), drip(200)), ample, probe.OK},
+		{"byte by byte to the key", door(reply(403, forbidden), drip(404)), ample, probe.OK},
 		{"a refusal byte by byte to the key", door(reply(403, forbidden), drip(403)), ample, probe.Unclear},
 	}
 	for _, r := range rows {

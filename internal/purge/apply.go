@@ -24,7 +24,7 @@ type Applier struct {
 	Client  *scaleway.Client
 	Journal *report.Journal
 	Clock   clock.Clock
-	Locks   []Lock
+	Seen    Evidence
 	Mode    Mode
 }
 
@@ -133,7 +133,7 @@ func (a *Applier) reread(ctx context.Context, scopes []scaleway.Scope, decisions
 			fresh = append(fresh, t)
 		}
 	}
-	more := Plan(fresh, a.Locks, a.Mode, a.Client.Now())
+	more := Plan(fresh, a.Seen, a.Mode, a.Client.Now())
 	a.delete(ctx, more)
 	return append(decisions, more...), errors.Join(errs...)
 }

@@ -89,7 +89,7 @@ func (r *rig) apply(ctx context.Context, scopes ...string) (map[string]purge.Ver
 	if len(scopes) > 0 {
 		tokens = slices.DeleteFunc(slices.Clone(tokens), func(x scaleway.Token) bool { return !slices.Contains(scopes, x.Scope.Name) })
 	}
-	decisions, err := r.Apply(ctx, purge.Plan(tokens, r.Locks, r.Mode, r.Client.Now()))
+	decisions, err := r.Apply(ctx, purge.Plan(tokens, r.Seen, r.Mode, r.Client.Now()))
 	verdicts := map[string]purge.Verdict{}
 	for _, d := range decisions {
 		verdicts[d.Token.Description] = d.Verdict
@@ -235,9 +235,9 @@ func TestATokenThatAppearsMeanwhileIsDecidedUponToo(t *testing.T) {
 				return sleep(ctx, d)
 			}
 			tokens := slices.DeleteFunc(slices.Clone(r.tokens), func(x scaleway.Token) bool { return x.Scope.ResourceID != api.ID })
-			plan := purge.Plan(tokens, nil, r.Mode, r.Client.Now())
+			plan := purge.Plan(tokens, r.Seen, r.Mode, r.Client.Now())
 			if row.lock {
-				r.Locks = locked(api)
+				r.Seen = locked(api)
 			}
 			decisions, err := r.Apply(t.Context(), plan)
 			if err != nil {
@@ -324,7 +324,7 @@ func TestTheEndOfTheRunEndsTheWait(t *testing.T) {
 func TestADryRunSendsNothing(t *testing.T) {
 	t.Parallel()
 	r := start(t, emulator.Options{}, true)
-	r.Locks = locked(r.resources["admin-panel"])
+	r.Seen = locked(r.resources["admin-panel"])
 	r.deletedElsewhere("warehouse")
 	got, err := r.apply(t.Context())
 	if err != nil {
@@ -359,7 +359,7 @@ func TestHeldTokensAreNotTouched(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			r := start(t, emulator.Options{}, false)
-			r.Mode, r.Locks = row.mode, locked(r.resources[row.locked])
+			r.Mode, r.Seen = row.mode, locked(r.resources[row.locked])
 			got, err := r.apply(t.Context())
 			if err != nil {
 				t.Error(err)

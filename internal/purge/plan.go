@@ -1,12 +1,16 @@
 // Package purge deletes legacy tokens, the JWTs of functions, containers and
 // namespaces.
 //
-// plan.go decides and apply.go acts. Deleting is for ever, so it promises one
-// exception by default: a token that may be the only way into an endpoint is
-// held, with the reason. Which endpoints those are is found out by others.
+// plan.go decides and apply.go acts. Deleting is for ever, and nobody can make
+// a new token, so by default it promises that one which opens a private
+// endpoint goes only where this run saw that its callers have another way in,
+// and had it for long enough to take it. What the run saw is found out by
+// others; what they do not speak of holds the tokens that open it.
 package purge
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
@@ -22,11 +26,22 @@ const (
 	Report    Mode = "report"     // none
 )
 
-// Lock is a private function or container whose callers need a legacy token,
-// as far as the check could see.
-type Lock struct {
+// Door is a private function or container, and what this run saw of the other
+// way into it. The zero value of what it saw holds its tokens.
+type Door struct {
 	Resource scaleway.Resource
-	Why      string
+	Opened   string    // who was let in, at every endpoint of it; "": Shut says why nobody
+	Shut     string    // why no IAM key is known to be let in
+	Later    bool      // the next run may see more, and nobody has to act
+	Nothing  string    // why it holds no token, whatever was seen: "it is switched off"
+	Since    time.Time // from when on its callers have had a key; zero: they have none
+}
+
+// Evidence is what a decision rests on.
+type Evidence struct {
+	Doors []Door // every private function and container of the project
+	Grace time.Duration
+	Next  time.Time // when the next run comes
 }
 
 // Verdict is what becomes of a token.
@@ -47,19 +62,20 @@ const (
 type Decision struct {
 	Token   scaleway.Token
 	Verdict Verdict
-	Why     string
+	Why     string    // the evidence, or what is missing of it
+	From    time.Time // of a held one: when it can go at the earliest; zero: once a person has acted
 }
 
 // Plan decides what becomes of each token.
-func Plan(tokens []scaleway.Token, locks []Lock, mode Mode, now time.Time) []Decision {
+func Plan(tokens []scaleway.Token, seen Evidence, mode Mode, now time.Time) []Decision {
 	decisions := make([]Decision, 0, len(tokens))
 	for _, t := range tokens {
-		decisions = append(decisions, decide(t, locks, mode, now))
+		decisions = append(decisions, decide(t, seen, mode, now))
 	}
 	return decisions
 }
 
-func decide(t scaleway.Token, locks []Lock, mode Mode, now time.Time) Decision {
+func decide(t scaleway.Token, seen Evidence, mode Mode, now time.Time) Decision {
 	d := Decision{Token: t}
 	expired := !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt)
 	switch {
@@ -72,17 +88,63 @@ func decide(t scaleway.Token, locks []Lock, mode Mode, now time.Time) Decision {
 	case expired:
 		d.Verdict, d.Why = ToDelete, "expired on "+t.ExpiresAt.UTC().Format(time.DateOnly)
 		return d
-	}
-	d.Verdict, d.Why = ToDelete, "legacy tokens are deprecated in favor of IAM"
-	if mode == DeleteAll {
+	case mode == DeleteAll:
+		d.Verdict, d.Why = ToDelete, "ROTATOR_LEGACY_TOKENS=delete-all asks for no evidence"
 		return d
 	}
-	for _, l := range locks {
-		if t.Scope.Covers(l.Resource) {
-			d.Verdict = Held
-			d.Why = "its callers would be locked out of " + l.Resource.Product.One() + " " + l.Resource.Name + ": " + l.Why
-			break
+	var opens []Door
+	for _, door := range seen.Doors {
+		if t.Scope.Covers(door.Resource) {
+			opens = append(opens, door)
 		}
 	}
+	d.weigh(opens, seen, now)
 	return d
+}
+
+// weigh holds the token for the first door that needs a person, else for the
+// one that needs the most time.
+func (d *Decision) weigh(doors []Door, seen Evidence, now time.Time) {
+	d.Verdict = ToDelete
+	var nothing, opened []string
+	for _, door := range doors {
+		name := door.Resource.Product.One() + " " + door.Resource.Name
+		switch from := door.Since.Add(seen.Grace); {
+		case door.Nothing != "":
+			nothing = append(nothing, name+" holds nothing: "+door.Nothing)
+		case door.Opened == "":
+			why := "no IAM key was seen to be let in to " + name
+			if door.Shut != "" {
+				why += ": " + door.Shut
+			}
+			if !door.Later {
+				d.Verdict, d.Why, d.From = Held, why, time.Time{}
+				return
+			}
+			d.hold(seen.Next, why)
+		case door.Since.IsZero():
+			d.Verdict, d.From = Held, time.Time{}
+			d.Why = "no application that callers of " + name + " could use was let in"
+			return
+		case now.Before(from):
+			d.hold(from, "the callers of "+name+" have had an IAM key only since "+door.Since.UTC().Format(time.DateOnly))
+		case !slices.Contains(opened, door.Opened):
+			opened = append(opened, door.Opened)
+		}
+	}
+	switch {
+	case d.Verdict == Held:
+	case len(opened) > 0:
+		d.Why = strings.Join(opened, "; ")
+	case len(nothing) > 0:
+		d.Why = strings.Join(nothing, "; ")
+	default:
+		d.Why = "it opens nothing private"
+	}
+}
+
+func (d *Decision) hold(from time.Time, why string) {
+	if d.Verdict != Held || from.After(d.From) {
+		d.Verdict, d.Why, d.From = Held, why, from
+	}
 }

@@ -38,7 +38,9 @@ type Report struct {
 	Consumers      []Consumer    `json:"consumers"`
 	Comparisons    Comparisons   `json:"comparisons"`
 	Endpoints      []Endpoint    `json:"endpoints"`
+	CheckingKeys   []CheckingKey `json:"checking_keys"`
 	LegacyTokens   []LegacyToken `json:"legacy_tokens"`
+	Coming         []Coming      `json:"coming"` // what will go, day by day
 	Changes        []Change      `json:"changes"`
 	Findings       []Finding     `json:"findings"`
 	Left           []string      `json:"left"` // what the run had no time for
@@ -47,7 +49,7 @@ type Report struct {
 
 // Step is one part of the run, in the order in which they ran.
 type Step struct {
-	Name    string   `json:"name"` // discover, rotate, check, purge, deliver, retire or own_key
+	Name    string   `json:"name"` // discover, rotate, deliver, check, purge, retire or own_key
 	Outcome Outcome  `json:"outcome"`
 	Errors  []string `json:"errors"`
 }
@@ -81,16 +83,44 @@ type OwnKey struct {
 
 // Application is one application that was looked at, in scope or not.
 type Application struct {
-	ID      string  `json:"id"`
-	Name    string  `json:"name"`
-	InScope bool    `json:"in_scope"`
-	Reason  string  `json:"reason"` // why it is in scope or not, or left alone
-	Action  string  `json:"action"` // rotated, would rotate, kept, waiting, left alone, failed
-	Why     string  `json:"why"`    // of the action
-	Secret  *Secret `json:"secret"` // null: none yet
-	Keys    []Key   `json:"keys"`
-	Dead    []Dead  `json:"dead_keys"` // that were deleted, and whether they are refused
-	Next    []Event `json:"next"`      // what will happen, in order of time
+	ID      string      `json:"id"`
+	Name    string      `json:"name"`
+	InScope bool        `json:"in_scope"`
+	Reason  string      `json:"reason"` // why it is in scope or not, or left alone
+	Action  string      `json:"action"` // rotated, would rotate, kept, waiting, left alone, failed
+	Why     string      `json:"why"`    // of the action
+	Secret  *Secret     `json:"secret"` // null: none yet
+	Keys    []Key       `json:"keys"`
+	Dead    []Dead      `json:"dead_keys"` // that were deleted, and whether they are refused
+	Next    []Event     `json:"next"`      // what will happen, in order of time
+	LetIn   []Admission `json:"let_in"`    // where its key was tried, by product
+}
+
+// Admission is what one product's endpoints answered to the key of an
+// application: a checking key asked them all, any other one of them.
+type Admission struct {
+	Product  string `json:"product"`
+	URL      string `json:"url"`    // of the endpoint, where it was one
+	Result   string `json:"result"` // accepted, refused, inconclusive, not tried; of many, the worst
+	Detail   string `json:"detail"`
+	Asked    int    `json:"asked"`    // endpoints
+	Accepted int    `json:"accepted"` // of them
+}
+
+// CheckingKey is one that asked every endpoint of its products.
+type CheckingKey struct {
+	ApplicationID string   `json:"application_id"`
+	Application   string   `json:"application"`
+	AccessKey     string   `json:"access_key"`
+	Products      []string `json:"products"`
+	Why           string   `json:"why"` // it is this one
+}
+
+// Coming is what goes on one day to come, if nothing is done about it.
+type Coming struct {
+	Day          string `json:"day"` // UTC, as 2026-12-04
+	LegacyTokens int    `json:"legacy_tokens"`
+	Keys         int    `json:"keys"` // superseded ones
 }
 
 // Dead is a key that was deleted in this run, because a person wanted it, or by
@@ -158,6 +188,7 @@ type Key struct {
 type Event struct {
 	At   time.Time `json:"at"`
 	What string    `json:"what"`
+	Kind string    `json:"kind"` // rotate, expire or delete
 }
 
 // Endpoint is a row of the access matrix.
@@ -173,7 +204,7 @@ type Endpoint struct {
 	NoToken   Probe   `json:"no_token"`
 	Malformed Probe   `json:"malformed_token"`
 	Unknown   Probe   `json:"unknown_token"`
-	Keys      []Probe `json:"keys"` // one a credential that may call it
+	Keys      []Probe `json:"keys"` // those that asked it: the checking key, and maybe others once
 }
 
 // Probe is one request to an endpoint and what it showed.
@@ -196,7 +227,8 @@ type LegacyToken struct {
 	Description string     `json:"description"`
 	ExpiresAt   *time.Time `json:"expires_at"` // null: never
 	Result      string     `json:"result"`     // deleted, would delete, held, reported, failed, left
-	Why         string     `json:"why"`
+	Why         string     `json:"why"`        // the evidence that it went on, or what is missing of it
+	GoesAt      *time.Time `json:"goes_at"`    // of a held one: when it can go at the earliest; null: once a person has acted
 }
 
 // Change is one write to Scaleway's API.

@@ -54,6 +54,29 @@ func (p *printer) head(r *Report) {
 	}
 	p.line("%s %s: %s %s on project %s", sign, strings.ToUpper(string(r.Outcome)), kind, r.RunID, r.ProjectID)
 	p.line("  %s", r.summary())
+	for _, c := range r.Coming {
+		p.line("  %s", c.said())
+	}
+}
+
+// said is a sentence such as "On 4 December: 9 legacy tokens and 3 old keys go".
+func (c Coming) said() string {
+	day := c.Day
+	if t, err := time.Parse(time.DateOnly, c.Day); err == nil {
+		day = t.Format("2 January")
+	}
+	var what []string
+	if c.LegacyTokens > 0 {
+		what = append(what, count(c.LegacyTokens, "legacy token"))
+	}
+	if c.Keys > 0 {
+		what = append(what, count(c.Keys, "old key"))
+	}
+	verb := "go"
+	if c.LegacyTokens+c.Keys == 1 {
+		verb = "goes"
+	}
+	return "On " + day + ": " + strings.Join(what, " and ") + " " + verb
 }
 
 // summary says in a sentence what was done.
@@ -169,6 +192,9 @@ func (p *printer) applications(r *Report) {
 			rows = append(rows, []string{k.AccessKey, k.State, count(k.AgeDays, "day") + " old", expiry(k.ExpiresAt, "expires"), k.Note})
 		}
 		p.table("    ", rows)
+		if line := r.letIn(a); line != "" {
+			p.line("    %s", line)
+		}
 		for _, d := range a.Dead {
 			p.line("    %s is deleted and %s", d.AccessKey, d.said())
 		}
@@ -176,6 +202,38 @@ func (p *printer) applications(r *Report) {
 			p.line("    next: %s on %s", e.What, Date(e.At))
 		}
 	}
+}
+
+// letIn says where the key of an application was let in.
+func (r *Report) letIn(a Application) string {
+	var parts []string
+	for _, l := range a.LetIn {
+		said := l.Result
+		if l.Result == "accepted" {
+			said = "let in"
+		}
+		switch {
+		case l.Asked == 0:
+			said += ": " + l.Detail
+		case l.Asked > 1:
+			said = fmt.Sprintf("let in at %d of %d", l.Accepted, l.Asked)
+		default:
+			said += " at " + r.endpoint(l.URL)
+		}
+		parts = append(parts, l.Product+" "+said)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "its key: " + strings.Join(parts, "; ")
+}
+
+// endpoint names the one at a URL.
+func (r *Report) endpoint(url string) string {
+	if i := slices.IndexFunc(r.Endpoints, func(e Endpoint) bool { return e.URL == url }); i >= 0 {
+		return name(r.Endpoints[i])
+	}
+	return url
 }
 
 func (s *Secret) published() string {
@@ -231,15 +289,15 @@ func (p *printer) endpoints(r *Report) {
 		return
 	}
 	p.section("Endpoints: who is let in")
-	var callers []string // in the order of their first appearance
-	for _, e := range r.Endpoints {
-		for _, k := range e.Keys {
-			if !slices.Contains(callers, k.Application) {
-				callers = append(callers, k.Application)
-			}
-		}
-	}
 	p.line("  A key is let in where the gateway's refusal does not come back; on functions, their runtime then says 404.")
+	var callers []string
+	for _, k := range r.CheckingKeys {
+		callers = append(callers, k.Application)
+		p.line("  The key of %s asks every endpoint of %s (%s).", k.Application, strings.Join(k.Products, " and "), k.Why)
+	}
+	if len(callers) > 0 {
+		p.line("  Each other key asks one endpoint of each product, and stands with its application.")
+	}
 	rows := [][]string{append([]string{"", "", "NO TOKEN", "MALFORMED", "UNKNOWN"}, callers...)}
 	for _, e := range r.Endpoints {
 		row := []string{mark(e), name(e), cell(e.NoToken), cell(e.Malformed), cell(e.Unknown)}
@@ -301,9 +359,21 @@ func (p *printer) tokens(r *Report) {
 	p.section("Legacy tokens")
 	rows := make([][]string, 0, len(r.LegacyTokens))
 	for _, t := range r.LegacyTokens {
-		rows = append(rows, []string{t.ID, t.Scope + " " + t.Of, t.Region, expiry(t.ExpiresAt, "expires"), t.Result, t.Why})
+		rows = append(rows, []string{t.ID, t.Scope + " " + t.Of, t.Region, expiry(t.ExpiresAt, "expires"), t.fate(), t.Why})
 	}
 	p.table("  ", rows)
+}
+
+// fate is what became of the token, and of a held one when it goes.
+func (t LegacyToken) fate() string {
+	switch {
+	case t.Result != "held":
+		return t.Result
+	case t.GoesAt == nil:
+		return "held until a person acts"
+	default:
+		return "held until " + Date(*t.GoesAt)
+	}
 }
 
 func (p *printer) findings(r *Report) {

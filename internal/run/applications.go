@@ -25,7 +25,7 @@ func (s *session) applications() []report.Application {
 		if !m.in && (m.notable || slices.Contains(s.cfg.Applications, m.app.ID)) {
 			out = append(out, report.Application{
 				ID: m.app.ID, Name: m.app.Name, Reason: m.reason, Action: "left alone", Why: m.reason,
-				Keys: []report.Key{}, Dead: []report.Dead{}, Next: []report.Event{},
+				Keys: []report.Key{}, Dead: []report.Dead{}, Next: []report.Event{}, LetIn: []report.Admission{},
 			})
 		}
 	}
@@ -35,7 +35,7 @@ func (s *session) applications() []report.Application {
 func (s *session) application(c *credential) report.Application {
 	a := report.Application{
 		ID: c.member.app.ID, Name: c.member.app.Name, InScope: true, Reason: c.member.reason,
-		Keys: []report.Key{}, Dead: append([]report.Dead{}, c.dead...), Next: []report.Event{},
+		Keys: []report.Key{}, Dead: append([]report.Dead{}, c.dead...), Next: []report.Event{}, LetIn: s.admissions(c),
 	}
 	a.Action, a.Why = s.action(c)
 	secret := c.state.Secret
@@ -54,7 +54,7 @@ func (s *session) application(c *credential) report.Application {
 		line := s.line(k, string(rotate.Current), c.rotation.Version.Revision)
 		line.Note = "created, verified by " + c.rotation.VerifyBy + " and published in this run"
 		a.Keys = append(a.Keys, line)
-		a.Next = append(a.Next, report.Event{At: s.rotatedAt(k), What: "the current key " + k.AccessKey + " is rotated"})
+		a.Next = append(a.Next, report.Event{At: s.rotatedAt(k), What: "the current key " + k.AccessKey + " is rotated", Kind: "rotate"})
 	}
 	slices.SortStableFunc(a.Next, func(x, y report.Event) int { return x.At.Compare(y.At) })
 	return a
@@ -122,7 +122,7 @@ func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPla
 			line.Note = "the function runs on it; deleted once a run has used the published one, and its grace is over"
 		case s.heldBy(k.Key.AccessKey) != "":
 			if line.Note = s.heldBy(k.Key.AccessKey); !expires.IsZero() {
-				a.Next = append(a.Next, report.Event{At: expires, What: "the superseded key " + k.Key.AccessKey + " expires"})
+				a.Next = append(a.Next, report.Event{At: expires, What: "the superseded key " + k.Key.AccessKey + " expires", Kind: "expire"})
 			}
 		case k.Key.Expired(s.world.now) && s.policy.Made(k.Key):
 			line.Note = "expired; deleted by the next run"
@@ -130,15 +130,15 @@ func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPla
 			line.Note = "expired; deleted once its grace is over"
 		case !expires.IsZero() && expires.Before(dies):
 			line.Note = "dies on " + day(expires) + ", when it expires"
-			a.Next = append(a.Next, report.Event{At: expires, What: "the superseded key " + k.Key.AccessKey + " expires"})
+			a.Next = append(a.Next, report.Event{At: expires, What: "the superseded key " + k.Key.AccessKey + " expires", Kind: "expire"})
 		default:
 			line.Note = "dies on " + day(dies) + ", when its grace is over"
-			a.Next = append(a.Next, report.Event{At: dies, What: "the superseded key " + k.Key.AccessKey + " is deleted"})
+			a.Next = append(a.Next, report.Event{At: dies, What: "the superseded key " + k.Key.AccessKey + " is deleted", Kind: "delete"})
 		}
 	case rotate.Current:
 		line.Note = "published"
 		if c.plan.LeftAlone == "" && !c.plan.RotateFrom.IsZero() {
-			a.Next = append(a.Next, report.Event{At: s.at(c.plan.RotateFrom), What: "the current key " + k.Key.AccessKey + " is rotated"})
+			a.Next = append(a.Next, report.Event{At: s.at(c.plan.RotateFrom), What: "the current key " + k.Key.AccessKey + " is rotated", Kind: "rotate"})
 		}
 	case rotate.Unpublished:
 		if k.Key.AccessKey == s.cfg.AccessKey {

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/probe"
-	"github.com/scw-key-rotator/rotator/internal/purge"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
@@ -35,15 +36,91 @@ func (s *session) key(c *credential, pair *scaleway.KeyPair) (k probe.Key, ok bo
 	}, true
 }
 
-// keys are all credentials that endpoints may be tried with.
+// keys are all credentials that endpoints may be tried with: the checking keys
+// ask every endpoint of their products, each other one endpoint of each product.
 func (s *session) keys() []probe.Key {
-	var keys []probe.Key
+	keys := s.checking()
 	for _, c := range s.world.credentials {
-		if k, ok := s.key(c, c.pair); ok && c.broken == nil && c.plan.LeftAlone == "" {
+		k, ok := s.usable(c)
+		k.Products = slices.DeleteFunc(slices.Clone(k.Products), func(p scaleway.Product) bool {
+			return slices.ContainsFunc(keys, func(other probe.Key) bool {
+				return !other.Once && other.ApplicationID == k.ApplicationID && slices.Contains(other.Products, p)
+			})
+		})
+		if k.Once = true; ok && len(k.Products) > 0 {
 			keys = append(keys, k)
 		}
 	}
 	return keys
+}
+
+// usable is the key of a credential that endpoints may be tried with.
+func (s *session) usable(c *credential) (probe.Key, bool) {
+	k, ok := s.key(c, c.pair)
+	return k, ok && c.broken == nil && c.plan.LeftAlone == ""
+}
+
+// checking are the keys that ask every endpoint: one for both products, where an
+// application may call both. It is that of ROTATOR_PROBE_APPLICATION, or else of
+// the application in scope that had a published key before this run, may call the
+// most, and has the lowest ID: the same in each run.
+func (s *session) checking() (keys []probe.Key) {
+	had := func(c *credential) bool {
+		return c.before != nil || c.pair != nil && (c.rotation == nil || c.pair != &c.rotation.New)
+	}
+	var candidates []*credential
+	for _, c := range s.world.credentials {
+		_, ok := s.usable(c)
+		if named := s.cfg.ProbeApplication; ok && (named == "" || named == c.member.app.ID) {
+			candidates = append(candidates, c)
+		}
+	}
+	slices.SortFunc(candidates, func(a, b *credential) int {
+		switch {
+		case had(a) != had(b) && had(a):
+			return -1
+		case had(a) != had(b):
+			return 1
+		}
+		return cmp.Or(len(b.member.products)-len(a.member.products), strings.Compare(a.member.app.ID, b.member.app.ID))
+	})
+	var covered []scaleway.Product
+	for _, c := range candidates {
+		k, _ := s.usable(c)
+		k.Products = slices.DeleteFunc(slices.Clone(k.Products), func(p scaleway.Product) bool { return slices.Contains(covered, p) })
+		if covered = append(covered, k.Products...); len(k.Products) > 0 {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// observeChecking says why the application that was made for checking cannot be
+// used for it. No other takes its place: whoever names one does not want the keys
+// of others to be shown around.
+func (s *session) observeChecking() {
+	id := s.cfg.ProbeApplication
+	if id == "" || !s.asked(StepCheck) && !s.asked(StepPurge) {
+		return
+	}
+	subject, hint := "application "+id, "ROTATOR_PROBE_APPLICATION takes the ID of an application that may call private endpoints of this project and nothing else"
+	for _, c := range s.world.credentials {
+		switch {
+		case c.member.app.ID != id:
+		case !c.member.only:
+			s.find(report.Error, subject, c.member.app.Name+" is to check endpoints, and may do more than call them: its key is shown to none", hint)
+			return
+		default:
+			return
+		}
+	}
+	for _, m := range s.world.members {
+		if m.app.ID == id {
+			s.find(report.Error, subject, m.app.Name+" is to check endpoints, and is not in scope: "+m.reason, hint)
+			return
+		}
+	}
+	s.find(report.Error, subject, "is to check endpoints, and is not there", hint)
 }
 
 // tester says where a new key is tried: on an endpoint that its application may
@@ -57,9 +134,9 @@ func (s *session) tester(ctx context.Context, state rotate.State, pair scaleway.
 		if !ok {
 			break
 		}
-		known := s.keys()
+		known := s.checking()
 		if present, ok := s.key(c, c.pair); ok {
-			known = append([]probe.Key{present}, known...)
+			known = append(known, present)
 		}
 		if e, found := s.prober.Witness(ctx, s.endpoints, known, k); found {
 			return func(ctx context.Context) (bool, error) { return verdict(s.prober.Try(ctx, e, k)) }, e.URL
@@ -79,9 +156,30 @@ func verdict(a probe.Answer) (bool, error) {
 	}
 }
 
+// checkShare is the part of a run's time that endpoints may take: slow ones must
+// not keep the rest of the run from happening.
+const checkShare = 3
+
+// askEndpoints asks endpoints whom they let in, for as long as their share of the
+// time lasts. What there was no time for is left, and not passed.
+func (s *session) askEndpoints(ctx context.Context, endpoints []probe.Endpoint) {
+	ctx, cancel := clock.WithTimeout(ctx, s.clock, s.cfg.Budget/checkShare)
+	defer cancel()
+	s.checkers = s.checking()
+	s.rows = s.prober.Check(ctx, endpoints, s.keys())
+	for i := range s.rows {
+		if s.rows[i].OutOfTime() {
+			s.leave("check " + s.rows[i].Endpoint.URL)
+		}
+	}
+	for _, c := range s.world.credentials {
+		c.works = nil // what the endpoints say of a key counts, whatever the API said before
+	}
+}
+
 // check asks every private endpoint whom it lets in.
 func (s *session) check(ctx context.Context) []error {
-	s.rows = s.prober.Check(ctx, s.endpoints, s.keys())
+	s.askEndpoints(ctx, s.endpoints)
 	var (
 		errs  []error
 		plain []string
@@ -139,69 +237,7 @@ func (s *session) judge(row *probe.Row) error {
 // there.
 func (s *session) expected(r scaleway.Resource) bool {
 	return s.req.DryRun && slices.ContainsFunc(s.world.credentials, func(c *credential) bool {
-		return c.rotation != nil && c.member.only && slices.Contains(c.member.products, r.Product)
+		named := s.cfg.ProbeApplication
+		return (named == "" || named == c.member.app.ID) && c.rotation != nil && c.member.only && slices.Contains(c.member.products, r.Product)
 	})
-}
-
-// locks are the functions and containers whose callers need their legacy token,
-// as far as the rows show. What a dry run's new keys would open is taken for
-// open, as the real run will find out before it deletes. The function's own
-// endpoint cannot be checked from inside, and holds nothing.
-func (s *session) locks() []purge.Lock {
-	var locks []purge.Lock
-	for i := range s.rows {
-		row := &s.rows[i]
-		r := row.Endpoint.Resource
-		switch {
-		case row.Opened() || s.expected(r):
-		case row.Result == probe.Locked:
-			locks = append(locks, purge.Lock{Resource: r, Why: row.Endpoint.URL + " refuses every IAM key"})
-		case row.Result == probe.Doubtful:
-			locks = append(locks, purge.Lock{Resource: r, Why: "it could not be asked at its address"})
-		case row.Result == probe.Unproven:
-			locks = append(locks, purge.Lock{Resource: r, Why: "there is no IAM key to try on " + row.Endpoint.URL})
-		}
-	}
-	return locks
-}
-
-// purge deletes legacy tokens. It rests on the check: where that was not asked
-// for, it asks the endpoints that the tokens open.
-func (s *session) purge(ctx context.Context) []error {
-	if len(s.world.tokens) == 0 {
-		return nil
-	}
-	if !s.asked(StepCheck) {
-		var opened []probe.Endpoint
-		for _, e := range s.endpoints {
-			if slices.ContainsFunc(s.world.tokens, func(t scaleway.Token) bool { return t.Scope.Covers(e.Resource) }) {
-				opened = append(opened, e)
-			}
-		}
-		s.rows = s.prober.Check(ctx, opened, s.keys())
-	}
-	if ctx.Err() != nil {
-		s.leave("purge: the endpoints could not all be checked in time")
-		return nil
-	}
-	mode := purge.Mode(s.cfg.LegacyTokens)
-	applier := &purge.Applier{Client: s.client, Journal: s.journal, Clock: s.clock, Locks: s.locks(), Mode: mode}
-	var err error
-	s.decisions, err = applier.Apply(ctx, purge.Plan(s.world.tokens, applier.Locks, mode, s.world.now))
-	n := map[purge.Verdict]int{}
-	for _, d := range s.decisions {
-		n[d.Verdict]++
-		if d.Verdict == purge.Left {
-			s.leave("wait for legacy token " + d.Token.ID + " to go")
-		}
-	}
-	if held := n[purge.Held]; held > 0 {
-		s.find(report.Error, "legacy tokens", fmt.Sprintf("%d are held, since their callers would be locked out", held),
-			"mend the policies so that an IAM key opens what they open, then run again; or set ROTATOR_LEGACY_TOKENS=delete-all")
-		err = errors.Join(err, fmt.Errorf("%d legacy tokens are held", held))
-	}
-	if reported := n[purge.Reported]; reported > 0 {
-		s.find(report.Warning, "legacy tokens", fmt.Sprintf("%d are still there", reported), "set ROTATOR_LEGACY_TOKENS=delete to delete them")
-	}
-	return []error{err}
 }

@@ -107,7 +107,9 @@ func (s *session) conclude(ctx context.Context, next string) *report.Report {
 	r.Applications = s.applications()
 	r.Consumers = s.carriers()
 	r.Endpoints = endpoints(s.rows)
+	r.CheckingKeys = s.checkingKeys()
 	r.LegacyTokens = s.legacyTokens()
+	r.Coming = coming(r)
 	r.FinishedAt = s.client.Now()
 	r.API.Calls, r.API.Retries = s.client.Calls()
 	r.API.Probes = s.prober.Sent()
@@ -152,7 +154,7 @@ func (s *session) legacyTokens() []report.LegacyToken {
 		}
 		out = append(out, report.LegacyToken{
 			ID: t.ID, Product: string(t.Scope.Product), Scope: t.Scope.Kind(), Of: t.Scope.Name, OfID: id, Region: t.Scope.Region,
-			Description: report.Line(t.Description), ExpiresAt: report.Expiry(t.ExpiresAt), Result: string(d.Verdict), Why: report.Line(d.Why),
+			Description: report.Line(t.Description), ExpiresAt: report.Expiry(t.ExpiresAt), Result: string(d.Verdict), Why: report.Line(d.Why), GoesAt: report.Expiry(d.From),
 		})
 	}
 	for _, d := range s.decisions {

@@ -138,7 +138,7 @@ func (s *session) trial(ctx context.Context, d *dying) *trial {
 		return works, err
 	}
 	if k, ok := s.key(d.c, &d.pair); ok {
-		if e, found := s.prober.Witness(ctx, s.endpoints, s.keys(), k); found {
+		if e, found := s.prober.Witness(ctx, s.endpoints, s.checking(), k); found {
 			t.result.Where = e.URL
 			t.try = func(ctx context.Context) (bool, error) { return verdict(s.prober.Try(ctx, e, k)) }
 		}

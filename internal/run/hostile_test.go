@@ -295,7 +295,7 @@ func hostileScenarios() []scenario {
 			return tokens(small(keys(minted(keyA, 60), minted(keyB, 31), orphan), credentialOf(holds(keyA, 60), holds(keyB, 31))))
 		}},
 		{name: "tokens are held", seed: func() emulator.Seed {
-			seed := tokens(small(keys(minted(keyB, 2)), credentialOf(holds(keyB, 2))))
+			seed := tokens(small(keys(minted(keyB, 8)), credentialOf(holds(keyB, 8))))
 			rules := seed.Applications[1].Policies[0].Rules
 			seed.Applications[1].Policies[0].Rules = slices.DeleteFunc(slices.Clone(rules), func(r emulator.SeedRule) bool {
 				return slices.Contains(r.PermissionSets, "ContainersPrivateAccess")
@@ -498,7 +498,7 @@ func TestAClockThatIsWrong(t *testing.T) {
 func TestNoKeyGoesWhereTheAPIPoints(t *testing.T) {
 	t.Parallel()
 	sc := hostileScenarios()[1]
-	for _, host := range []string{"169.254.169.254", "127.0.0.1:8080", "api.scaleway.com", "evil.example", "", "a b.example", "X.functions.fnc.fr-par.scw.cloud", "x@evil.example/y"} {
+	for _, host := range []string{"169.254.169.254", "127.0.0.1:8080", "api.scaleway.com", "evil.example", "", "a b.example", "x_y.functions.fnc.fr-par.scw.cloud", "x@evil.example/y"} {
 		for kind, field := range map[string]string{"functions": "domain_name", "containers": "public_endpoint", "domains": "hostname"} {
 			if kind == "domains" && host == "evil.example" || kind == "containers" && host == "" {
 				continue // a custom domain may be any; a container may have its own address switched off

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,7 +151,9 @@ func TestFourMonthsOfDailyRuns(t *testing.T) {
 			t.Errorf("the first run found %d legacy tokens", *rep.Found.LegacyTokens)
 		}
 		for _, token := range r.Tokens() {
-			if token.Project == r.Project("demo") {
+			// Containers may be called with an IAM key since the first day.
+			held := slices.ContainsFunc(rep.LegacyTokens, func(l report.LegacyToken) bool { return l.ID == token.ID && l.Result == "held" })
+			if token.Project == r.Project("demo") && (day >= 7 || !held) {
 				t.Errorf("day %d: legacy token %s lives", day, token.ID)
 			}
 		}

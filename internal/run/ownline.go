@@ -17,7 +17,7 @@ func (s *session) ownLine() (a report.Application, ok bool) {
 	}
 	a = report.Application{
 		ID: o.app.ID, Name: o.app.Name, Reason: "the function's own application",
-		Keys: []report.Key{}, Dead: append([]report.Dead{}, o.dead...), Next: []report.Event{},
+		Keys: []report.Key{}, Dead: append([]report.Dead{}, o.dead...), Next: []report.Event{}, LetIn: []report.Admission{},
 	}
 	a.Action, a.Why = s.ownAction()
 	for _, k := range o.keys {

@@ -1,4 +1,4 @@
-// Package run does one run: discover, rotate, check, purge, deliver, retire,
+// Package run does one run: discover, rotate, deliver, check, purge, retire,
 // report, and last the function's own key.
 //
 // It promises that one failing item never stops the others, that any failure
@@ -33,16 +33,16 @@ import (
 // The steps that a request may name, in the order in which they run.
 const (
 	StepRotate  = "rotate"
+	StepDeliver = "deliver"
 	StepCheck   = "check"
 	StepPurge   = "purge"
-	StepDeliver = "deliver"
 	StepRetire  = "retire"
 	StepOwnKey  = "own_key"
 )
 
 // Steps are all steps that a request may name.
 func Steps() []string {
-	return []string{StepRotate, StepCheck, StepPurge, StepDeliver, StepRetire, StepOwnKey}
+	return []string{StepRotate, StepDeliver, StepCheck, StepPurge, StepRetire, StepOwnKey}
 }
 
 // Request narrows a run.
@@ -108,13 +108,13 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 		return nil, err
 	}
 	s.step(ctx, StepRotate, s.asked(StepRotate), s.rotate)
-	s.step(ctx, StepCheck, s.asked(StepCheck), s.check)
-	s.step(ctx, StepPurge, s.asked(StepPurge), s.purge)
 	if s.req.Now { // whoever carries the key: it leaked
 		s.step(ctx, StepRetire, s.asked(StepRetire), s.retire)
-		s.step(ctx, StepDeliver, s.asked(StepDeliver), s.deliver)
-	} else {
-		s.step(ctx, StepDeliver, s.asked(StepDeliver), s.deliver)
+	}
+	s.step(ctx, StepDeliver, s.asked(StepDeliver), s.deliver)
+	s.step(ctx, StepCheck, s.asked(StepCheck), s.check)
+	s.step(ctx, StepPurge, s.asked(StepPurge), s.purge)
+	if !s.req.Now {
 		s.step(ctx, StepRetire, s.asked(StepRetire), s.retire)
 	}
 	if s.asked(StepOwnKey) {
@@ -142,6 +142,7 @@ type session struct {
 	world     *world
 	endpoints []probe.Endpoint
 	rows      []probe.Row      // what was checked, once it was
+	checkers  []probe.Key      // that asked every endpoint
 	decisions []purge.Decision // legacy tokens, once they were decided upon
 
 	buriedKeys []ledger.Deleted  // keys that were found gone, or deleted, in this run
@@ -217,6 +218,7 @@ func (s *session) discover(ctx context.Context) []error {
 	s.plan()
 	s.observe()
 	s.observeElsewhere()
+	s.observeChecking()
 	return append(s.world.errs, s.unsaid()...)
 }
 

@@ -88,13 +88,17 @@ func (s *scoping) member(a scaleway.Application) member {
 	case listed:
 		m.in, m.reason = true, "listed in ROTATOR_APPLICATIONS"
 	case !complete:
-		m.reason, m.notable = "its policies could not be read", len(m.products) > 0
-	case len(m.products) == 0:
+		m.reason, m.notable = "its policies could not be read", len(s.conditionalAccess(grants)) > 0
+	case len(m.products) == 0 && len(s.conditionalAccess(grants)) == 0:
 		m.reason = "no policy grants it private access to this project"
 	case s.elsewhere(grants):
 		m.reason, m.notable = "it reaches more than this project", true
 	case s.elsewhere(possible):
 		m.reason, m.notable, m.doubtful = "a policy that does not say whose it is reaches more than this project, and may be its own", true, true
+	case len(m.products) == 0:
+		// A condition narrows when a grant holds, not whose key it is. Whether it
+		// holds at an endpoint nobody can tell, so the key is tried at none.
+		m.in, m.reason = true, "granted "+strings.Join(sets(s.conditionalAccess(grants)), " and ")+" on this project alone, on a condition"
 	default:
 		m.in, m.reason = true, "granted "+strings.Join(sets(m.products), " and ")+" on this project alone"
 	}
@@ -135,6 +139,16 @@ func (s *scoping) privateAccess(grants []scaleway.Grant) (products []scaleway.Pr
 	slices.Sort(products)
 	slices.Reverse(products) // functions first
 	return products
+}
+
+// conditionalAccess tells whose private endpoints the grants open in this project,
+// sometimes.
+func (s *scoping) conditionalAccess(grants []scaleway.Grant) []scaleway.Product {
+	always := slices.Clone(grants)
+	for i := range always {
+		always[i].Condition = ""
+	}
+	return s.privateAccess(always)
 }
 
 // beyondPrivate tells whether a rule gives more than calling private endpoints.

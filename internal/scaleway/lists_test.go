@@ -229,8 +229,8 @@ func TestOrganizationLists(t *testing.T) {
 		[]string{"scaleway-scheduler"},
 		map[string]int{"": 2, "rotator": 1, "checkout": 1, "storefront": 2, "partner-gateway": 1, "scaleway-scheduler": 1, "invoicing": 1},
 		[]string{"storefront"},
-		[]string{"checkout group:false [FunctionsPrivateAccess ContainersPrivateAccess] org:false demo:true other:false"},
-		[]string{" group:true [FunctionsPrivateAccess ContainersPrivateAccess] org:false demo:true other:false"},
+		[]string{"checkout group:false [FunctionsPrivateAccess] org:false demo:true other:false"},
+		[]string{" group:true [FunctionsPrivateAccess] org:false demo:true other:false"},
 		[]string{"partner-gateway group:false [FunctionsPrivateAccess ContainersPrivateAccess] org:false demo:true other:true"},
 		[]string{
 			"rotator group:false [IAMReadOnly IAMApplicationManager] org:true demo:true other:true",

@@ -109,7 +109,7 @@ func (c *call) allowedSomewhere() bool {
 }
 
 func (c *call) question() question {
-	return question{who: c.who, sets: c.needs.sets, userAgent: c.r.UserAgent(), fromAPI: true, now: c.now}
+	return question{who: c.who, sets: c.needs.sets, userAgent: c.r.UserAgent(), ip: c.address(), fromAPI: true, now: c.now}
 }
 
 // question is what is asked of IAM: may who do something that one of sets
@@ -122,8 +122,9 @@ type question struct {
 
 	// What conditions can see.
 	id, name  string // of the resource; "" where there is none
-	fromAPI   bool   // the user agent is known
+	fromAPI   bool   // the user agent and the address are known
 	userAgent string
+	ip        string
 	now       time.Time
 }
 

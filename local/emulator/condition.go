@@ -1,13 +1,17 @@
 package emulator
 
 import (
+	"net/netip"
+
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
 )
 
 // conditions evaluates the condition of rules, an expression in CEL over
-// resource.id, resource.name, request.user_agent and request.time. Each is
-// there only if it is known: has(resource.name) tells.
+// resource.id, resource.name, request.ip, request.user_agent and request.time,
+// with inIpRange(ip, subnet). Each is there only if it is known:
+// has(resource.name) tells.
 //
 // A condition that does not compile, does not evaluate, or is not a boolean
 // grants nothing (A10).
@@ -34,6 +38,7 @@ func (cs *conditions) hold(condition string, q question) bool {
 	request := map[string]any{"time": q.now}
 	if q.fromAPI {
 		request["user_agent"] = q.userAgent
+		request["ip"] = q.ip
 	}
 	value, _, err := program.Eval(map[string]any{"resource": resource, "request": request})
 	return err == nil && value == types.True
@@ -54,7 +59,7 @@ func (cs *conditions) program(condition string) cel.Program {
 func (cs *conditions) compile(condition string) cel.Program {
 	if cs.env == nil {
 		fields := cel.MapType(cel.StringType, cel.DynType)
-		env, err := cel.NewEnv(cel.Variable("resource", fields), cel.Variable("request", fields))
+		env, err := cel.NewEnv(cel.Variable("resource", fields), cel.Variable("request", fields), inIPRange())
 		if err != nil {
 			return nil
 		}
@@ -69,4 +74,26 @@ func (cs *conditions) compile(condition string) cel.Program {
 		return nil
 	}
 	return program
+}
+
+// inIPRange is IAM's own function beside those of CEL. What is no address or no
+// subnet is an error, and so grants nothing (A86).
+func inIPRange() cel.EnvOption {
+	return cel.Function("inIpRange", cel.Overload("inIpRange_string_string", []*cel.Type{cel.StringType, cel.StringType}, cel.BoolType,
+		cel.BinaryBinding(func(ip, subnet ref.Val) ref.Val {
+			address, err := netip.ParseAddr(text(ip))
+			if err != nil {
+				return types.NewErr("inIpRange: %v", err)
+			}
+			prefix, err := netip.ParsePrefix(text(subnet))
+			if err != nil {
+				return types.NewErr("inIpRange: %v", err)
+			}
+			return types.Bool(prefix.Contains(address.Unmap()))
+		})))
+}
+
+func text(v ref.Val) string {
+	s, _ := v.Value().(string)
+	return s
 }

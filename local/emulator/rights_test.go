@@ -171,6 +171,10 @@ func TestConditionsAreHeld(t *testing.T) {
 		{condition: "has(resource.name) && resource.name.startsWith('d')", get: 200, list: 200},
 		{condition: "!has(resource.name)", get: 403, list: 200}, // a list is asked about without a name, and shows nothing
 		{condition: "request.user_agent == 'a test'", get: 200, list: 200},
+		{condition: "inIpRange(request.ip, '127.0.0.0/8')", get: 200, list: 200},
+		{condition: "inIpRange(request.ip, '51.15.0.0/16')", get: 403, list: 403},
+		{condition: "!inIpRange(request.ip, '51.15.0.0')", get: 403, list: 403}, // no subnet: an error, which grants nothing
+		{condition: "request.ip == '127.0.0.1'", get: 200, list: 200},
 		{condition: "request.user_agent == 'terraform-test'", get: 403, list: 403},
 		{condition: "request.time < timestamp('2027-01-01T00:00:00Z')", get: 200, list: 200},
 		{condition: "request.time > timestamp('2027-01-01T00:00:00Z')", get: 403, list: 403},

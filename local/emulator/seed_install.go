@@ -140,7 +140,10 @@ func (in *installer) function(p *product, n *namespace, s SeedFunction) error {
 		w.readyAt = at(in.since)
 	}
 	w.seeded()
-	if err := in.domains(p, w, s.Domains); err != nil {
+	if err := in.domains(p, w, "domains", s.Domains, in.settled(statusReady, "")); err != nil {
+		return err
+	}
+	if err := in.domains(p, w, "domains_in_error", s.BadDomains, in.settled(statusError, "the name does not point here")); err != nil {
 		return err
 	}
 	for i, k := range s.Crons {
@@ -201,22 +204,25 @@ func (in *installer) container(p *product, n *namespace, s SeedContainer) error 
 		w.readyAt = at(in.since)
 	}
 	w.seeded()
-	if err := in.domains(p, w, s.Domains); err != nil {
+	if err := in.domains(p, w, "domains", s.Domains, in.settled(statusReady, "")); err != nil {
+		return err
+	}
+	if err := in.domains(p, w, "domains_in_error", s.BadDomains, in.settled(statusError, "the name does not point here")); err != nil {
 		return err
 	}
 	return in.tokens(p, n, w, s.Tokens)
 }
 
-func (in *installer) domains(p *product, w *workload, names []string) error {
+func (in *installer) domains(p *product, w *workload, field string, names []string, now life) error {
 	for i, name := range names {
 		if !hostname(name) {
-			return fmt.Errorf("domains[%d]: want a host name such as api.example.com, not %q", i, name)
+			return fmt.Errorf("%s[%d]: want a host name such as api.example.com, not %q", field, i, name)
 		}
 		if in.hostTaken(name, in.now) {
-			return fmt.Errorf("domains[%d]: %s leads elsewhere already", i, name)
+			return fmt.Errorf("%s[%d]: %s leads elsewhere already", field, i, name)
 		}
 		d := in.newDomain(w, name)
-		d.life = in.settled(statusReady, "")
+		d.life = now
 		p.domains.put(d.id, d)
 	}
 	return nil

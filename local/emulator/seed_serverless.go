@@ -27,6 +27,7 @@ type SeedFunction struct {
 	Runtime      string            `json:"runtime,omitempty"`          // "" means go126
 	HTTPOption   string            `json:"http_option,omitempty"`      // enabled or redirected; "" means redirected
 	Domains      []string          `json:"domains,omitempty"`          // custom domains, ready
+	BadDomains   []string          `json:"domains_in_error,omitempty"` // custom domains that lead nowhere
 	Env          map[string]string `json:"env,omitempty"`
 	SecretEnv    map[string]string `json:"secret_env,omitempty"`
 	Tags         []string          `json:"tags,omitempty"`
@@ -56,6 +57,7 @@ type SeedContainer struct {
 	DefaultPublicEndpointEnabled *bool             `json:"default_public_endpoint_enabled,omitempty"`
 	HTTPSConnectionsOnly         *bool             `json:"https_connections_only,omitempty"` // nil means true
 	Domains                      []string          `json:"domains,omitempty"`
+	BadDomains                   []string          `json:"domains_in_error,omitempty"`
 	Env                          map[string]string `json:"env,omitempty"`
 	SecretEnv                    map[string]string `json:"secret_env,omitempty"`
 	Tags                         []string          `json:"tags,omitempty"`

@@ -1,0 +1,233 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/probe"
+	"github.com/scw-key-rotator/rotator/internal/purge"
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/rotate"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+// purge deletes legacy tokens. It rests on the check: where that was not asked
+// for, it asks the endpoints that the tokens open.
+func (s *session) purge(ctx context.Context) []error {
+	if len(s.world.tokens) == 0 {
+		return nil
+	}
+	if !s.asked(StepCheck) {
+		var opened []probe.Endpoint
+		for _, e := range s.endpoints {
+			if slices.ContainsFunc(s.world.tokens, func(t scaleway.Token) bool { return t.Scope.Covers(e.Resource) }) {
+				opened = append(opened, e)
+			}
+		}
+		s.askEndpoints(ctx, opened)
+	}
+	if ctx.Err() != nil {
+		s.leave("purge: the endpoints could not all be checked in time")
+		return nil
+	}
+	mode := purge.Mode(s.cfg.LegacyTokens)
+	now := s.client.Now()
+	seen := purge.Evidence{Doors: s.doors(), Grace: s.graceOfTokens(), Next: now.Add(s.cfg.Interval)}
+	applier := &purge.Applier{Client: s.client, Journal: s.journal, Clock: s.clock, Seen: seen, Mode: mode}
+	var err error
+	s.decisions, err = applier.Apply(ctx, purge.Plan(s.world.tokens, seen, mode, now))
+	n := map[purge.Verdict]int{}
+	waiting, acting := 0, 0
+	for i := range s.decisions {
+		d := &s.decisions[i]
+		n[d.Verdict]++
+		switch {
+		case d.Verdict == purge.Left:
+			s.leave("wait for legacy token " + d.Token.ID + " to go")
+		case d.Verdict != purge.Held:
+		case d.From.IsZero():
+			acting++
+		default:
+			d.From = s.at(d.From) // by the run that comes then
+			waiting++
+		}
+	}
+	if acting > 0 {
+		s.find(report.Error, "legacy tokens", fmt.Sprintf("%d are held, since their callers would be locked out, or may be for all that this run saw", acting),
+			"see why at each of them; it goes once an IAM key opens what it opens, for a grace period; ROTATOR_LEGACY_TOKENS=delete-all deletes without asking for that")
+		err = errors.Join(err, fmt.Errorf("%d legacy tokens are held until a person acts", acting))
+	}
+	if waiting > 0 {
+		s.find(report.Note, "legacy tokens", fmt.Sprintf("%d are held until their callers have had time to move to IAM keys", waiting),
+			"give each caller a published key before the day that stands at its token")
+	}
+	if reported := n[purge.Reported]; reported > 0 {
+		s.find(report.Warning, "legacy tokens", fmt.Sprintf("%d are still there", reported), "set ROTATOR_LEGACY_TOKENS=delete to delete them")
+	}
+	return []error{err}
+}
+
+// graceOfTokens is the time that callers have had a key for. As with keys, the
+// run that comes a little early for its own schedule still does the work.
+func (s *session) graceOfTokens() time.Duration {
+	var start time.Time
+	return s.policy.RetireFrom(start.Add(s.policy.Grace)).Sub(start)
+}
+
+// doors are what this run saw of every private function and container, for the
+// purge. What it did not see holds the tokens that open it.
+func (s *session) doors() []purge.Door {
+	var doors []purge.Door
+	since := map[scaleway.Product]time.Time{}
+	for _, p := range []scaleway.Product{scaleway.Functions, scaleway.Containers} {
+		since[p] = s.movedSince(p)
+	}
+	for _, r := range s.world.resources {
+		if !r.Private {
+			continue
+		}
+		door := s.door(r)
+		door.Since = since[r.Product]
+		doors = append(doors, door)
+	}
+	for _, r := range s.world.unseen { // whatever else was seen of them
+		doors = append(doors, purge.Door{Resource: r, Shut: "its custom domains could not be read"})
+	}
+	return doors
+}
+
+// unready are the statuses in which a function or container serves nobody, as
+// far as the API's reference says.
+var unready = []string{ //nolint:gochecknoglobals // a table, never changed
+	"creating", "created", "pending", "updating", "upgrading", "locking", "locked", "error", "deleting",
+}
+
+// door sees whether a key was let in at each endpoint of a resource.
+func (s *session) door(r scaleway.Resource) purge.Door {
+	door := purge.Door{Resource: r}
+	switch {
+	case s.own(r):
+		door.Nothing = "it is this function, which cannot call itself during its own run"
+		return door
+	case !r.Ready && slices.Contains(unready, r.Status):
+		door.Nothing = "it is in status " + r.Status
+		return door
+	case !r.Ready:
+		door.Shut = fmt.Sprintf("it is in status %q, which is not known here", r.Status)
+		return door
+	}
+	var keys []string
+	endpoints, off := 0, 0
+	for _, e := range s.endpoints {
+		if e.Resource.Product != r.Product || e.Resource.ID != r.ID {
+			continue
+		}
+		endpoints++
+		i := slices.IndexFunc(s.rows, func(row probe.Row) bool { return row.Endpoint.URL == e.URL })
+		if i < 0 {
+			door.Shut = "its endpoints were not asked"
+			return door
+		}
+		row := &s.rows[i]
+		switch {
+		case row.Result == probe.Disabled:
+			off++
+		case row.Opened():
+			keys = append(keys, row.LetIn()...)
+		case row.Result == probe.Unproven && s.expected(r):
+			keys = append(keys, "that a run would publish")
+		default:
+			door.Shut, door.Later = row.Endpoint.URL+" is "+string(row.Result)+": "+row.Detail, row.OutOfTime()
+			return door
+		}
+	}
+	switch {
+	case endpoints == 0, off == endpoints && s.tellsOff():
+		door.Nothing = "it is switched off"
+		return door
+	case off == endpoints:
+		door.Shut = "its default endpoint answers 404, and the API does not tell whether it is switched off"
+		return door
+	}
+	slices.Sort(keys)
+	door.Opened = fmt.Sprintf("the key of %s was let in to %s %s in this run", strings.Join(slices.Compact(keys), ", "), r.Product.One(), r.Name)
+	return door
+}
+
+// tellsOff tells whether the API says of default endpoints that they are switched
+// off: old answers leave it out, of every container alike.
+func (s *session) tellsOff() bool {
+	return slices.ContainsFunc(s.world.resources, func(r scaleway.Resource) bool {
+		return r.Product == scaleway.Containers && !r.HostMayBeOff
+	})
+}
+
+// movedSince tells from when on callers could have moved to an IAM key: since
+// when an application that was let in in this run, and was not made for checking,
+// has a key that lives and that somebody can have. Zero: there is none. Private
+// access is granted by project and product, so where in a product a key was let
+// in does not matter.
+func (s *session) movedSince(p scaleway.Product) time.Time {
+	var since time.Time
+	for _, c := range s.world.credentials {
+		if c.member.app.ID == s.cfg.ProbeApplication || !slices.Contains(c.member.products, p) || !(s.letIn(c, p) || s.wouldOpen(c)) {
+			continue
+		}
+		for _, k := range s.held(c) {
+			dies := k.ExpiresAt
+			if !dies.IsZero() && !dies.After(k.CreatedAt.Add(s.policy.Grace)) {
+				continue // it is no way in for a whole grace period
+			}
+			if since.IsZero() || k.CreatedAt.Before(since) {
+				since = k.CreatedAt
+			}
+		}
+	}
+	return since
+}
+
+// letIn tells whether the key of an application was let in to a product.
+func (s *session) letIn(c *credential, p scaleway.Product) bool {
+	return slices.ContainsFunc(s.rows, func(row probe.Row) bool {
+		return row.Endpoint.Resource.Product == p && slices.ContainsFunc(row.Keys, func(k probe.KeyAnswer) bool {
+			return k.Key.ApplicationID == c.member.app.ID && k.Answer.Verdict == probe.Accepted
+		})
+	})
+}
+
+// wouldOpen tells whether a dry run would publish a key of an application, as
+// the real run does before it looks.
+func (s *session) wouldOpen(c *credential) bool {
+	return s.req.DryRun && c.rotation != nil && c.rotation.Err == nil && c.member.only
+}
+
+// held are the keys of an application that live and that its callers may have:
+// no orphan, which nobody holds, and none that was rolled back from.
+func (s *session) held(c *credential) (keys []scaleway.APIKey) {
+	now := s.client.Now()
+	for _, k := range c.plan.Keys {
+		callers := k.State == rotate.Current || k.State == rotate.Superseded || k.State == rotate.Unpublished
+		if callers && !k.Bad() && !k.Key.Expired(now) && !s.deleted(k.Key.AccessKey) {
+			keys = append(keys, k.Key)
+		}
+	}
+	if r := c.rotation; r != nil && r.Err == nil && !r.Overtaken {
+		if k := r.New.APIKey; !s.req.DryRun {
+			keys = append(keys, k)
+		} else {
+			keys = append(keys, scaleway.APIKey{CreatedAt: now})
+		}
+	}
+	return keys
+}
+
+// deleted tells whether this run deleted a key, or may have.
+func (s *session) deleted(accessKey string) bool {
+	return slices.ContainsFunc(s.journal.Changes(), func(c report.Change) bool {
+		return c.Kind == "delete_key" && c.Object == accessKey && c.Result != report.Refused
+	})
+}
