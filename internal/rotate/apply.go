@@ -184,7 +184,7 @@ func (a *Applier) undoLeft(ctx context.Context) time.Duration {
 func (a *Applier) undo(ctx context.Context, r *Rotation, why string) error {
 	ctx, cancel := clock.WithTimeout(context.WithoutCancel(ctx), a.Clock, a.undoLeft(ctx))
 	defer cancel()
-	change := report.Change{Kind: "delete_key", Object: r.New.AccessKey, Reason: "made in this run, never published: " + why}
+	change := report.Change{Kind: "delete_key", Object: r.New.AccessKey, Reason: report.Undone + why}
 	return a.Journal.Do(ctx, change, func(ctx context.Context) error { return a.Client.DeleteKey(ctx, r.New.AccessKey) })
 }
 

@@ -47,23 +47,21 @@ func (a *Applier) verify(ctx context.Context, rotations []*Rotation) {
 	a.undoUnverified(ctx, rotations)
 }
 
-// undoUnverified deletes the new keys that did not work. Once the run's time is
-// over they go together, within what one of them may take.
+// undoUnverified deletes the new keys that did not work, a few at a time: each
+// has its own time from when it begins, and once the run's is over they share one.
 func (a *Applier) undoUnverified(ctx context.Context, rotations []*Rotation) {
-	const why = "never verified"
-	if ctx.Err() == nil {
-		for _, r := range rotations {
-			if errors.Is(r.Err, errUnverified) {
-				r.Err = errors.Join(r.Err, a.undo(ctx, r, why))
-			}
-		}
-		return
-	}
+	const together = 8
+	turn := make(chan struct{}, together)
 	var all safe.Group
 	for _, r := range rotations {
-		if errors.Is(r.Err, errUnverified) {
-			all.Go(func() { r.Err = errors.Join(r.Err, a.undo(ctx, r, why)) })
+		if !errors.Is(r.Err, errUnverified) {
+			continue
 		}
+		all.Go(func() {
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			r.Err = errors.Join(r.Err, a.undo(ctx, r, "never verified"))
+		})
 	}
 	all.Wait()
 }
