@@ -3,6 +3,7 @@ package run_test
 import (
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,11 +134,8 @@ func TestComparingGoesOnWhereTheRunBeforeEnded(t *testing.T) {
 
 // slowly is a clock that moves whenever it is looked at.
 func slowly(now func() time.Time, step time.Duration) func() time.Time {
-	var passed time.Duration
-	return func() time.Time {
-		passed += step
-		return now().Add(passed)
-	}
+	var passed atomic.Int64
+	return func() time.Time { return now().Add(time.Duration(passed.Add(int64(step)))) }
 }
 
 // deployment is the path that deploys a function or container again.
