@@ -162,6 +162,7 @@ func (s *session) askEndpoints(ctx context.Context, endpoints []probe.Endpoint) 
 	defer cancel()
 	s.checkers = s.checking()
 	s.rows = s.prober.Check(ctx, endpoints, s.keys())
+	s.lookAgain(ctx)
 	for i := range s.rows {
 		if s.rows[i].OutOfTime() {
 			s.leave("check " + s.rows[i].Endpoint.URL)
@@ -206,7 +207,7 @@ func (s *session) judge(row *probe.Row) error {
 	case probe.Locked:
 		s.find(report.Error, where, row.Detail, "mend the policy: it must grant "+r.Product.PrivateAccess()+" on this project; a policy changed minutes ago counts from the next run on")
 	case probe.Doubtful, probe.Unclear:
-		if r.Status == "deleting" {
+		if r.Status == deleting {
 			s.find(report.Note, where, "its "+r.Product.One()+" is being deleted: "+row.Detail, "")
 			return nil
 		}

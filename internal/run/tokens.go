@@ -103,7 +103,7 @@ func (s *session) doors() []purge.Door {
 // unready are the statuses in which a function or container serves nobody, as
 // far as the API's reference says.
 var unready = []string{ //nolint:gochecknoglobals // a table, never changed
-	"creating", "created", "pending", "updating", "upgrading", "locking", "locked", "error", "deleting",
+	"creating", "created", "pending", "updating", "upgrading", "locking", "locked", "error", deleting,
 }
 
 // door sees whether a key was let in at each endpoint of a resource.
