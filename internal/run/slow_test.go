@@ -1,0 +1,67 @@
+package run_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/run"
+	"github.com/scw-key-rotator/rotator/local/emulator"
+)
+
+// On the day on which all keys are due, and their containers take longer than the
+// timeout: keys are verified by the API then, and nothing starves.
+func TestSlowContainersKeepNoKeyFromBeingRotated(t *testing.T) {
+	t.Parallel()
+	const applications, containers = 30, 25
+	for _, all := range []bool{false, true} {
+		t.Run(map[bool]string{true: "slow to everybody", false: "slow to keys"}[all], func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				seed := populated(0, containers, applications)
+				for i := range seed.Applications {
+					if a := &seed.Applications[i]; a.Name == "orders" || strings.HasPrefix(a.Name, "caller-") {
+						a.Policies[0].Rules[0].PermissionSets = []string{"ContainersPrivateAccess"}
+					}
+				}
+				r := startSeed(t, emulator.Options{Clock: emulator.NewClock()}, seed, "ROTATOR_OWN_KEY=keep", "ROTATOR_REGIONS=fr-par")
+				r.mustRun(t, run.Request{})
+				time.Sleep(31 * 24 * time.Hour)
+				o := r.surroundings()
+				o.Endpoints = over(func(req *http.Request) (*http.Response, error) {
+					token := req.Header.Get("X-Auth-Token")
+					if all || slices.ContainsFunc(seed.Applications, func(a emulator.SeedApplication) bool {
+						return slices.ContainsFunc(r.Keys(a.Name), func(k emulator.KeyPair) bool { return k.SecretKey == token })
+					}) {
+						select {
+						case <-time.After(11 * time.Second):
+						case <-req.Context().Done():
+							return nil, req.Context().Err()
+						}
+					}
+					return r.RoundTripper().RoundTrip(req)
+				})
+				got, err := run.Do(t.Context(), r.cfg, run.Request{}, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				did := map[string]int{}
+				for _, c := range got.Changes {
+					if c.Result == report.Done {
+						did[c.Kind]++
+					}
+				}
+				if did["publish"] != applications || did["delete_key"] != applications {
+					t.Errorf("%v in %.0f s; left %v\n%s", did, got.API.DurationSeconds, got.Left, strings.Join(step(t, got, run.StepRotate).Errors, "\n"))
+				}
+				if took := time.Duration(got.API.DurationSeconds * float64(time.Second)); took > r.cfg.Budget*2/3 {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
+}
