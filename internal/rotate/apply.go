@@ -32,7 +32,7 @@ type Applier struct {
 	Tester func(ctx context.Context, s State, pair scaleway.KeyPair) (Try, string)
 
 	mu   sync.Mutex
-	over time.Time // when something was first undone after the run's time
+	over time.Time // since when the run's time is over
 }
 
 // Rotation is what became of one plan that rotates.
@@ -53,6 +53,9 @@ type Rotation struct {
 // over, how long undoing all of them may.
 const undoTime = 15 * time.Second
 
+// undoAtOnce is how many creations are undone at a time.
+const undoAtOnce = 8
+
 // Rotate replaces the keys of all plans together: created one by one,
 // verified over one window, then published. It returns one Rotation a plan. In
 // a dry run it only notes the changes.
@@ -61,6 +64,7 @@ func (a *Applier) Rotate(ctx context.Context, plans []*Plan) []*Rotation {
 	for i, plan := range plans {
 		rotations[i] = &Rotation{Plan: plan, Secret: plan.State.Secret}
 	}
+	defer context.AfterFunc(ctx, func() { a.isOver() })()
 	full := false
 	for _, r := range rotations {
 		if full {
@@ -182,12 +186,17 @@ func (a *Applier) undoLeft(ctx context.Context) time.Duration {
 	if ctx.Err() == nil {
 		return undoTime
 	}
+	return undoTime - a.Clock.Now().Sub(a.isOver())
+}
+
+// isOver notes that the run's time is over, and since when.
+func (a *Applier) isOver() time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.over.IsZero() {
 		a.over = a.Clock.Now()
 	}
-	return undoTime - a.Clock.Now().Sub(a.over)
+	return a.over
 }
 
 // undo deletes a new key that nobody can have seen, even where the run's own

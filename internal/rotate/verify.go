@@ -47,23 +47,20 @@ func (a *Applier) verify(ctx context.Context, rotations []*Rotation) {
 	a.undoUnverified(ctx, rotations)
 }
 
-// undoUnverified deletes the new keys that did not work. Once the run's time is
-// over they go together, within what one of them may take.
+// undoUnverified deletes the new keys that did not work, a few at a time: they
+// are many where something is wrong with all, and the rest of the run waits.
 func (a *Applier) undoUnverified(ctx context.Context, rotations []*Rotation) {
-	const why = "never verified"
-	if ctx.Err() == nil {
-		for _, r := range rotations {
-			if errors.Is(r.Err, errUnverified) {
-				r.Err = errors.Join(r.Err, a.undo(ctx, r, why))
-			}
-		}
-		return
-	}
 	var all safe.Group
+	slots := make(chan struct{}, undoAtOnce)
 	for _, r := range rotations {
-		if errors.Is(r.Err, errUnverified) {
-			all.Go(func() { r.Err = errors.Join(r.Err, a.undo(ctx, r, why)) })
+		if !errors.Is(r.Err, errUnverified) {
+			continue
 		}
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			r.Err = errors.Join(r.Err, a.undo(ctx, r, "never verified"))
+		})
 	}
 	all.Wait()
 }
