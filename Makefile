@@ -101,7 +101,7 @@ archive: ## pack the function's archive, check it and build it as the platform w
 	@go run ./local archive
 
 .PHONY: deploy
-deploy: node_modules ## check everything, then deploy (ARGS=--replace-key, --lose)
+deploy: node_modules ## check everything, then deploy (ARGS=--new-key, --lose)
 	@go run ./local/deploy run $(ARGS)
 
 .PHONY: deploy-check

@@ -55,7 +55,7 @@ func TestImportsPointInward(t *testing.T) {
 		"local":                       "handler internal/clock internal/config internal/scaleway local/deploy local/emulator local/host local/platform",
 		"local/host":                  "local/emulator local/platform",
 		"local/platform":              "",
-		"local/deploy":                "internal/clock internal/config internal/redact internal/scaleway local/platform",
+		"local/deploy":                "internal/clock internal/config internal/duration internal/redact internal/rotate internal/scaleway local/platform",
 		"local/emulator":              "", // it declares its own wire types: sharing ours would hide a misspelt field
 		"local/emulator/emulatortest": "local/emulator",
 	}

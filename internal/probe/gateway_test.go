@@ -34,8 +34,7 @@ func demo(env *emulatortest.Env) []scaleway.Resource {
 	return out
 }
 
-// credential is the newest key of an application, said to call both products;
-// those of the demo that have one may call functions alone.
+// credential is the newest key of an application, said to call both products.
 func credential(env *emulatortest.Env, application string) probe.Key {
 	pairs := env.Keys(application)
 	k := keyOf(application, "")
@@ -50,7 +49,7 @@ func TestTheDemoProjectBehindItsGateway(t *testing.T) {
 		name    string
 		options emulator.Options
 		key     string
-		working probe.Result // of the functions that are in order
+		working probe.Result // of what is in order
 		broken  probe.Result // of what is in status error
 	}{
 		{"a credential", emulator.Options{}, "checkout", probe.OK, probe.Unclear},
@@ -75,7 +74,9 @@ func TestTheDemoProjectBehindItsGateway(t *testing.T) {
 				got[name] = row.Result
 			}
 			want := map[string]probe.Result{
-				"checkout-api": r.working, "nightly-report": r.working, "orders-api": probe.Locked, "search-indexer": probe.Locked,
+				"checkout-api": r.working, "nightly-report": r.working,
+				// These applications may call functions alone.
+				"orders-api": probe.Locked, "search-indexer": probe.Locked,
 				"image-resizer": r.working, "images.shop.example.com": r.working, "admin.shop.example.com": probe.Locked,
 				"partner-feed": r.working, "stock-sync": r.broken, "key-rotator": probe.Own, "admin-panel": probe.Disabled,
 			}

@@ -173,6 +173,44 @@ func TestAnEndpointThatGaveNoAnswerInTimeGetsNoFurtherKey(t *testing.T) {
 	}
 }
 
+// It passed with the checking key, and then was slow: the keys that come after go
+// to another.
+func TestASlowEndpointHandsTheOtherKeysOn(t *testing.T) {
+	t.Parallel()
+	now, c := manual()
+	shown := map[string][]string{}
+	var mu sync.Mutex
+	open := opensTo(map[string][]string{"a.test": {canary, "b", "c"}, "b.test": {canary, "b", "c"}})
+	far := transport(func(r *http.Request) (*http.Response, error) {
+		token := r.Header.Get("X-Auth-Token")
+		if token == "b" || token == "c" {
+			mu.Lock()
+			shown[token] = append(shown[token], r.URL.Hostname())
+			mu.Unlock()
+			if r.URL.Hostname() == "a.test" {
+				if err := c.Sleep(r.Context(), time.Hour); err != nil {
+					return nil, err
+				}
+			}
+		}
+		return open.RoundTrip(r)
+	})
+	p := probe.New(options(far, func(o *probe.Options) { o.Clock = c }))
+	p.Check(t.Context(), []probe.Endpoint{at("a.test"), at("b.test")}, []probe.Key{key(), once("b", "b"), once("c", "c")})
+	for token, hosts := range shown {
+		shown[token] = slices.Compact(hosts)
+	}
+	if diff := cmp.Diff(map[string][]string{"b": {"a.test"}, "c": {"b.test"}}, shown); diff != "" {
+		t.Errorf("shown (-want +got):\n%s", diff)
+	}
+	if a := p.Try(t.Context(), at("a.test"), once("d", "d")); a.Verdict != probe.NotTried {
+		t.Errorf("a further key: %+v", a)
+	}
+	if took := now.Now().Sub(emulatortest.Epoch); took > 2*time.Minute {
+		t.Errorf("it took %s", took)
+	}
+}
+
 func TestWhatThereIsNoTimeToAskIsNoPass(t *testing.T) {
 	t.Parallel()
 	_, c := manual()

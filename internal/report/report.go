@@ -233,7 +233,7 @@ type LegacyToken struct {
 
 // Change is one write to Scaleway's API.
 type Change struct {
-	Kind   string      `json:"kind"`   // create_secret, create_key, publish, remember, mark_version, disable_version, delete_key, delete_version, delete_token, update_environment, redeploy
+	Kind   string      `json:"kind"`   // create_secret, delete_secret, create_key, publish, remember, mark_version, disable_version, delete_key, delete_version, delete_token, update_environment, redeploy
 	Object string      `json:"object"` // what it was done to
 	Result ChangeState `json:"result"`
 	Reason string      `json:"reason"`

@@ -91,6 +91,10 @@ func (a *Applier) create(ctx context.Context, r *Rotation) error {
 	if err := a.makeSecret(ctx, r); err != nil {
 		return err
 	}
+	return a.makeKey(ctx, r)
+}
+
+func (a *Applier) makeKey(ctx context.Context, r *Rotation) error {
 	app := r.Plan.State.Application
 	want := a.newKey(r.Plan)
 	change := report.Change{Kind: "create_key", Object: "application " + app.ID, Reason: r.Plan.Why}
@@ -126,21 +130,6 @@ func (a *Applier) makeSecret(ctx context.Context, r *Rotation) error {
 		}
 		return err
 	})
-}
-
-// Adopt publishes a key that is in use already, as the first version of its
-// application's secret: from then on it is rotated as any other.
-func (a *Applier) Adopt(ctx context.Context, p *Plan, pair scaleway.KeyPair) *Rotation {
-	r := &Rotation{Plan: p, New: pair, Secret: p.State.Secret}
-	if r.Err = a.makeSecret(ctx, r); r.Err != nil {
-		return r
-	}
-	change := report.Change{Kind: "publish", Object: r.Secret.FullName(), Reason: "key " + pair.AccessKey + " is in use, and not published yet"}
-	r.Err = a.Journal.Do(ctx, change, func(ctx context.Context) error { return a.store(ctx, r) })
-	if r.Err == nil && !a.Journal.Dry() {
-		r.Err = a.readBack(ctx, r)
-	}
-	return r
 }
 
 // yield gives way to another run that is at the same application: of two keys

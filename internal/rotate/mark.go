@@ -29,6 +29,9 @@ func markKey(description, project string) string {
 	return strings.TrimSpace(plain + " " + mark)
 }
 
+// Marked is a description of a key that the rotator of a project makes.
+func Marked(description, project string) string { return markKey(description, project) }
+
 // keyProject returns the project whose rotator made the key, or "".
 func keyProject(description string) string {
 	if m := keyMark.FindStringSubmatch(description); m != nil {

@@ -33,7 +33,6 @@ type Policy struct {
 	Lifetime    time.Duration
 	Force       bool     // rotate whatever the age
 	RunsOn      string   // access key that the function runs on: never given up
-	NamedOnly   bool     // a key that is neither published nor marked is somebody else's
 	Revoke      []string // access keys that a person wants dead now
 }
 
@@ -65,7 +64,6 @@ const (
 	Orphan      KeyState = "orphan"      // made by a run that died; nobody can hold it
 	InProgress  KeyState = "in progress" // as young as a run that may still go on
 	Managed     KeyState = "managed"     // Scaleway's, or not deletable
-	Foreign     KeyState = "foreign"     // under NamedOnly: it cannot be told whose it is
 )
 
 // KeyPlan is what becomes of one key.
@@ -225,8 +223,6 @@ func planKey(s State, p Policy, k scaleway.APIKey, now time.Time) KeyPlan {
 		plan.State = Superseded
 	case k.Managed || !k.Deletable:
 		plan.State = Managed
-	case p.NamedOnly && keyProject(k.Description) != p.Project && !named(s, k.AccessKey):
-		plan.State = Foreign
 	case keyProject(k.Description) == p.Project && !named(s, k.AccessKey) && s.MayBeOrphan(k, now):
 		plan.State = InProgress
 		if plan.RetireAt = k.CreatedAt.Add(OrphanAfter); !now.Before(plan.RetireAt) {

@@ -331,12 +331,6 @@ func TestPlan(t *testing.T) {
 			[]string{"A superseded", "B current"},
 		},
 		{
-			"of the function's own application, only what was published is the rotator's",
-			state([]scaleway.APIKey{key("A", 400*day), key("B", 60*day), key("C", 20*day, ours)}, version(2, "C", 20*day), version(1, "B", 60*day)),
-			policy(func(p *rotate.Policy) { p.NamedOnly = true }),
-			[]string{"A foreign", "B superseded, goes now", "C current"},
-		},
-		{
 			"a current key that is to be revoked is replaced first",
 			state([]scaleway.APIKey{key("A", day, ours)}, version(1, "A", day)),
 			policy(func(p *rotate.Policy) { p.Revoke = []string{access("A")} }),

@@ -11,11 +11,15 @@ import (
 
 func (s *session) applications() []report.Application {
 	out := []report.Application{}
-	for _, c := range s.world.all() {
+	for _, c := range s.world.credentials {
 		out = append(out, s.application(c))
 	}
+	own, rotated := s.ownLine()
+	if rotated {
+		out = append(out, own)
+	}
 	for _, m := range s.world.members {
-		if own := s.world.own; own != nil && own.member.app.ID == m.app.ID {
+		if rotated && own.ID == m.app.ID {
 			continue
 		}
 		if !m.in && (m.notable || slices.Contains(s.cfg.Applications, m.app.ID)) {
@@ -30,15 +34,13 @@ func (s *session) applications() []report.Application {
 
 func (s *session) application(c *credential) report.Application {
 	a := report.Application{
-		ID: c.member.app.ID, Name: c.member.app.Name, InScope: !c.own, Reason: c.member.reason,
+		ID: c.member.app.ID, Name: c.member.app.Name, InScope: true, Reason: c.member.reason,
 		Keys: []report.Key{}, Dead: append([]report.Dead{}, c.dead...), Next: []report.Event{}, LetIn: s.admissions(c),
 	}
 	a.Action, a.Why = s.action(c)
 	secret := c.state.Secret
-	for _, r := range []*rotate.Rotation{c.rotation, c.adopted} {
-		if r != nil {
-			secret = r.Secret
-		}
+	if r := c.rotation; r != nil {
+		secret = r.Secret
 	}
 	if secret.Name != "" {
 		a.Secret = &report.Secret{ID: secret.ID, Path: secret.Path, Name: secret.Name, Region: secret.Region, Revision: c.published()}
@@ -69,14 +71,6 @@ func (s *session) action(c *credential) (action, why string) {
 		return "would roll back", "from " + c.back.Bad + " to " + c.back.Key.AccessKey
 	case c.wentBack:
 		return "rolled back", "from " + c.back.Bad + " to " + c.back.Key.AccessKey + "; rotated again once that is forced"
-	case c.undelivered != "":
-		return "kept", c.undelivered
-	case c.adopted != nil && c.adopted.Err != nil:
-		return "failed", report.Line(c.adopted.Err.Error())
-	case c.adopted != nil && s.req.DryRun:
-		return "would publish", "the key that it runs on is not published yet"
-	case c.adopted != nil:
-		return "published", "the key that it runs on; from now on it is rotated as the others are"
 	case c.rotation != nil && c.rotation.Err != nil:
 		return "failed", report.Line(c.rotation.Err.Error())
 	case c.rotation != nil && c.rotation.Overtaken:
@@ -87,6 +81,8 @@ func (s *session) action(c *credential) (action, why string) {
 		return "rotated", c.plan.Why
 	case c.plan.Blocked != "":
 		return "waiting", c.plan.Blocked
+	case c.useless != nil:
+		return "failed", report.Line(c.useless.Error())
 	case c.plan.Rotate && (!s.asked(StepRotate) || !s.wanted(c)):
 		return "due", c.plan.Why + "; this run was not asked to rotate it"
 	case c.plan.Rotate:
@@ -112,10 +108,7 @@ func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPla
 	dies := s.retiredAt(retireAt)
 	line := s.line(k.Key, string(state), k.Revision())
 	if change := s.deletion(k.Key.AccessKey); change != nil {
-		line.Note = map[report.ChangeState]string{
-			report.Done: "deleted in this run: ", report.Planned: "would be deleted: ",
-			report.Refused: "could not be deleted: ", report.Unknown: "may have been deleted: ",
-		}[change.Result] + change.Reason
+		line.Note = deletionNotes()[change.Result] + change.Reason
 		a.Keys = append(a.Keys, line)
 		return
 	}
@@ -157,8 +150,6 @@ func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPla
 		line.Note = "made by a rotator minutes ago; deleted as an orphan after " + retireAt.UTC().Format(time.DateTime) + " if it is never published"
 	case rotate.Orphan:
 		line.Note = "an orphan, to be deleted"
-	case rotate.Foreign:
-		line.Note = "not published and not the rotator's: it cannot be told whose it is, so it is never touched"
 	case rotate.Managed:
 		line.Note = "not to be deleted, so never touched"
 	}

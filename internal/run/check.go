@@ -126,9 +126,14 @@ func (s *session) observeChecking() {
 // tester says where a new key is tried: on an endpoint that its application may
 // call and that a credential opens, else by a call to the API.
 func (s *session) tester(ctx context.Context, state rotate.State, pair scaleway.KeyPair) (rotate.Try, string) {
-	all := s.world.all()
-	c := all[slices.IndexFunc(all, func(c *credential) bool { return c.member.app.ID == state.Application.ID })]
-	if k, ok := s.key(c, &pair); ok && !c.own {
+	for _, c := range s.world.credentials {
+		if c.member.app.ID != state.Application.ID {
+			continue
+		}
+		k, ok := s.key(c, &pair)
+		if !ok {
+			break
+		}
 		known := s.checking()
 		if present, ok := s.key(c, c.pair); ok {
 			known = append(known, present)

@@ -54,12 +54,18 @@ const (
 // struck by each fault.
 func only() []string { return []string{"ROTATOR_REGIONS=fr-par"} }
 
-// ownDue is a project in which the function's own key, published before, is due.
+// ownDue is a project in which the function's own key is due.
 func ownDue() emulator.Seed {
 	seed := carrying(10)
-	own := minted(keyD, 31)
-	seed.Applications[0].ID, seed.Applications[0].Keys = rotatorID, []emulator.SeedKey{own}
-	published := credentialOf(holds(keyD, 31))
+	seed.Applications[0].ID, seed.Applications[0].Keys = rotatorID, []emulator.SeedKey{minted(keyD, 31)}
+	return seed
+}
+
+// ownPublished is one in which an earlier release published it in Secret Manager.
+func ownPublished() emulator.Seed {
+	seed := ownDue()
+	seed.Applications[0].Keys[0] = minted(keyD, 10)
+	published := credentialOf(holds(keyD, 10))
 	published.Name, published.Tags = rotatorID, []string{"rotator", "application=" + rotatorID}
 	seed.Secrets = append(seed.Secrets, published)
 	return seed
@@ -86,7 +92,7 @@ func carrierScenarios() []scenario {
 	return []scenario{
 		{name: "consumers get the new key", seed: func() emulator.Seed { return carrying(31) }, settings: only(), settled: true, rotated: 1},
 		{name: "a consumer's deployment fails", seed: failing, settings: only(), rotated: 1},
-		{name: "the function's own key is published", seed: func() emulator.Seed { return carrying(10) }, settings: only(), settled: true, rotated: 1, own: true},
+		{name: "the function's own key stands in Secret Manager", seed: ownPublished, settings: only(), settled: true, rotated: 1, own: true},
 		{name: "the function's own key is due", seed: ownDue, settings: only(), settled: true, rotated: 1, own: true},
 		{
 			name: "the current key is revoked", seed: func() emulator.Seed { return carrying(10) }, settings: only(), settled: true, rotated: 1,

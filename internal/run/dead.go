@@ -52,9 +52,19 @@ func (s *session) proven(ctx context.Context, p *rotate.Plan, v scaleway.Version
 	return errors.Join(s.prove(ctx, []*dying{d})...)
 }
 
+// revokedExpired says of the keys that a person wants dead, and that had expired,
+// that they are.
+func (c *credential) revokedExpired() {
+	for _, k := range c.plan.Keys {
+		if k.Dead && k.Revoke {
+			c.dead = append(c.dead, report.Dead{AccessKey: k.Key.AccessKey, Result: deadUnproven, Where: "the API", Detail: "it had expired on " + k.Key.ExpiresAt.UTC().Format(time.DateTime)})
+		}
+	}
+}
+
 // of finds the credential of a plan.
 func (s *session) of(p *rotate.Plan) *credential {
-	all := s.world.all()
+	all := s.world.credentials
 	return all[slices.IndexFunc(all, func(c *credential) bool { return &c.plan == p })]
 }
 
@@ -117,7 +127,7 @@ type trial struct {
 }
 
 // trial finds out where a deleted key is tried: where it was used, else by a call
-// to the API. The function's own keys go to no endpoint.
+// to the API.
 func (s *session) trial(ctx context.Context, d *dying) *trial {
 	t := &trial{of: d, result: report.Dead{AccessKey: d.pair.AccessKey, Result: deadUnproven, Where: "the API"}}
 	t.try = func(ctx context.Context) (bool, error) {
@@ -127,7 +137,7 @@ func (s *session) trial(ctx context.Context, d *dying) *trial {
 		}
 		return works, err
 	}
-	if k, ok := s.key(d.c, &d.pair); ok && !d.c.own {
+	if k, ok := s.key(d.c, &d.pair); ok {
 		if e, found := s.prober.Witness(ctx, s.endpoints, s.checking(), k); found {
 			t.result.Where = e.URL
 			t.try = func(ctx context.Context) (bool, error) { return verdict(s.prober.Try(ctx, e, k)) }

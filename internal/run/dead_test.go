@@ -84,22 +84,6 @@ func TestADeletedKeyThatIsStillLetInFailsTheRunUntilItIsRefused(t *testing.T) {
 	}
 }
 
-// The same of the function's own key, which only the API is asked about.
-func TestADeletedOwnKeyThatIsStillLetInIsSaidToBe(t *testing.T) {
-	t.Parallel()
-	r := startSeed(t, emulator.Options{DeadLag: 60 * time.Hour}, ownDue(), only()...)
-	auditor := r.watch(t)
-	r.mustRun(t, run.Request{})
-	r.next(t, auditor, 9*24*time.Hour)
-	got := r.run(t, run.Request{})
-	if r.has(keyD) {
-		t.Fatal("the old key was not retired")
-	}
-	if dead := application(t, got, "rotator").Dead; got.Outcome != report.Failure || len(dead) != 1 || dead[0].Result != "accepted" || dead[0].Where != "the API" {
-		t.Errorf("outcome %s, dead keys %+v", got.Outcome, dead)
-	}
-}
-
 func TestAKeyThatIsRevokedAndStillLetInFailsTheRun(t *testing.T) {
 	t.Parallel()
 	r := startSeed(t, emulator.Options{DeadLag: time.Hour}, superseded(), only()...)

@@ -79,7 +79,7 @@ func (s *session) leftJustNow(ctx context.Context, d *deliver.Delivery) []error 
 // the first step that would do something to them.
 func (s *session) unreadable(what string) []error {
 	var errs []error
-	for _, c := range s.world.all() {
+	for _, c := range s.world.credentials {
 		if s.wanted(c) && c.broken != nil {
 			errs = append(errs, fmt.Errorf("application %s: %s: %w", c.member.app.Name, what, c.broken))
 		}
@@ -105,7 +105,7 @@ func (s *session) delivery(ctx context.Context) *deliver.Delivery {
 		}
 	}
 	envs = append(envs, s.world.leftOut...)
-	for _, c := range s.world.all() {
+	for _, c := range s.world.credentials {
 		if !s.wanted(c) || c.broken != nil || c.plan.LeftAlone != "" {
 			continue
 		}
@@ -117,6 +117,10 @@ func (s *session) delivery(ctx context.Context) *deliver.Delivery {
 		}
 		s.delivering = append(s.delivering, c)
 		credentials = append(credentials, keys)
+	}
+	if s.world.own.app.ID != "" {
+		s.delivering = append(s.delivering, &credential{member: member{app: s.world.own.app}})
+		credentials = append(credentials, s.ownKeys())
 	}
 	search := deliver.Search{
 		Environments: envs, ReadAt: s.world.readAt, Credentials: credentials, Ledger: s.world.memory.ledger.Compared,

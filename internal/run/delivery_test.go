@@ -64,10 +64,10 @@ func TestConsumersGetTheNewKey(t *testing.T) {
 		t.Errorf("the consumers' other variables are lost: %s", seen)
 	}
 	if diff := cmp.Diff([]string{
-		"create_key application " + ordersID, "create_secret /rotator/" + r.Application("rotator"),
+		"create_key application " + ordersID,
 		"create_secret /rotator/rotator-ledger", "mark_version the new version of /rotator/" + ordersID, "remember /rotator/rotator-ledger",
 		"mark_version version 1 of /rotator/" + ordersID,
-		"publish /rotator/" + ordersID, "publish /rotator/" + r.Application("rotator"),
+		"publish /rotator/" + ordersID,
 		"redeploy container cruncher", "redeploy function nightly",
 		"update_environment container namespace jobs", "update_environment container packer",
 		"update_environment function courier", "update_environment function namespace batch",

@@ -124,11 +124,8 @@ func (d *discovery) iam(ctx context.Context, policies []scaleway.Principal, grou
 			w.credentials = append(w.credentials, c)
 			all.Go(func() { d.credential(ctx, c, secrets) })
 		}
-		if m.app.ID == s.own && d.cfg.OwnKey == config.OwnKeyRotate {
-			w.own = &credential{member: m, state: rotate.State{Application: m.app}, own: true}
-			all.Go(func() { d.credential(ctx, w.own, secrets) })
-		}
 	}
+	all.Go(func() { d.readOwn(ctx, s.own, secrets) })
 	all.Wait()
 }
 

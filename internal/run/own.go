@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/config"
@@ -20,84 +21,142 @@ const (
 	ownSecretKey = config.Prefix + "SECRET_KEY"
 )
 
-// carries tells whether an environment is that of a function of ours with this
-// key.
-func carries(e scaleway.Environment, accessKey string) bool {
-	return accessKey != "" && e.Product == scaleway.Functions && !e.OfNamespace() && e.Plain[ownAccessKey] == accessKey
+// own is the function's own application, and what becomes of its keys. It is not
+// published: whoever can read a credential must not be able to read this one,
+// with which the key of any application can be made.
+type own struct {
+	app       scaleway.Application // ID "": it is not known, or the key is a person's
+	keys      []scaleway.APIKey
+	published placed // by an earlier release; secret.ID "": nothing is
+	broken    error  // why that cannot be read
+	plan      rotate.OwnPlan
+	made      *rotate.Rotation // in this run, or nil
+	given     []string         // to which functions it was given
+	kept      string           // why it is not rotated here, or ""
+	dead      []report.Dead
 }
 
-// isOwn tells whether an environment is that of the function that is running:
-// it carries the access key that this run calls with, or the one that was
-// published after it and is on its way there.
+// isOwn tells whether an environment is that of a function of ours: it has a key
+// of the function's own application where the function's own settings are.
 func (s *session) isOwn(e scaleway.Environment) bool {
-	return carries(e, s.cfg.AccessKey) || (s.world.own != nil && carries(e, s.world.own.newest()))
+	access := e.Plain[ownAccessKey]
+	if access == "" || e.Product != scaleway.Functions || e.OfNamespace() {
+		return false
+	}
+	return access == s.cfg.AccessKey || slices.ContainsFunc(s.world.own.keys, func(k scaleway.APIKey) bool { return k.AccessKey == access })
 }
 
 // own tells whether a function is the one that is running.
 func (s *session) own(r scaleway.Resource) bool { return s.isOwn(r.Environment) }
 
-// newest is the access key that the secret's readers get, or "".
-func (c *credential) newest() string {
-	if v := c.state.Published(); v != nil {
-		return rotate.VersionKey(v.Description)
+// readOwn finds what there is of the function's own application.
+func (d *discovery) readOwn(ctx context.Context, id string, secrets []scaleway.Secret) {
+	o := &d.world.own
+	for _, a := range d.world.applications {
+		if a.ID == id {
+			o.app = a
+		}
 	}
-	return ""
+	for _, k := range d.world.keys {
+		if id != "" && k.ApplicationID == id {
+			o.keys = append(o.keys, k)
+		}
+	}
+	for _, s := range secrets {
+		if id != "" && s.Name == id {
+			o.published.secret = s
+			o.published.versions, o.broken = d.client.Versions(ctx, s)
+		}
+	}
 }
 
-// running tells whether the published key is the one that this run calls with.
-func (c *credential) running(accessKey string) bool { return c.newest() == accessKey }
+// planOwn decides what becomes of the function's own key.
+func (s *session) planOwn() {
+	o := &s.world.own
+	state := rotate.OwnState{Application: o.app, Keys: o.keys, RunsOn: s.cfg.AccessKey, Settled: true}
+	for _, e := range s.ownEnvironments() {
+		access := e.Plain[ownAccessKey]
+		state.Carried = append(state.Carried, access)
+		// A deployment that failed leaves the revision before it at work for a day.
+		rests := e.State == scaleway.EnvReady || e.State == scaleway.EnvFailed && s.world.now.Sub(e.UpdatedAt) >= deliver.FailedFor
+		state.Settled = state.Settled && rests && access == s.cfg.AccessKey
+		if e.UpdatedAt.After(state.Since) {
+			state.Since = e.UpdatedAt
+		}
+	}
+	state.Settled = state.Settled && s.world.blind == nil
+	for _, v := range o.published.versions {
+		if access := rotate.VersionKey(v.Description); access != "" {
+			state.Named = append(state.Named, access)
+		}
+	}
+	policy := s.policy
+	policy.Force = s.req.Force
+	o.plan = rotate.MakeOwn(state, policy, s.world.now)
+	if o.plan.NoLonger && o.published.secret.ID == "" {
+		o.plan.NoLonger = false
+	}
+}
+
+// ownEnvironments are those of the functions of ours, in all regions.
+func (s *session) ownEnvironments() []scaleway.Environment {
+	var out []scaleway.Environment
+	for _, r := range s.world.resources {
+		if s.own(r) {
+			out = append(out, r.Environment)
+		}
+	}
+	for _, e := range s.world.leftOut {
+		if s.isOwn(e) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
 
 // rotateOwn moves the function's own key on, as the last thing that a run does.
-// Its first step is to publish the key that the function was deployed with.
 func (s *session) rotateOwn(ctx context.Context) []error {
-	c := s.world.own
+	o := &s.world.own
+	const subject = "the function's own key"
 	switch {
 	case !s.world.attributable:
 		return []error{errors.New("not done: it is not known whose keys are whose")}
-	case c == nil || !s.wanted(c):
+	case o.app.ID == "" || s.cfg.OwnKey != config.OwnKeyRotate || !s.wantedOwn():
 		return nil
-	case c.broken != nil:
-		return []error{fmt.Errorf("not rotated: %w", c.broken)}
-	case c.plan.LeftAlone != "":
-		s.find(report.Warning, "the function's own key", "is left alone: "+c.plan.LeftAlone, "decide who publishes this key, or set ROTATOR_OWN_KEY=keep")
-		return nil
-	}
-	functions := s.ownFunctions()
-	if len(functions) == 0 {
-		c.undelivered = "no function of this project carries it in " + ownAccessKey + " and " + ownSecretKey
-		s.find(report.Note, "the function's own key", "is not rotated: "+c.undelivered,
-			"nothing to do where the function is not deployed; else set ROTATOR_OWN_KEY=keep and rotate it by hand")
+	case o.broken != nil:
+		return []error{fmt.Errorf("not rotated: %w", o.broken)}
+	case o.plan.LeftOff != "":
+		s.find(report.Warning, subject, "is left alone: "+o.plan.LeftOff, "decide whose this application is, or set ROTATOR_OWN_KEY=keep")
 		return nil
 	}
-	if len(c.state.Versions) == 0 {
-		c.adopted = s.applier.Adopt(ctx, &c.plan, scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: s.cfg.AccessKey}, Secret: s.cfg.SecretKey})
-		return []error{c.adopted.Err}
+	var errs []error
+	if len(s.req.Revoke) == 0 {
+		errs = append(errs, s.handOver(ctx)...)
 	}
-	errs := []error{s.applier.Sweep(ctx, &c.plan, s.proven)}
-	if c.plan.Blocked != "" {
-		s.blocked(c)
+	errs = append(errs, s.giveUpOwn(ctx)...)
+	if o.plan.Moved && len(s.req.Revoke) == 0 {
+		errs = append(errs, s.applier.Clear(ctx, o.published.secret, o.published.versions, o.plan.NoLonger))
 	}
-	if c.plan.Rotate {
-		if s.remaining() < s.cfg.VerifyBound {
-			s.leave("rotate the function's own key")
-			return errs
-		}
-		c.rotation = s.applier.Rotate(ctx, []*rotate.Plan{&c.plan})[0]
-		switch {
-		case c.rotation.Err != nil:
-			return append(errs, fmt.Errorf("not rotated: %w", c.rotation.Err))
-		case c.rotation.Overtaken:
-			return errs
-		}
-	}
-	for _, e := range functions {
-		errs = append(errs, s.handOver(ctx, c, e))
+	if o.plan.Renew && len(s.req.Revoke) == 0 {
+		errs = append(errs, s.renewOwn(ctx))
 	}
 	return errs
 }
 
-// ownFunctions are the functions of ours that can be given a key. What carries
-// the access key alone need not be ours: the secret has to be there, too.
+// wantedOwn tells whether the request means the function's own application.
+func (s *session) wantedOwn() bool {
+	o := &s.world.own
+	switch {
+	case len(s.req.Revoke) > 0:
+		return slices.ContainsFunc(s.req.Revoke, func(key string) bool { return o.plan.Key(key) != nil })
+	case len(s.req.Rollback) > 0:
+		return false
+	}
+	return len(s.req.Applications) == 0 || slices.Contains(s.req.Applications, o.app.ID) || slices.Contains(s.req.Applications, o.app.Name)
+}
+
+// ownFunctions are the functions of ours that can be given a key: what carries
+// the access key alone need not be ours, so the secret has to be there, too.
 func (s *session) ownFunctions() []scaleway.Environment {
 	var functions []scaleway.Environment
 	for _, r := range s.world.resources {
@@ -114,62 +173,163 @@ func (s *session) ownFunctions() []scaleway.Environment {
 	return functions
 }
 
-// handOver gives the published key to a function of ours that carries another.
-// It does not wait: the redeployment may end this very instance. Until a run has
-// authenticated with the new key, the old one lives on.
-func (s *session) handOver(ctx context.Context, c *credential, e scaleway.Environment) error {
-	target, why := s.target(c)
-	if why != "" {
-		return errors.New("not delivered: there is no published key that works")
-	}
-	if e.Plain[ownAccessKey] == target.AccessKey {
-		return s.redeployOwn(ctx, c, e)
-	}
-	if c.rotation == nil {
-		switch works, err := s.client.Authenticates(ctx, target); {
-		case err != nil:
-			return fmt.Errorf("not delivered: %w", err)
-		case !works:
-			return fmt.Errorf("not delivered: the published key %s is refused by the API", target.AccessKey)
+// handOver looks after the functions of ours that have another key than the one
+// that this run calls with: they are about to run on it, or are behind.
+func (s *session) handOver(ctx context.Context) []error {
+	var errs []error
+	for _, e := range s.ownEnvironments() {
+		access := e.Plain[ownAccessKey]
+		if access == s.cfg.AccessKey {
+			continue
 		}
+		if other := s.world.own.plan.Key(access); other != nil && other.Key.CreatedAt.Before(s.world.own.plan.Current.CreatedAt) {
+			errs = append(errs, s.giveOwn(ctx, e, scaleway.KeyPair{APIKey: s.world.own.plan.Current, Secret: s.cfg.SecretKey}))
+			continue
+		}
+		if e.State != scaleway.EnvFailed {
+			s.find(report.Note, e.String(), fmt.Sprintf("has the function's own key %s in its variables, and this run still calls with %s", access, s.cfg.AccessKey), "")
+			continue
+		}
+		change := report.Change{Kind: "redeploy", Object: e.String(), Reason: "the function itself: its last deployment failed"}
+		err := s.journal.Do(ctx, change, func(ctx context.Context) error {
+			_, err := s.client.Redeploy(ctx, e)
+			return err
+		})
+		// The hours count from the first failure (A74), and nothing tells that once
+		// it was tried again: from when the key was made is the least.
+		ends := e.UpdatedAt.Add(deliver.FailedFor)
+		if k := s.world.own.plan.Key(access); k != nil && k.Key.CreatedAt.Add(deliver.FailedFor).Before(ends) {
+			ends = k.Key.CreatedAt.Add(deliver.FailedFor)
+		}
+		left := int(max(0, ends.Sub(s.client.Now())).Hours())
+		errs = append(errs, fmt.Errorf("the function's last deployment failed (%s): it goes on with %s, for %d hours at most; see its logs, and run make deploy",
+			report.Line(e.Problem), s.cfg.AccessKey, left), err)
 	}
-	// Nobody waits here to see the deployment fail, so that it may is foreseen.
-	until := s.client.Now().Add(2*s.cfg.DeployBound + deliver.FailedFor)
-	if err := s.applier.Carried(ctx, &c.plan, s.cfg.AccessKey, until, 1); err != nil {
-		return fmt.Errorf("not delivered: %w", err)
-	}
-	change := report.Change{Kind: "update_environment", Object: e.String(), Reason: "the function itself: it runs on " + s.cfg.AccessKey + ", which is superseded"}
-	err := s.journal.Do(ctx, change, func(ctx context.Context) error {
-		_, err := s.client.ChangeEnvironment(ctx, e,
-			map[string]string{ownAccessKey: target.AccessKey}, map[string]redact.Secret{ownSecretKey: target.Secret})
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("the new key is published, but not delivered; the function goes on with %s, and the next run tries again: %w", s.cfg.AccessKey, err)
-	}
-	return nil
+	return errs
 }
 
-// redeployOwn looks after a function of ours that has the published key in its
-// environment, while this run still calls with another.
-func (s *session) redeployOwn(ctx context.Context, c *credential, e scaleway.Environment) error {
-	if c.running(s.cfg.AccessKey) || e.State != scaleway.EnvFailed {
-		return nil // it runs on it, or is about to
-	}
-	change := report.Change{Kind: "redeploy", Object: e.String(), Reason: "the function itself: its last deployment failed"}
-	err := s.journal.Do(ctx, change, func(ctx context.Context) error {
-		_, err := s.client.Redeploy(ctx, e)
+// giveOwn puts a key into the variables of a function of ours. It does not wait:
+// the redeployment may end this very instance.
+func (s *session) giveOwn(ctx context.Context, e scaleway.Environment, pair scaleway.KeyPair) error {
+	change := report.Change{Kind: "update_environment", Object: e.String(), Reason: "the function itself gets its own new key"}
+	return s.journal.Do(ctx, change, func(ctx context.Context) error {
+		_, err := s.client.ChangeEnvironment(ctx, e,
+			map[string]string{ownAccessKey: pair.AccessKey}, map[string]redact.Secret{ownSecretKey: pair.Secret})
 		return err
 	})
-	ends := e.UpdatedAt.Add(deliver.FailedFor) // after the last failure; but the first one counts
-	for _, v := range c.state.Versions {
-		if mark := rotate.ReadMark(v.Description); mark.AccessKey == s.cfg.AccessKey && !mark.CarriedUntil.IsZero() && mark.CarriedUntil.Before(ends) {
-			ends = mark.CarriedUntil
+}
+
+// renewOwn makes a new own key, and gives it to the functions of ours. What dies
+// in between leaves a key that no function has, or a function that does not run
+// on it yet: a later run tells them apart.
+func (s *session) renewOwn(ctx context.Context) error {
+	o := &s.world.own
+	functions := s.ownFunctions()
+	if len(functions) == 0 {
+		o.kept = "no function of this project carries it in " + ownAccessKey + " and " + ownSecretKey
+		s.find(report.Note, "the function's own key", "is not rotated: "+o.kept,
+			"nothing to do where the function is not deployed; else set ROTATOR_OWN_KEY=keep and rotate it by hand")
+		return nil
+	}
+	if s.remaining() < s.cfg.VerifyBound {
+		s.leave("rotate the function's own key")
+		return nil
+	}
+	o.made = s.applier.Renew(ctx, &o.plan)
+	if o.made.Err != nil || o.made.Overtaken {
+		if o.made.Err != nil {
+			return fmt.Errorf("not rotated: %w", o.made.Err)
+		}
+		return nil
+	}
+	var errs []error
+	refused := true
+	for _, e := range functions {
+		err := s.giveOwn(ctx, e, o.made.New)
+		if err == nil {
+			o.given = append(o.given, e.Name)
+		} else {
+			errs = append(errs, fmt.Errorf("a new key was made, but not given to %s, which goes on with %s; the next run tries again: %w", e, s.cfg.AccessKey, err))
+		}
+		refused = refused && err != nil && !errors.Is(err, scaleway.ErrUnknown)
+	}
+	if refused {
+		errs = append(errs, s.applier.Undo(ctx, o.made, "no function took it"))
+	}
+	return errors.Join(errs...)
+}
+
+// giveUpOwn deletes the application's other keys that are the rotator's own, and
+// that nothing carries.
+func (s *session) giveUpOwn(ctx context.Context) []error {
+	var errs []error
+	for _, k := range s.world.own.plan.Others {
+		if !k.Give || len(s.req.Revoke) > 0 && !slices.Contains(s.req.Revoke, k.Key.AccessKey) {
+			continue
+		}
+		keep, err := s.ownKept(ctx, k)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if keep {
+			continue
+		}
+		if err := s.applier.GiveUpOwn(ctx, k); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		s.world.own.dead = append(s.world.own.dead, report.Dead{
+			AccessKey: k.Key.AccessKey, Result: deadUnproven, Where: "the API", Detail: "its secret is nowhere any more; the API has no such key",
+		})
+	}
+	return errs
+}
+
+// ownKept tells whether something of the project carries an own key that is to
+// go. The secret of one that the rotator made was never anywhere but in the
+// function's own variable; what a person made may be anywhere.
+func (s *session) ownKept(ctx context.Context, k rotate.OwnKeyPlan) (bool, error) {
+	err := s.delivery(ctx).Holds(k.Key.AccessKey)
+	var hold *deliver.HoldError
+	switch {
+	case err == nil:
+		return false, nil
+	case !errors.As(err, &hold):
+		return true, err
+	case hold.Unknown:
+		return true, err
+	case len(s.consumers.Carriers(k.Key.AccessKey)) > 0:
+		if slices.Contains(s.req.Revoke, k.Key.AccessKey) && !s.req.Now {
+			return true, err
+		}
+		s.find(report.Warning, "the function's own key", hold.Error(), "give what carries it a key of its own: this one can make the key of any application")
+		return !s.req.Now, nil
+	case s.policy.Made(k.Key) || slices.Contains(s.req.Revoke, k.Key.AccessKey):
+		return false, nil
+	}
+	s.find(report.Warning, "the function's own key", hold.Error(), fmt.Sprintf(`see that none of them carries it, and ask for {"revoke": ["%s"]}`, k.Key.AccessKey))
+	return true, nil
+}
+
+// ownKeys are the keys of the function's own application, as environments may
+// hold them: nobody is given one.
+func (s *session) ownKeys() deliver.Credential {
+	o := &s.world.own
+	out := deliver.Credential{
+		ID: o.app.ID, Name: o.app.Name, NoTarget: "it is the function's own, which nothing else may carry",
+		Target: scaleway.KeyPair{APIKey: o.plan.Current, Secret: s.cfg.SecretKey},
+	}
+	out.Target.AccessKey = s.cfg.AccessKey
+	for _, k := range o.keys {
+		if k.AccessKey == s.cfg.AccessKey {
+			continue
+		}
+		out.Old = append(out.Old, scaleway.KeyPair{APIKey: k})
+		if s.cfg.HandMadeKeys == config.HandMadeRetire {
+			out.Released = append(out.Released, k.AccessKey)
 		}
 	}
-	left := int(max(0, ends.Sub(s.client.Now())).Hours())
-	return errors.Join(fmt.Errorf("the function's last deployment failed (%s): it goes on with %s, for %d hours at most; see its logs, and run make deploy",
-		report.Line(e.Problem), s.cfg.AccessKey, left), err)
+	return out
 }
 
 // ownKeyWarning is how long before its expiry the function's own key is a
@@ -194,16 +354,22 @@ func (s *session) observeOwnKey() {
 		CreatedAt: k.CreatedAt, AgeDays: report.Days(age), ExpiresAt: report.Expiry(k.ExpiresAt),
 	}
 	const subject = "the function's own key"
-	rotated := s.world.own != nil
+	rotated := k.UserID == "" && s.cfg.OwnKey == config.OwnKeyRotate
 	if k.UserID != "" {
 		s.find(report.Warning, subject, k.AccessKey+" belongs to a person", "make an IAM application for the function, with the policy of the README")
 	}
 	switch left := k.ExpiresAt.Sub(s.world.now); {
 	case !k.ExpiresAt.IsZero() && left < ownKeyWarning:
 		s.find(report.Warning, subject, fmt.Sprintf("%s expires on %s", k.AccessKey, k.ExpiresAt.UTC().Format(time.DateOnly)),
-			"make a new key for the function's application and deploy with it")
+			"make deploy ARGS=--new-key gives the function another")
 	case age >= s.cfg.RotateAfter && !rotated:
 		s.find(report.Warning, subject, fmt.Sprintf("%s is %d days old; it is never rotated here", k.AccessKey, report.Days(age)),
-			"make a new key for the function's application and deploy with it")
+			"make deploy ARGS=--new-key gives the function another")
+	}
+	for _, other := range s.world.own.plan.Others {
+		if old := s.world.now.Sub(other.Key.CreatedAt); rotated && other.Theirs && !other.Key.Managed && old > s.cfg.Grace {
+			s.find(report.Note, subject, fmt.Sprintf("its application has the key %s too, which the function does not run on: %s", other.Key.AccessKey, other.Why),
+				"delete it by hand, once nothing else uses it")
+		}
 	}
 }

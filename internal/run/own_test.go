@@ -55,7 +55,7 @@ func (e *eavesdropper) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // From a key that somebody deployed to its retirement, and to that of the one
 // after it: none of them is seen by an endpoint.
-func TestTheOwnKeyIsPublishedRotatedLastAndRetired(t *testing.T) {
+func TestTheOwnKeyIsRotatedLastAndRetired(t *testing.T) {
 	t.Parallel()
 	r := startSeed(t, emulator.Options{}, carrying(10), only()...)
 	auditor := r.watch(t)
@@ -90,14 +90,14 @@ func TestTheOwnKeyIsPublishedRotatedLastAndRetired(t *testing.T) {
 		if a.Action == "rotated" && r.cfg.AccessKey != before[len(before)-1].AccessKey {
 			t.Errorf("day %d: it was rotated by a run on %s", day, r.cfg.AccessKey)
 		}
-		if want := day < 18; r.has(first) != want { // a day of its revision, should the next one fail, and the grace
+		if want := day < 17; r.has(first) != want {
 			t.Errorf("day %d: the first key lives: %t", day, r.has(first))
 		}
 		for _, d := range a.Dead {
 			story = append(story, d.AccessKey+" "+d.Result+" by "+d.Where)
 		}
 	}
-	if want := []string{"0 published", "10 rotated", first + " refused by the API", "40 rotated"}; !cmp.Equal(want, story[:min(4, len(story))]) {
+	if want := []string{"10 rotated", first + " unproven by the API", "40 rotated"}; !cmp.Equal(want, story[:min(3, len(story))]) {
 		t.Errorf("the story is %q, want %q and so on", story, want)
 	}
 	if len(own) < 3 || len(spy.heard) < 4 {
@@ -129,7 +129,7 @@ func TestTheOldOwnKeyLivesUntilARunHasUsedTheNewOne(t *testing.T) {
 		t.Errorf("the old key lives on:\n%s", text(t, rep))
 	}
 	dead := application(t, rep, "rotator").Dead
-	if len(dead) != 1 || dead[0].AccessKey != keyD || dead[0].Result != "refused" || dead[0].Where != "the API" {
+	if len(dead) != 1 || dead[0].AccessKey != keyD || dead[0].Result != "unproven" || dead[0].Where != "the API" {
 		t.Errorf("dead keys %+v", dead)
 	}
 }
@@ -147,7 +147,7 @@ func TestAFailedRedeploymentLeavesTheOldOwnKeyWorking(t *testing.T) {
 	}
 	r.ForgetHistory()
 	got := r.run(t, run.Request{})
-	if got.Outcome != report.Failure || !strings.Contains(errs(got), "it goes on with "+keyD+", for 21 hours at most") || !r.has(keyD) {
+	if got.Outcome != report.Failure || !strings.Contains(errs(got), "it goes on with "+keyD+", for 20 hours at most") || !r.has(keyD) {
 		t.Errorf("outcome %s:\n%s", got.Outcome, errs(got))
 	}
 	if want := "POST /functions/v1beta1/regions/fr-par/functions/" + own.ID + "/deploy"; !slices.Contains(r.writes(), want) || len(r.Keys("rotator")) != 2 {
@@ -155,7 +155,7 @@ func TestAFailedRedeploymentLeavesTheOldOwnKeyWorking(t *testing.T) {
 	}
 	// The 24 hours count from the first failure, not from the last.
 	r.next(t, auditor, 10*time.Hour)
-	if got := r.run(t, run.Request{}); !strings.Contains(errs(got), "for 11 hours at most") {
+	if got := r.run(t, run.Request{}); !strings.Contains(errs(got), "for 10 hours at most") {
 		t.Errorf("ten hours later:\n%s", errs(got))
 	}
 	r.FailDeployments(own.ID, false)
@@ -167,31 +167,108 @@ func TestAFailedRedeploymentLeavesTheOldOwnKeyWorking(t *testing.T) {
 	}
 }
 
-// Whoever deploys from a file that holds the old key is given the new one again.
-func TestTheOwnKeyIsDeliveredAgainWhereSomebodyDeploysTheOldOne(t *testing.T) {
+// Whoever deploys an old key by hand makes it the one that the function runs on:
+// the key that nobody has any more goes, and the old one is replaced as it is due.
+func TestAnOldOwnKeyThatSomebodyDeploysIsReplacedAgain(t *testing.T) {
 	t.Parallel()
 	r := startSeed(t, emulator.Options{}, ownDue(), only()...)
 	auditor := r.watch(t)
 	old := r.Keys("rotator")[0]
 	r.mustRun(t, run.Request{})
 	r.next(t, auditor, 24*time.Hour)
-	current := r.cfg.AccessKey
+	lost := r.cfg.AccessKey
 	r.mustRun(t, run.Request{})
 	own, _ := r.Endpoint("key-rotator")
 	r.MustCall(http.MethodPatch, "/functions/v1beta1/regions/fr-par/functions/"+own.ID, map[string]any{
 		"environment_variables":        map[string]any{"ROTATOR_ACCESS_KEY": old.AccessKey},
 		"secret_environment_variables": []any{map[string]any{"key": "ROTATOR_SECRET_KEY", "value": old.SecretKey}},
 	})
-	r.next(t, auditor, time.Hour)
+	r.next(t, auditor, 2*time.Hour)
 	if r.cfg.AccessKey != keyD {
 		t.Fatal("the old key was not deployed")
 	}
-	if got := r.mustRun(t, run.Request{}); application(t, got, "rotator").Action != "kept" || r.writes()[len(r.writes())-1] != r.ownPatch(t) {
-		t.Errorf("it was not delivered again:\n%s", text(t, got))
+	if got := r.mustRun(t, run.Request{}); application(t, got, "rotator").Action != "rotated" {
+		t.Errorf("it was not rotated:\n%s", text(t, got))
 	}
 	r.next(t, auditor, time.Hour)
-	if r.cfg.AccessKey != current {
+	if r.cfg.AccessKey == keyD || r.cfg.AccessKey == lost {
 		t.Errorf("it runs on %s", r.cfg.AccessKey)
+	}
+	for range 9 {
+		r.mustRun(t, run.Request{})
+		r.next(t, auditor, 24*time.Hour)
+	}
+	if r.has(lost) || r.has(keyD) {
+		t.Errorf("a key that nobody has lives: %t, and the old one: %t", r.has(lost), r.has(keyD))
+	}
+}
+
+// A run that dies between making the key and giving it to the function leaves a
+// key that no function has; one that dies after that leaves a function that does
+// not run on it yet.
+func TestAnOwnKeyThatNoFunctionHasGoes(t *testing.T) {
+	t.Parallel()
+	r := startSeed(t, emulator.Options{}, ownDue(), only()...)
+	auditor := r.watch(t)
+	r.Arm(emulator.Fault{Method: http.MethodPatch, Path: strings.TrimPrefix(r.ownPatch(t), "PATCH "), Status: http.StatusInternalServerError, Times: -1})
+	if got := r.run(t, run.Request{}); got.Outcome != report.Failure || len(r.Keys("rotator")) != 2 {
+		t.Fatalf("after an answer that tells nothing, there are %d keys:\n%s", len(r.Keys("rotator")), text(t, got))
+	}
+	r.Disarm()
+	r.next(t, auditor, 10*time.Minute)
+	if got := r.mustRun(t, run.Request{}); len(r.Keys("rotator")) != 2 || application(t, got, "rotator").Action != "kept" {
+		t.Errorf("minutes later, another run may be at it:\n%s", text(t, got))
+	}
+	orphan := r.Keys("rotator")[1].AccessKey
+	r.next(t, auditor, time.Hour)
+	if got := r.mustRun(t, run.Request{}); application(t, got, "rotator").Action != "rotated" {
+		t.Errorf("no other was made:\n%s", text(t, got))
+	}
+	for range 9 {
+		r.next(t, auditor, 24*time.Hour)
+		r.mustRun(t, run.Request{})
+	}
+	if r.cfg.AccessKey == keyD || r.has(orphan) || r.has(keyD) {
+		t.Errorf("it runs on %s; the orphan lives: %t, the old key: %t", r.cfg.AccessKey, r.has(orphan), r.has(keyD))
+	}
+}
+
+// What an earlier release published is moved: a new key that never stood in Secret
+// Manager, then what stands there is deleted, and with the last of its keys the
+// secret.
+func TestAnOwnKeyThatStandsInSecretManagerIsMoved(t *testing.T) {
+	t.Parallel()
+	r := startSeed(t, emulator.Options{}, ownPublished(), only()...)
+	auditor := r.watch(t)
+	if a := application(t, r.announced(t, run.Request{}), "rotator"); a.Action != "rotated" || !strings.Contains(a.Why, "Secret Manager") {
+		t.Fatalf("it was %s: %s", a.Action, a.Why)
+	}
+	if n := len(r.MustCall(http.MethodGet, "/secret-manager/v1beta1/regions/fr-par/secrets?name="+rotatorID, nil)["secrets"].([]any)); n != 1 {
+		t.Fatalf("%d secrets: it was deleted before a run has used the new key", n)
+	}
+	r.next(t, auditor, 24*time.Hour)
+	r.announced(t, run.Request{})
+	secrets := r.MustCall(http.MethodGet, "/secret-manager/v1beta1/regions/fr-par/secrets?name="+rotatorID, nil)["secrets"].([]any)
+	if len(secrets) != 1 || r.Call(r.Secret, http.MethodGet, "/secret-manager/v1beta1/regions/fr-par/secrets/"+secrets[0].(map[string]any)["id"].(string)+"/versions/latest_enabled/access", nil).Status == http.StatusOK {
+		t.Error("a run has used the new key, and readers can have the old one still")
+	}
+	if !r.has(keyD) {
+		t.Error("the old key died before its grace was over")
+	}
+	for range 7 {
+		r.next(t, auditor, 24*time.Hour)
+		r.announced(t, run.Request{})
+	}
+	if r.has(keyD) {
+		t.Error("the old key lives on")
+	}
+	r.next(t, auditor, 24*time.Hour)
+	r.announced(t, run.Request{})
+	if n := len(r.MustCall(http.MethodGet, "/secret-manager/v1beta1/regions/fr-par/secrets?name="+rotatorID, nil)["secrets"].([]any)); n != 0 {
+		t.Errorf("%d secrets are left", n)
+	}
+	if again := r.mustRun(t, run.Request{}); len(again.Changes) > 0 {
+		t.Errorf("once more, it did %v", did(again))
 	}
 }
 
@@ -260,7 +337,7 @@ func TestForceRotatesTheOwnKeyTooOrAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			seed := ownDue()
-			seed.Applications[0].Keys[0], seed.Secrets[1].Versions[0] = minted(keyD, 2), holds(keyD, 2)
+			seed.Applications[0].Keys[0] = minted(keyD, 2)
 			r := startSeed(t, emulator.Options{}, seed, only()...)
 			r.watch(t)
 			got := r.announced(t, run.Request{Force: true, Steps: steps})
@@ -274,7 +351,7 @@ func TestForceRotatesTheOwnKeyTooOrAlone(t *testing.T) {
 	}
 }
 
-// The own key that is published is replaced first, and revoked by a later run.
+// The own key is replaced first, and revoked by a later run.
 func TestOwnKeysAreRevokedOnlyWhereTheFunctionRunsOnAnother(t *testing.T) {
 	t.Parallel()
 	r := startSeed(t, emulator.Options{}, ownDue(), only()...)
@@ -284,8 +361,8 @@ func TestOwnKeysAreRevokedOnlyWhereTheFunctionRunsOnAnother(t *testing.T) {
 	}
 	r.mustRun(t, run.Request{Steps: []string{run.StepOwnKey}})
 	current := r.Keys("rotator")[1].AccessKey
-	if says := r.refusedWith(t, revoke(current)); !strings.Contains(says, "first ask for") {
-		t.Errorf("the published one: %s", says)
+	if says := r.refusedWith(t, revoke(current)); !strings.Contains(says, "is in the variables of the function itself") {
+		t.Errorf("the one that it is about to run on: %s", says)
 	}
 	r.next(t, auditor, time.Hour)
 	if got := r.announced(t, revoke(keyD)); got.Outcome != report.Success || r.has(keyD) || application(t, got, "rotator").Dead[0].Where != "the API" {

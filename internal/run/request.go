@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 )
@@ -36,7 +37,11 @@ func (s *session) acceptable() error {
 	complete := len(s.world.errs) == 0
 	for field, names := range map[string][]string{"applications": s.req.Applications, "rollback": s.req.Rollback} {
 		for _, name := range names {
-			if !slices.ContainsFunc(s.world.all(), func(c *credential) bool { return c.named([]string{name}) }) && complete {
+			if own := s.world.own.app; field == "rollback" && own.ID != "" && (name == own.ID || name == own.Name) {
+				return &RequestError{"rollback: " + own.Name + " is the function's own application: it cannot go back from the key that it may run on"}
+			}
+			own := field == "applications" && s.cfg.OwnKey == config.OwnKeyRotate && name != "" && (name == s.world.own.app.ID || name == s.world.own.app.Name)
+			if !own && !slices.ContainsFunc(s.world.credentials, func(c *credential) bool { return c.named([]string{name}) }) && complete {
 				return &RequestError{fmt.Sprintf("%s: %q is not an application in scope: want the ID or the name of one that the report of a dry run lists", field, report.Line(name))}
 			}
 		}
@@ -46,12 +51,9 @@ func (s *session) acceptable() error {
 			return &RequestError{fmt.Sprintf("revoke: %s %s", key, why)}
 		}
 	}
-	for _, c := range s.world.all() {
+	for _, c := range s.world.credentials {
 		if !c.named(s.req.Rollback) || c.broken != nil {
 			continue
-		}
-		if c.own {
-			return &RequestError{"rollback: " + c.member.app.Name + " is the function's own application: it cannot go back from the key that it may run on"}
 		}
 		back, err := c.plan.Back(s.world.now)
 		if err != nil {
@@ -68,19 +70,26 @@ func (s *session) irrevocable(key string, complete bool) string {
 	if key == s.cfg.AccessKey {
 		return `is the key that this run is called with: first ask for {"force": true, "steps": ["own_key"]}, and revoke it once the function runs on the new one`
 	}
-	for _, c := range s.world.all() {
+	for _, c := range s.world.credentials {
 		k := c.plan.Key(key)
 		switch {
 		case k == nil:
 		case c.plan.LeftAlone != "":
 			return "belongs to an application that is left alone: " + c.plan.LeftAlone
-		case c.own && k.State == rotate.Current:
-			return `is the published key of the function's own application: first ask for {"force": true, "steps": ["own_key"]}, and revoke it once the function runs on the new one`
 		case k.State == rotate.Managed:
 			return "is managed by Scaleway, or cannot be deleted"
 		default:
 			return ""
 		}
+	}
+	switch k := s.world.own.plan.Key(key); {
+	case k == nil:
+	case slices.Contains(s.world.own.plan.State.Carried, key):
+		return "is in the variables of the function itself: revoke it once that has another"
+	case k.Key.Managed || !k.Key.Deletable:
+		return "is managed by Scaleway, or cannot be deleted"
+	default:
+		return ""
 	}
 	if !complete {
 		return ""

@@ -64,8 +64,12 @@ func (s *session) giving(ctx context.Context) (all []*dying, errs []error) {
 	if !s.asked(StepRotate) && !s.asked(StepDeliver) { // which report it
 		errs = s.unreadable("superseded keys not retired")
 	}
-	for _, c := range s.world.all() {
-		if !s.wanted(c) || c.broken != nil || c.plan.LeftAlone != "" || !retires(&c.plan) {
+	for _, c := range s.world.credentials {
+		if !s.wanted(c) || c.broken != nil || c.plan.LeftAlone != "" {
+			continue
+		}
+		if !retires(&c.plan) {
+			errs = append(errs, s.useless(ctx, c))
 			continue
 		}
 		if ctx.Err() != nil {
@@ -88,6 +92,18 @@ func (s *session) giving(ctx context.Context) (all []*dying, errs []error) {
 		errs = append(errs, s.unread...)
 	}
 	return all, errs
+}
+
+// useless returns an error where readers get a key with a secret that does not
+// work: somebody may have written the version by hand.
+func (s *session) useless(ctx context.Context, c *credential) error {
+	if c.rotation != nil || c.pair == nil || ctx.Err() != nil || c.back != nil {
+		return nil
+	}
+	if _ = s.works(ctx, c); c.useless == nil {
+		return nil // anything else is said where it matters
+	}
+	return fmt.Errorf("application %s: %w", c.member.app.Name, c.useless)
 }
 
 func (s *session) givingOf(ctx context.Context, c *credential) ([]rotate.KeyPlan, error) {
@@ -158,10 +174,8 @@ func (c *credential) published() uint32 {
 	if c.wentBack {
 		return c.back.To.Revision
 	}
-	for _, r := range []*rotate.Rotation{c.rotation, c.adopted} {
-		if r != nil && r.Version.Revision > 0 {
-			return r.Version.Revision
-		}
+	if r := c.rotation; r != nil && r.Version.Revision > 0 {
+		return r.Version.Revision
 	}
 	if v := c.state.Published(); v != nil {
 		return v.Revision
@@ -211,13 +225,21 @@ func (s *session) seenToWork(ctx context.Context, c *credential) error {
 			refused = refused || a.Answer.Verdict == probe.Refused
 		}
 	}
-	if refused {
-		return fmt.Errorf("the current key %s is refused by the endpoints", c.pair.AccessKey)
+	switch known, err := s.client.Authenticates(ctx, *c.pair); {
+	case err != nil:
+		return err
+	case !known:
+		c.useless = c.refused("the API")
+		return c.useless
+	case refused:
+		return c.refused("the endpoints")
 	}
-	known, err := s.client.Authenticates(ctx, *c.pair)
-	if err == nil && !known {
-		err = fmt.Errorf("the current key %s is refused by the API with the secret that version %d of %s holds: ask for {\"force\": true} to have a new one published",
-			c.pair.AccessKey, c.published(), c.state.Secret.FullName())
-	}
-	return err
+	return nil
+}
+
+// refused is the error of a published key that does not work: its readers cannot
+// call, and somebody may have written the version by hand.
+func (c *credential) refused(by string) error {
+	return fmt.Errorf("the current key %s is refused by %s with the secret that version %d of %s holds: see that its application has its policy, or ask for {\"force\": true} to have a new key published",
+		c.pair.AccessKey, by, c.published(), c.state.Secret.FullName())
 }

@@ -194,7 +194,7 @@ func (s *session) find(level report.Level, subject, text, hint string) {
 func (s *session) asked(step string) bool {
 	switch {
 	case len(s.req.Revoke) > 0:
-		return step == StepRotate || step == StepDeliver || step == StepRetire
+		return step == StepRotate || step == StepDeliver || step == StepRetire || step == StepOwnKey && s.wantedOwn()
 	case len(s.req.Rollback) > 0:
 		return step == StepDeliver
 	}
@@ -237,16 +237,15 @@ func (s *session) plan() {
 			"if creating keys is refused because of their expiry, lower ROTATOR_KEY_LIFETIME")
 	}
 	s.applier.Policy = s.policy
-	for _, c := range s.world.all() {
-		policy := s.policy
-		policy.NamedOnly = c.own
+	for _, c := range s.world.credentials {
 		for _, d := range s.world.memory.ledger.Deleted {
 			if d.ApplicationID == c.member.app.ID {
 				c.state.Deleted = append(c.state.Deleted, d.AccessKey)
 			}
 		}
-		c.plan = rotate.Make(c.state, policy, s.world.now)
+		c.plan = rotate.Make(c.state, s.policy, s.world.now)
 	}
+	s.planOwn()
 	s.refused()
 }
 
@@ -271,6 +270,7 @@ func (s *session) rotate(ctx context.Context) []error {
 			if err := s.applier.Sweep(ctx, &c.plan, s.proven); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", name, err))
 			}
+			c.revokedExpired()
 			if c.plan.Blocked != "" {
 				s.blocked(c)
 			}

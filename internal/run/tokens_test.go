@@ -314,6 +314,41 @@ func TestWhatIsInErrorHoldsNothing(t *testing.T) {
 	}
 }
 
+// A container that answers 404 to all may be switched off, or not: old answers of
+// the API leave that out. Where they tell of no other container, nobody knows.
+func TestA404ToAllIsNoProofOfASwitch(t *testing.T) {
+	t.Parallel()
+	on, off := true, false
+	for name, tt := range map[string]struct {
+		this, other *bool // whether the default endpoint is said to be on
+		gone        int
+	}{
+		"another is said to be on": {&off, &on, 2},
+		"none is said to be on":    {&off, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			seed := guarded(handMade(40))
+			space := &seed.Serverless[0].ContainerNamespaces[0]
+			space.Containers[0].DefaultPublicEndpointEnabled = tt.this
+			if tt.other != nil {
+				space.Containers = append(space.Containers, emulator.SeedContainer{Name: "other", Privacy: "public", DefaultPublicEndpointEnabled: tt.other})
+			}
+			r := startSeed(t, emulator.Options{}, seed, "ROTATOR_OWN_KEY=keep", "ROTATOR_REGIONS=fr-par")
+			got := r.run(t, run.Request{})
+			gone := 0
+			for _, l := range got.LegacyTokens {
+				if l.Product == "containers" && l.Result == "deleted" {
+					gone++
+				}
+			}
+			if gone != tt.gone || (got.Outcome == report.Success) != (gone == 2) {
+				t.Errorf("%d tokens of containers went, outcome %s:\n%s", gone, got.Outcome, text(t, got))
+			}
+		})
+	}
+}
+
 // A world in which endpoints answer by coin flip: whatever comes back, no token
 // goes that no key was seen to replace.
 func TestNoTokenGoesByChance(t *testing.T) {

@@ -21,7 +21,7 @@ type world struct {
 	members      []member
 	nobodys      []string      // names of policies that do not say whose they are
 	credentials  []*credential // of the members in scope
-	own          *credential   // of the function's own application; nil: not rotated here
+	own          own
 	memory       remembered
 	readAt       time.Time         // the API's, before anything of the project was read
 	secrets      []scaleway.Secret // of the project, in the credentials' folder
@@ -95,13 +95,11 @@ type credential struct {
 	deleted   []scaleway.Secret // of the application's name, that can still be restored
 	lost      string            // what is missing of an application that had a secret before, or ""
 	lostUntil time.Time         // until when it can be restored; zero: that is not known
+	useless   error             // readers get a key with a secret that the API refuses
 	works     *error            // what trying the current key came to in this run; nil: not tried
 	plan      rotate.Plan
 	// rotation is what became of the plan in this run, or nil.
-	rotation    *rotate.Rotation
-	own         bool             // of the function's own application
-	undelivered string           // why the own key is not rotated, or ""
-	adopted     *rotate.Rotation // the own key's publication, where this run published it as it is; or nil
+	rotation *rotate.Rotation
 	// back is the way back that the request asks for, or nil; backTo its key.
 	back     *rotate.Rollback
 	backTo   scaleway.KeyPair
@@ -114,14 +112,6 @@ type credential struct {
 type placed struct {
 	secret   scaleway.Secret
 	versions []scaleway.Version
-}
-
-// all are the credentials in scope, and the function's own.
-func (w *world) all() []*credential {
-	if w.own == nil {
-		return w.credentials
-	}
-	return append(slices.Clone(w.credentials), w.own)
 }
 
 func (w *world) failed(err error) {

@@ -42,6 +42,7 @@ func answered(c *scaleway.Client) map[string]func(context.Context) error {
 		},
 		"CreateSecret":    func(ctx context.Context) error { _, err := c.CreateSecret(ctx, secret, "d"); return err },
 		"DeleteKey":       func(ctx context.Context) error { return c.DeleteKey(ctx, accessKey) },
+		"DeleteSecret":    func(ctx context.Context) error { return c.DeleteSecret(ctx, secret) },
 		"DeleteToken":     func(ctx context.Context) error { return c.DeleteToken(ctx, scaleway.Token{ID: "t", Scope: scope}) },
 		"DeleteVersion":   func(ctx context.Context) error { return c.DeleteVersion(ctx, secret, 1) },
 		"DescribeVersion": func(ctx context.Context) error { return c.DescribeVersion(ctx, secret, 1, "d") },

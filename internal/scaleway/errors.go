@@ -75,7 +75,7 @@ func (e *Error) Hint() string {
 	case errors.Is(e.Class, ErrForbidden):
 		return "the function's application needs the permission set " + e.Needs
 	case errors.Is(e.Class, ErrDenied):
-		return "ROTATOR_ACCESS_KEY and ROTATOR_SECRET_KEY must name a live key"
+		return "the function's own key is dead, or wrong: give it a new one with make deploy ARGS=--new-key"
 	case errors.Is(e.Class, ErrQuota):
 		return "delete some that nobody needs, expired ones first, or have the quota raised"
 	case errors.Is(e.Cause, context.DeadlineExceeded):

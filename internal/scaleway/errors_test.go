@@ -235,7 +235,7 @@ func TestADeniedCallNamesTheSettings(t *testing.T) {
 	s := &script{answers: []answer{{status: 401, body: `{"reason":"expired","type":"denied_authentication"}`}}}
 	_, err := newClient(t, options(s)).APIKeys(t.Context())
 	var hinted *scaleway.Error
-	if !errors.As(err, &hinted) || hinted.Hint() != "ROTATOR_ACCESS_KEY and ROTATOR_SECRET_KEY must name a live key" {
+	if !errors.As(err, &hinted) || hinted.Hint() != "the function's own key is dead, or wrong: give it a new one with make deploy ARGS=--new-key" {
 		t.Errorf("error %v", err)
 	}
 }

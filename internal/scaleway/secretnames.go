@@ -68,3 +68,16 @@ func (c *Client) nameTaken(ctx context.Context, want Secret, err error) error {
 	}
 	return refused
 }
+
+// DeleteSecret schedules a secret for deletion, with all its versions; one that
+// is gone already counts as deleted.
+// DELETE /secret-manager/v1beta1/regions/{region}/secrets/{secret_id}.
+func (c *Client) DeleteSecret(ctx context.Context, s Secret) error {
+	err := failure("delete the secret "+s.FullName(), needSecretDrop, c.secrets.DeleteSecret(&secret.DeleteSecretRequest{
+		Region: scw.Region(s.Region), SecretID: s.ID,
+	}, scw.WithContext(ctx)))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}

@@ -22,8 +22,9 @@ import (
 type commands struct {
 	Check struct{} `cmd:"" help:"Check all that can be checked without calling the API."`
 	Run   struct {
-		ReplaceKey bool `help:"Deploy the key of the environment or .env as it stands, even though the function or its secret has another."`
-		Lose       bool `help:"Deploy even though the plugin will remove what was set on the function by hand."`
+		NewKey      bool   `help:"Make a new key of the function's application, as who deploys, and deploy the function with it: for one that has lost its own."`
+		Application string `help:"ID of that application, where the function's key is gone and does not tell." placeholder:"ID"`
+		Lose        bool   `help:"Deploy even though the plugin will remove what was set on the function by hand."`
 	} `cmd:"" help:"Check, deploy, and verify what was deployed."`
 	Undeploy struct{} `cmd:"" help:"Delete the namespace and all in it, after asking."`
 	Invoke   struct {
@@ -63,6 +64,7 @@ func (p program) run(ctx context.Context, args []string) int {
 	}
 	env, err := readEnvironment(p.root, p.environ)
 	if err == nil {
+		env = env.withOwnKey()
 		// From here on, nothing is written past the filter.
 		out, errs := newFilter(p.stdout, env.secrets()), newFilter(p.stderr, env.secrets())
 		p.stdout, p.stderr = out, errs
@@ -85,7 +87,7 @@ func (p program) command(ctx context.Context, command string, cli commands, env 
 	case "check":
 		return p.check(ctx, service, env)
 	case "run":
-		return p.deploy(ctx, service, env, cli.Run.ReplaceKey, cli.Run.Lose)
+		return p.deploy(ctx, service, env, options{newKey: cli.Run.NewKey, application: cli.Run.Application, lose: cli.Run.Lose})
 	case "undeploy":
 		return p.undeploy(ctx, service, env)
 	default:

@@ -15,27 +15,19 @@ import (
 
 const (
 	rotatorID = "0a1b2c3d-0000-4000-8000-0000000000aa" // the function's application
-	folder    = "/rotator/" + rotatorID
 
-	first, second, third = "SCWAAAAAAAAAAAAAAAAA", "SCWBBBBBBBBBBBBBBBBB", "SCWCCCCCCCCCCCCCCCCC" // the application's keys
-	foreign              = "SCWFFFFFFFFFFFFFFFFF"                                                 // another's
+	first, second = "SCWAAAAAAAAAAAAAAAAA", "SCWBBBBBBBBBBBBBBBBB" // the application's keys
 )
 
 // all is what the deployer needs for everything.
-var all = []string{"FunctionsFullAccess", "IAMReadOnly", "SecretManagerReadOnly", "SecretManagerSecretAccess"}
-
-// publishes is a version that holds a key.
-func publishes(accessKey string) string {
-	return `{"access_key":"${access_key:` + accessKey + `}","secret_key":"${secret_key:` + accessKey + `}"}`
-}
+var all = []string{"FunctionsFullAccess", "IAMReadOnly", "IAMApplicationManager"}
 
 // scene is a project whose function may have replaced its own key.
 type scene struct {
-	running  string   // the key that the deployed function has; "": nothing is deployed
-	versions []string // of its secret; nil: there is no secret
-	disabled bool     // all versions
-	without  string   // of the deployer's permission sets
-	dead     []string // keys
+	running string   // the key that the deployed function has; "": nothing is deployed
+	bare    bool     // it has no secret key
+	without string   // of the deployer's permission sets
+	dead    []string // keys
 }
 
 func (s scene) start(t *testing.T, o emulator.Options) *emulatortest.Env {
@@ -62,34 +54,18 @@ func (s scene) start(t *testing.T, o emulator.Options) *emulatortest.Env {
 	}
 	seed.Applications = append(seed.Applications,
 		emulator.SeedApplication{
-			Name: "rotator", ID: rotatorID, Keys: []emulator.SeedKey{{AccessKey: first}, {AccessKey: second}, {AccessKey: third}},
+			Name: "rotator", ID: rotatorID, Keys: []emulator.SeedKey{{AccessKey: first}, {AccessKey: second}},
 			Policies: []emulator.SeedPolicy{{Name: "rotator", Rules: emulator.RotatorRules("shop")}},
 		},
-		emulator.SeedApplication{Name: "another", Keys: []emulator.SeedKey{{AccessKey: foreign}}},
 		emulator.SeedApplication{Name: "deployer", Keys: []emulator.SeedKey{{}}, Policies: []emulator.SeedPolicy{policy}},
 	)
-	// Secrets that a filter would leave out.
-	for _, decoy := range []emulator.SeedSecret{
-		{Name: rotatorID, Project: "other", Path: "/rotator"},
-		{Name: rotatorID, Project: "shop", Path: "/elsewhere"},
-		{Name: "another", Project: "shop", Path: "/rotator"},
-		{Name: rotatorID, Project: "shop", Path: "/rotator", Region: "nl-ams"},
-	} {
-		decoy.Versions = []emulator.SeedVersion{{Data: publishes(foreign)}}
-		seed.Secrets = append(seed.Secrets, decoy)
-	}
-	if s.versions != nil {
-		secret := emulator.SeedSecret{Name: rotatorID, Project: "shop", Path: "/rotator"}
-		for _, data := range s.versions {
-			secret.Versions = append(secret.Versions, emulator.SeedVersion{Data: data, Disabled: s.disabled})
-		}
-		seed.Secrets = append(seed.Secrets, secret)
-	}
 	if s.running != "" {
 		place := emulator.SeedPlace{Project: "shop"}
-		place.FunctionNamespaces = []emulator.SeedFunctionNamespace{{Name: "scw-key-rotator", Functions: []emulator.SeedFunction{
-			{Name: "rotator", Env: map[string]string{ownAccessKey: s.running}},
-		}}}
+		f := emulator.SeedFunction{Name: "rotator", Env: map[string]string{ownAccessKey: s.running}}
+		if !s.bare {
+			f.SecretEnv = map[string]string{ownSecretKey: "${secret_key:" + s.running + "}"}
+		}
+		place.FunctionNamespaces = []emulator.SeedFunctionNamespace{{Name: "scw-key-rotator", Functions: []emulator.SeedFunction{f}}}
 		seed.Serverless = append(seed.Serverless, place)
 	}
 	return emulatortest.Start(t, o, seed)
@@ -104,12 +80,12 @@ type deployed struct {
 	secrets map[string]string // by access key
 }
 
-func deployment(t *testing.T, s scene, o emulator.Options, environment string) deployed {
+func deployment(t *testing.T, s scene, o emulator.Options) deployed {
 	t.Helper()
 	d := deployed{env: s.start(t, o), output: &buffer{}, secrets: map[string]string{}}
 	api := httptest.NewServer(d.env.API())
 	t.Cleanup(api.Close)
-	for _, pair := range slices.Concat(d.env.Keys("rotator"), d.env.Keys("another")) {
+	for _, pair := range d.env.Keys("rotator") {
 		d.secrets[pair.AccessKey] = pair.SecretKey
 	}
 	for _, key := range s.dead {
@@ -117,9 +93,6 @@ func deployment(t *testing.T, s scene, o emulator.Options, environment string) d
 	}
 	d.environ = append(drop(drop(settings(api.URL), deployerKey), ownSecretKey),
 		deployerKey+"="+d.env.Keys("deployer")[0].SecretKey, ownSecretKey+"="+d.secrets[first])
-	if environment != "" {
-		d.environ = append(d.environ, environment)
-	}
 	text, err := os.ReadFile(filepath.Join("..", "..", "serverless.yml"))
 	if err != nil {
 		t.Fatal(err)
@@ -129,13 +102,14 @@ func deployment(t *testing.T, s scene, o emulator.Options, environment string) d
 	return d
 }
 
-// prepare returns the key that would be deployed, in both places, and what was said. It looks for every secret in it.
-func (d deployed) prepare(t *testing.T, replace bool) (accessKey, secretKey, said string) {
+// prepare returns the environment with which osls would deploy, and what was said. It looks for every secret in that.
+func (d deployed) prepare(t *testing.T, o options) (chosen environment, said string) {
 	t.Helper()
 	env, err := readEnvironment(d.program.root, d.environ)
 	if err != nil {
 		t.Fatal(err)
 	}
+	env = env.withOwnKey()
 	p, before := d.program, len(d.env.History())
 	out, errs := newFilter(d.output, env.secrets()), newFilter(d.output, env.secrets())
 	p.stdout, p.stderr = out, errs
@@ -143,37 +117,34 @@ func (d deployed) prepare(t *testing.T, replace bool) (accessKey, secretKey, sai
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, chosen, _, err := p.prepare(t.Context(), s, env, replace, true)
+	s, env, _, _, err = p.prepare(t.Context(), s, env, o)
 	if err == nil {
-		accessKey, secretKey = chosen[ownAccessKey], chosen[ownSecretKey]
-		if s.function.Env[ownAccessKey] != accessKey || s.function.Secret[ownSecretKey] != secretKey {
+		chosen = env
+		if s.function.Env[ownAccessKey] != chosen[ownAccessKey] || s.function.Secret[ownSecretKey] != chosen[ownSecretKey] {
 			t.Error("osls's environment and serverless.yml have different keys")
 		}
 		// Whatever osls prints of the key, either way.
 		for _, filter := range []*filter{out, errs} {
-			if _, err := filter.Write([]byte(secretKey + "\n")); err != nil {
-				t.Fatal(err)
-			}
-			if err := filter.Close(); err != nil {
+			if _, err := filter.Write([]byte(chosen[ownSecretKey] + "\n")); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
+	for _, filter := range []*filter{out, errs} {
+		if err := filter.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, r := range d.env.History()[before:] {
-		if r.Method != "GET" {
+		if r.Method != "GET" && !o.newKey {
 			t.Errorf("a look changes something: %s %s", r.Method, r.Path)
 		}
 	}
 	text := d.output.String() + message(err)
 	secrets := emulatortest.Secrets{}
 	secrets.Learn(d.env.Emulator)
-	secrets["hidden"] = "a payload"
 	if found := secrets.Leaks(text); len(found) > 0 {
 		t.Errorf("the output holds secrets: %v", found)
 	}
-	text = strings.ReplaceAll(text, "<secret>\n", "")
-	for _, s := range d.env.MustCall("GET", "/secret-manager/v1beta1/regions/fr-par/secrets?page_size=100", nil)["secrets"].([]any) {
-		text = strings.ReplaceAll(text, "access "+s.(map[string]any)["id"].(string), "access SECRET")
-	}
-	return accessKey, secretKey, text
+	return chosen, strings.NewReplacer("<secret>\n", "", keptSecret+"\n", "").Replace(text)
 }

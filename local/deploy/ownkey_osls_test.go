@@ -16,11 +16,12 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
 )
 
-// The function has replaced its own key, and the one in .env is dead: the real osls deploys the new one.
-func TestOslsDeploysTheCurrentKeyAndNotTheEnvironments(t *testing.T) {
+// The function has replaced its own key, and the one in .env is dead: the real osls leaves what the function has, and
+// gives it a new one where that is asked for.
+func TestOslsKeepsTheKeyThatTheFunctionHas(t *testing.T) {
 	t.Parallel()
 	soon := time.Millisecond
-	d := deployment(t, scene{}, emulator.Options{Clock: emulator.NewClock(), Delays: emulator.Delays{Namespace: soon, Deploy: soon, Gone: soon}}, "")
+	d := deployment(t, scene{}, emulator.Options{Clock: emulator.NewClock(), Delays: emulator.Delays{Namespace: soon, Deploy: soon, Gone: soon}})
 	p := project(t)
 	dotenv := strings.Join(d.environ, "\n") + "\n"
 	put(t, p.root, ".env", dotenv)
@@ -40,17 +41,6 @@ func TestOslsDeploysTheCurrentKeyAndNotTheEnvironments(t *testing.T) {
 	if code, output := deploy(); code != 0 || !d.deployed(t, first) {
 		t.Fatalf("exit code %d, want 0 and %s deployed\n%s", code, first, output)
 	}
-
-	secret := d.env.MustCall("POST", "/secret-manager/v1beta1/regions/fr-par/secrets", map[string]any{
-		"project_id": projectID, "name": rotatorID, "path": "/rotator", "type": "key_value",
-	})["id"].(string)
-	payload := `{"access_key":"` + second + `","secret_key":"` + d.secrets[second] + `"}`
-	d.env.MustCall("POST", "/secret-manager/v1beta1/regions/fr-par/secrets/"+secret+"/versions", map[string]any{"data": []byte(payload)})
-	code, output := deploy("--replace-key")
-	if want := "the next run gives the function that one again"; code != 0 || !d.deployed(t, first) || !strings.Contains(output, want) {
-		t.Errorf("exit code %d, want 0, %s deployed and %q in:\n%s", code, first, want, output)
-	}
-
 	// What the function does with its new key, and with the old one when its grace is over.
 	function := d.function(t)
 	env := function["environment_variables"].(map[string]any)
@@ -59,15 +49,26 @@ func TestOslsDeploysTheCurrentKeyAndNotTheEnvironments(t *testing.T) {
 		"environment_variables": env, "secret_environment_variables": []any{map[string]any{"key": ownSecretKey, "value": d.secrets[second]}},
 	})
 	d.env.MustCall("DELETE", "/iam/v1alpha1/api-keys/"+first, nil)
-	for range 2 {
-		code, output := deploy()
-		if want := "own key: " + second; code != 0 || !d.deployed(t, second) || !strings.Contains(output, want) {
-			t.Errorf("exit code %d, want 0, %s deployed and %q in:\n%s", code, second, want, output)
+	before := d.hash(t)
+	for _, dotenv := range []string{dotenv, strings.Join(drop(drop(d.environ, ownAccessKey), ownSecretKey), "\n") + "\n"} {
+		put(t, p.root, ".env", dotenv)
+		if code, output := deploy(); code != 0 || !d.deployed(t, second) || d.hash(t) != before {
+			t.Errorf("exit code %d, want 0, %s deployed and its secret not sent again:\n%s", code, second, output)
 		}
 	}
-	if after, err := os.ReadFile(p.root + "/.env"); err != nil || string(after) != dotenv {
-		t.Errorf("%v: .env has changed", err)
+	code, output := deploy("--new-key")
+	keys := d.env.Keys("rotator")
+	made := keys[len(keys)-1]
+	d.secrets[made.AccessKey] = made.SecretKey
+	if code != 0 || made.AccessKey == second || !d.deployed(t, made.AccessKey) || !strings.Contains(output, "own key: made "+made.AccessKey) {
+		t.Errorf("exit code %d, want 0 and a new key deployed:\n%s", code, output)
 	}
+}
+
+// hash is that of the function's secret key, as the API shows it.
+func (d deployed) hash(t *testing.T) string {
+	t.Helper()
+	return d.function(t)["secret_environment_variables"].([]any)[0].(map[string]any)["hashed_value"].(string)
 }
 
 // deployed tells whether the function has this key, and its secret.

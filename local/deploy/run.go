@@ -18,11 +18,18 @@ import (
 // attempts is how often osls is started: again only if it found the namespace in a change.
 const attempts = 3
 
-func (p program) deploy(ctx context.Context, s service, env environment, replaceKey, lose bool) error {
+// options are what a deployment is asked to do beside the usual.
+type options struct {
+	newKey      bool
+	application string // of the function, where its key does not tell
+	lose        bool
+}
+
+func (p program) deploy(ctx context.Context, s service, env environment, o options) error {
 	if err := p.check(ctx, s, env); err != nil {
 		return err
 	}
-	s, env, r, err := p.prepare(ctx, s, env, replaceKey, lose)
+	s, env, before, r, err := p.prepare(ctx, s, env, o)
 	if err != nil {
 		return fmt.Errorf("nothing was deployed:\n%w", err)
 	}
@@ -40,7 +47,13 @@ func (p program) deploy(ctx context.Context, s service, env environment, replace
 		}
 	}
 	deployed, verifyErr := r.verify(ctx, s)
+	if verifyErr == nil && env[keepSetting] != "" {
+		verifyErr = before.kept(deployed)
+	}
 	if err := errors.Join(err, verifyErr); err != nil {
+		if o.newKey {
+			err = fmt.Errorf("%w\nthe key %s was made; run the same again, and delete it if the function does not have it then", err, env[ownAccessKey])
+		}
 		return fmt.Errorf("the deploy did not succeed; mend what is named, then run make deploy again:\n%w", err)
 	}
 	p.say("deployed: %s/%s, private, at https://%s, cron %q UTC; try make invoke (a dry run)",
@@ -62,38 +75,34 @@ func (r *remote) changing(ctx context.Context, name string) bool {
 	return false
 }
 
-// prepare looks at what is there. It returns the deployment as it is to be done, with the function's current key.
-func (p program) prepare(ctx context.Context, s service, env environment, replaceKey, lose bool) (service, environment, *remote, error) {
+// prepare looks at what is there. It returns the deployment as it is to be done, with the function's key, and what there
+// was before.
+func (p program) prepare(ctx context.Context, s service, env environment, o options) (service, environment, found, *remote, error) {
+	fail := func(err error) (service, environment, found, *remote, error) { return s, env, found{}, nil, err }
 	r, err := newRemote(s, env, p.poll)
 	if err != nil {
-		return s, env, nil, err
+		return fail(err)
 	}
 	if err := r.ready(ctx, s.name); err != nil {
-		return s, env, nil, err
+		return fail(err)
 	}
 	f, err := r.look(ctx, s)
 	if err != nil {
-		return s, env, nil, err
+		return fail(err)
 	}
-	key, err := p.ownKey(ctx, s, env, f, replaceKey)
-	if err := errors.Join(refuse(s, f, lose), err); err != nil {
-		return s, env, nil, err
+	if err := refuse(s, f, o.lose); err != nil {
+		return fail(err)
 	}
-	if key.AccessKey != "" {
-		if s, env, err = p.with(env, key.current); err != nil {
-			return s, env, nil, err
-		}
-		if r, err = newRemote(s, env, p.poll); err != nil {
-			return s, env, nil, err
-		}
+	if env, err = p.ownKey(ctx, s, env, r, f, o); err != nil {
+		return fail(err)
 	}
-	if err := r.keyWorks(ctx, s.function.Env[ownAccessKey]); err != nil {
-		return s, env, nil, key.dead(err, s.function.Env["ROTATOR_SECRET_PATH"])
+	if s, err = p.service(env); err != nil {
+		return fail(err)
 	}
-	if key.note != "" {
-		p.say("%s", key.note)
+	if s.function.Env[ownAccessKey] != env[ownAccessKey] || s.function.Secret[ownSecretKey] != env[ownSecretKey] {
+		return fail(fmt.Errorf("serverless.yml: want \"${env:%s}\" and \"${env:%s}\": the function's own key comes in these variables", ownAccessKey, ownSecretKey))
 	}
-	return s, env, r, nil
+	return s, env, f, r, nil
 }
 
 // refuse says what a deploy would break that nobody asked for.

@@ -34,13 +34,17 @@ type function struct {
 	} `yaml:"events"`
 }
 
+// mendPlugin is our own.
+const mendPlugin = "./deploy/osls-mend.js"
+
 // known are the names that the plugin reads in a function; any other it passes over without a word.
 const known = "handler, description, runtime, privacy, minScale, maxScale, memoryLimit, timeout, httpOption, sandbox, " +
 	"env, secret, events, custom_domains, privateNetworkId"
 
 func parseService(text []byte, env environment) (service, error) {
 	var raw struct {
-		Service  string `yaml:"service"`
+		Service  string   `yaml:"service"`
+		Plugins  []string `yaml:"plugins"`
 		Provider struct {
 			Region string         `yaml:"scwRegion"`
 			Env    map[string]any `yaml:"env"`
@@ -50,6 +54,9 @@ func parseService(text []byte, env environment) (service, error) {
 	}
 	if err := yaml.Unmarshal(text, &raw); err != nil {
 		return service{}, fmt.Errorf("serverless.yml: %w", err)
+	}
+	if n := len(raw.Plugins); n == 0 || raw.Plugins[n-1] != mendPlugin {
+		return service{}, fmt.Errorf("serverless.yml: plugins: want %s as the last: it keeps the function's key, and mends what the plugin gets wrong", mendPlugin)
 	}
 	if len(raw.Provider.Env)+len(raw.Provider.Secret) > 0 {
 		return service{}, fmt.Errorf("serverless.yml: provider.env and provider.secret replace what others have set on the namespace; use the function's")

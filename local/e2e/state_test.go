@@ -71,9 +71,6 @@ func (s state) published() map[string]string {
 	return found
 }
 
-// ownKey is the function's own key, as it is published.
-func (s state) ownKey() string { return s.allPublished()[s.rotator()] }
-
 func (s state) allPublished() map[string]string {
 	found := map[string]string{}
 	for _, secret := range s.Secrets {

@@ -45,6 +45,9 @@ type Auditor struct {
 	spoilt    map[string]bool      // by application: its credential is out of order, and not by the client
 	others    string               // everything that may not change
 	revoked   map[string]bool      // access keys that a person wants dead
+	now       map[string]bool      // those that a person wants dead whoever carries them
+	ranOn     map[string]bool      // access keys that the client called with once
+	written   map[string]int       // by secret: how many of its versions were looked at
 	consumers consumers
 }
 
@@ -52,7 +55,8 @@ type seenKey struct {
 	application string
 	secret      string
 	created     time.Time
-	minted      bool // by the client: as long as it is not published, nobody holds it
+	expires     time.Time // zero: never
+	minted      bool      // by the client: as long as it is not published, nobody holds it
 }
 
 // youngAtFirst is the age up to which a key that was there before the auditor
@@ -68,11 +72,18 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 	a := &Auditor{
 		e: e, rules: rules, keys: map[string]seenKey{}, current: map[string]string{},
 		published: map[string]time.Time{}, first: map[string]time.Time{}, spoilt: map[string]bool{},
-		revoked: map[string]bool{}, consumers: newConsumers(),
+		revoked: map[string]bool{}, now: map[string]bool{}, ranOn: map[string]bool{rules.OwnKey: true}, written: map[string]int{}, consumers: newConsumers(),
 	}
 	now := e.clock.Now()
 	a.learn(now, func(k *apiKey) bool { return k.CreatedAt.age(now) < youngAtFirst })
 	a.rest(now)
+	for _, region := range secretRegions {
+		if state := e.secrets[region]; state != nil {
+			for _, s := range state.rows.all(nil) {
+				a.written[s.ID] = len(s.versions)
+			}
+		}
+	}
 	e.auditor = a
 	return a
 }
@@ -85,7 +96,9 @@ func (a *Auditor) Result() (requests int, violations []string) {
 }
 
 // Forgive lets the credential of an application be out of order, if it is,
-// until it is mended: for what becomes of it because nobody looked after it.
+// until it is mended: a key that dies by itself, since no run came for months, is
+// the doing of whoever let none come. Nothing that a run could have avoided by
+// holding back is forgiven.
 func (a *Auditor) Forgive(application string) {
 	a.e.mu.Lock()
 	defer a.e.mu.Unlock()
@@ -124,7 +137,7 @@ func (a *Auditor) rest(now time.Time) {
 func (a *Auditor) RunsOn(accessKey string) {
 	a.e.mu.Lock()
 	defer a.e.mu.Unlock()
-	a.rules.OwnKey = accessKey
+	a.rules.OwnKey, a.ranOn[accessKey] = accessKey, true
 }
 
 // Revoked says that a person wants a key dead: it need not outlive its grace.
@@ -134,6 +147,21 @@ func (a *Auditor) Revoked(accessKey string) {
 	a.e.mu.Lock()
 	defer a.e.mu.Unlock()
 	a.revoked[accessKey] = true
+}
+
+// RevokedNow says that a person wants a key dead whoever carries it. It still must
+// not die while it is published.
+func (a *Auditor) RevokedNow(accessKey string) {
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	a.revoked[accessKey], a.now[accessKey] = true, true
+}
+
+// word tells whether a key may go under what carries it, since a person said so:
+// outright, or by having a key revoked whose secret no version shows, of which
+// only a person can know who carries it.
+func (a *Auditor) word(access string) bool {
+	return a.now[access] || a.revoked[access] && !a.readable()[access]
 }
 
 // after looks at the emulator after a request; e.mu is held.
@@ -149,6 +177,11 @@ func (a *Auditor) after(r *Request) {
 	person := r.Method != "GET" && r.AccessKey != "" && r.AccessKey != a.rules.OwnKey
 	a.learn(now, func(*apiKey) bool { return !person })
 	if person {
+		for access := range before {
+			if _, lives := a.keys[access]; !lives {
+				a.consumers.lost[access] = true
+			}
+		}
 		a.forgive(now, a.rules.Applications...)
 		a.handled(now)
 		a.rest(now)
@@ -165,6 +198,7 @@ func (a *Auditor) after(r *Request) {
 			a.others = outside
 		}
 		a.compareEnvironments(r, now)
+		a.leaked(r)
 	}
 	for _, s := range a.credentials() {
 		switch problem := a.unusable(s, now); {
@@ -188,10 +222,11 @@ func (a *Auditor) learn(now time.Time, minted func(*apiKey) bool) {
 	for _, k := range a.e.iam.keys.all(nil) {
 		seen, known := before[k.AccessKey]
 		if !known {
-			seen = seenKey{application: k.ApplicationID, secret: k.secret, created: k.CreatedAt.t, minted: minted(k)}
+			seen = seenKey{application: k.ApplicationID, secret: k.secret, created: k.CreatedAt.t, expires: k.ExpiresAt.t, minted: minted(k)}
 		}
 		a.keys[k.AccessKey] = seen
 	}
+	a.current = map[string]string{} // a secret that a person deleted has no readers any more
 	for _, s := range a.credentials() {
 		pair := s.newestPair()
 		a.current[s.ID] = pair.AccessKey
@@ -211,6 +246,40 @@ func (a *Auditor) rotates(application string) bool {
 	return app != nil && app.Name != "" && (slices.Contains(a.rules.Applications, app.Name) || app.Name == a.rules.OwnApplication)
 }
 
+// own tells whether an application is the client's own. Its keys stand in the
+// client's variables, and are never published.
+func (a *Auditor) own(application string) bool {
+	app := a.e.iam.applications.get(application)
+	return app != nil && app.Name != "" && app.Name == a.rules.OwnApplication
+}
+
+// leaked tells whether what the client has just written into Secret Manager holds
+// a key of its own application.
+func (a *Auditor) leaked(r *Request) {
+	for _, region := range secretRegions {
+		state := a.e.secrets[region]
+		if state == nil {
+			continue
+		}
+		for _, s := range state.rows.all(nil) {
+			for _, v := range s.versions[min(a.written[s.ID], len(s.versions)):] {
+				for _, k := range a.e.iam.keys.all(func(k *apiKey) bool { return a.own(k.ApplicationID) }) {
+					if strings.Contains(string(v.data), k.secret) {
+						a.violate(r, "I3: the client's own key "+k.AccessKey+" was written into "+s.Path+"/"+s.Name)
+					}
+				}
+			}
+			a.written[s.ID] = len(s.versions)
+		}
+	}
+}
+
+// publishes tells whether an application has a credential: the client's own has
+// none.
+func (a *Auditor) publishes(application string) bool {
+	return a.rotates(application) && !a.own(application)
+}
+
 // deleted judges that a key is gone. I2: it was not current, not the client's
 // own, nothing carries it, and nobody had it within the grace.
 func (a *Auditor) deleted(r *Request, access string, k seenKey, current map[string]string, now time.Time) {
@@ -222,16 +291,19 @@ func (a *Auditor) deleted(r *Request, access string, k seenKey, current map[stri
 		a.violate(r, "I2: the key that the client runs on is gone")
 	case !a.rotates(k.application):
 		a.violate(r, "I4: a key is gone that is not the client's to delete")
+	case !k.expires.IsZero() && !now.Before(k.expires): // it opened nothing any more, since no run came in time
+		a.consumers.lost[access] = true
 	case slices.Contains(slices.Collect(maps.Values(current)), access):
 		a.violate(r, "I2: the current key "+access+" is gone")
-	case carrier != "" && a.known(access, now):
+	case carrier != "" && !a.word(access):
 		a.violate(r, "I2: "+access+" is gone, which "+carrier)
 	case a.revoked[access]:
 	case wasPublished && now.Sub(last) < a.rules.Grace:
 		a.violate(r, fmt.Sprintf("I2: %s is gone %s after it was current", access, now.Sub(last)))
-	case a.ranWithin(access, now) && a.known(access, now) && !a.consumers.left[access]:
+	case a.ranWithin(access, now) && !a.consumers.left[access]:
 		a.violate(r, fmt.Sprintf("I2: %s is gone %s after something last ran with it", access, now.Sub(a.consumers.ran[access])))
 	case wasPublished || k.minted:
+	case a.own(k.application) && a.ranOn[access]: // nothing runs with it any more
 	case !anyPublished || now.Sub(first) < a.rules.Grace || now.Sub(k.created) < a.rules.Grace:
 		a.violate(r, "I2: "+access+" is gone, which people may hold, before its grace was over")
 	}
@@ -247,7 +319,7 @@ func (a *Auditor) credentials() []*secret {
 		}
 		out = append(out, state.rows.all(func(s *secret) bool {
 			return s.ProjectID == a.rules.Project && s.Path == a.rules.Path && s.DeletionRequestedAt.t.IsZero() &&
-				a.rotates(s.Name) && !slices.Contains(a.rules.Broken, a.e.iam.applications.get(s.Name).Name)
+				a.publishes(s.Name) && !slices.Contains(a.rules.Broken, a.e.iam.applications.get(s.Name).Name)
 		})...)
 	}
 	return out

@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -33,7 +34,7 @@ type audited struct {
 func newAudited(t *testing.T, change func(*emulator.AuditRules)) *audited {
 	t.Helper()
 	pair := func(access string, age int) emulator.SeedVersion {
-		return emulator.SeedVersion{Data: fmt.Sprintf(`{"access_key":%q,"secret_key":"${secret_key:%s}"}`, access, access), Age: days(age)}
+		return emulator.SeedVersion{Data: fmt.Sprintf(`{"access_key":%q,"secret_key":"${secret_key:%s}"}`, access, access), Description: "rotator: key " + access, Age: days(age)}
 	}
 	key := func(access string, age int) emulator.SeedKey {
 		return emulator.SeedKey{AccessKey: access, Age: days(age)}
@@ -142,6 +143,16 @@ func (w *audited) disable(secret string, revision int) {
 	}
 }
 
+// publish writes a key into a secret.
+func (w *audited) publish(secret, access string) {
+	w.t.Helper()
+	const base = "/secret-manager/v1beta1/regions/fr-par/secrets"
+	data := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, `{"access_key":%q,"secret_key":%q}`, access, w.secretKey(access)))
+	for _, row := range w.mustRaw("GET", base+"?path=/rotator&name="+secret, "")["secrets"].([]any) {
+		w.mustRaw("POST", fmt.Sprintf("%s/%s/versions", base, row.(map[string]any)["id"]), `{"data":"`+data+`"}`)
+	}
+}
+
 const readies = 11 * time.Second // a deployment
 
 // audits plays rows: what a client does, and what the auditor must say of it.
@@ -242,6 +253,15 @@ func TestAuditorOfRevokedKeys(t *testing.T) {
 			w.deliver("f", currentKey, time.Second)
 			w.remove(oldKey)
 		}, "runs with"},
+		{"while a consumer carries it, by a person's word: no version shows it", func(w *audited) {
+			w.disable(ordersName, 1)
+			w.auditor.Revoked(oldKey)
+			w.remove(oldKey)
+		}, ""},
+		{"while a consumer carries it, and a person wants it now", func(w *audited) {
+			w.auditor.RevokedNow(oldKey)
+			w.remove(oldKey)
+		}, ""},
 		{"while it is published", func(w *audited) {
 			w.auditor.Revoked(currentKey)
 			w.remove(currentKey)
@@ -277,10 +297,13 @@ func TestAuditorOfTheOwnApplication(t *testing.T) {
 			w.pass(auditGrace)
 			w.remove(ownKey)
 		}, ""},
-		{"its secret is one of those that must hold a working key", func(w *audited) {
+		{"what an earlier release published goes", func(w *audited) {
 			w.disable(rotatorName, 2)
 			w.disable(rotatorName, 1)
-		}, "I1: secret " + rotatorName + " has no enabled version"},
+		}, ""},
+		{"nothing of it is published", func(w *audited) {
+			w.publish(rotatorName, nextOwnKey)
+		}, "I3: the client's own key " + nextOwnKey + " was written into /rotator/" + rotatorName},
 	})
 	none := func(r *emulator.AuditRules) { r.OwnApplication = "" }
 	audits(t, none, []auditRow{

@@ -17,9 +17,13 @@ type consumers struct {
 	read      map[string]int       // by secret: how many of its versions are in parts
 	ran       map[string]time.Time // by access key: when a revision last ran with its secret
 	variables map[variable]string  // of the project, as the API held them after the last request
-	unread    map[string]bool      // by access key: carried since a person's act, and not to be read by a client
-	stranded  map[string]bool      // by access key: carried, and forgiven that it stays so
-	left      map[string]bool      // by access key: a person took it out of a variable, and no client can tell when
+	// left are the access keys that a person took out of a variable: that code does
+	// not need them any more, and nobody else is known to. What is counted for
+	// everybody else is the grace since a key was published.
+	left map[string]bool
+	// lost are the access keys that died by themselves, since no run came, or by a
+	// person's hand: what carries them is broken by that, and may be past finding.
+	lost map[string]bool
 }
 
 // keyPart is one half of an API key.
@@ -35,7 +39,7 @@ type variable struct {
 }
 
 func newConsumers() consumers {
-	return consumers{parts: map[string]keyPart{}, read: map[string]int{}, ran: map[string]time.Time{}, unread: map[string]bool{}, stranded: map[string]bool{}, left: map[string]bool{}}
+	return consumers{parts: map[string]keyPart{}, read: map[string]int{}, ran: map[string]time.Time{}, left: map[string]bool{}, lost: map[string]bool{}}
 }
 
 // learnConsumers notes the keys that there are, and which ones run.
@@ -83,19 +87,12 @@ func (a *Auditor) ours(w *workload) bool {
 	return w.namespace.project == a.rules.Project && w.status != statusDeleting
 }
 
-// handled takes over what a person did to variables, and to what tells a client
-// whose keys they hold.
+// handled takes over what a person did to variables.
 func (a *Auditor) handled(now time.Time) {
 	k, after := &a.consumers, a.environments(now)
 	for v, was := range k.variables {
 		if part := k.parts[was]; part.secret && after[v] != was {
 			k.left[part.access] = true
-		}
-	}
-	readable := a.readable()
-	for _, is := range after {
-		if part := k.parts[is]; part.secret {
-			k.unread[part.access] = !readable[part.access]
 		}
 	}
 }
@@ -116,35 +113,9 @@ func (a *Auditor) readable() map[string]bool {
 	return out
 }
 
-// known tells whether a client can know that a key is carried.
-func (a *Auditor) known(access string, now time.Time) bool {
-	if !a.consumers.unread[access] {
-		return true
-	}
-	for v, value := range a.environments(now) {
-		if value == access && !v.secret {
-			return true
-		}
-	}
-	return false
-}
-
-// Strand forgives that what carries a key stays behind with it, if the client has
-// seen to it that nobody can read that key any more.
-func (a *Auditor) Strand() {
-	a.e.mu.Lock()
-	defer a.e.mu.Unlock()
-	readable := a.readable()
-	for _, is := range a.environments(a.e.clock.Now()) {
-		if part := a.consumers.parts[is]; part.secret && !readable[part.access] {
-			a.consumers.stranded[part.access] = true
-		}
-	}
-}
-
 // Behind tells, by the name of the application, what holds or runs with a key
-// other than the one that the readers of its secret get, although a client could
-// know that. What is made to fail may run with an old one.
+// other than the one that the readers of its secret get, whoever can know that.
+// What is made to fail may run with an old one.
 func (a *Auditor) Behind() map[string][]string {
 	a.e.mu.Lock()
 	defer a.e.mu.Unlock()
@@ -156,7 +127,7 @@ func (a *Auditor) Behind() map[string][]string {
 	}
 	note := func(value, text string) {
 		part, is := a.consumers.parts[value]
-		if current := newest[part.application]; is && !a.consumers.unread[part.access] && !a.consumers.stranded[part.access] && current != "" && part.access != current {
+		if current := newest[part.application]; is && !a.consumers.lost[part.access] && current != "" && part.access != current {
 			name := a.e.iam.applications.get(part.application).Name
 			out[name] = append(out[name], text+" "+part.access+", and not "+current)
 		}
@@ -179,7 +150,9 @@ func (a *Auditor) Behind() map[string][]string {
 			if r := w.runs(); r != nil && !w.failing {
 				for _, line := range r.env {
 					_, value, _ := strings.Cut(line, "=")
-					if part := a.consumers.parts[value]; part.secret && a.traceable(w, part) {
+					// What a person has taken out of the variables is not the client's to
+					// put there: the next deployment runs without any.
+					if part := a.consumers.parts[value]; part.secret && a.holdsOf(w, part.application) {
 						note(value, p.placeOf(w)+" runs with")
 					}
 				}
@@ -211,7 +184,7 @@ func (a *Auditor) carrier(secret string, now time.Time) string {
 	for _, p := range a.e.products(now) {
 		for _, w := range p.workloads.all(a.ours) {
 			for how, r := range map[string]*revision{" runs with": w.runs(), " is being deployed with": w.revisions.starting} {
-				if r != nil && a.traceable(w, a.consumers.parts[secret]) && slices.ContainsFunc(r.env, func(line string) bool { return strings.HasSuffix(line, "="+secret) }) {
+				if r != nil && slices.ContainsFunc(r.env, func(line string) bool { return strings.HasSuffix(line, "="+secret) }) {
 					found = append(found, p.placeOf(w)+how)
 				}
 			}
@@ -221,16 +194,13 @@ func (a *Auditor) carrier(secret string, now time.Time) string {
 	return strings.Join(found, ", which ")
 }
 
-// traceable tells whether a client can know that w may run with a key: not where
-// people have left none of its application's in the variables that is known.
-func (a *Auditor) traceable(w *workload, key keyPart) bool {
-	for _, line := range w.environment() {
+// holdsOf tells whether the variables of w, or of its namespace, hold a key of an
+// application.
+func (a *Auditor) holdsOf(w *workload, application string) bool {
+	return slices.ContainsFunc(w.environment(), func(line string) bool {
 		_, value, _ := strings.Cut(line, "=")
-		if other := a.consumers.parts[value]; other.application == key.application && (!other.secret || !a.consumers.unread[other.access]) {
-			return true
-		}
-	}
-	return false
+		return a.consumers.parts[value].application == application
+	})
 }
 
 // placeOf names a workload: the function shop/checkout in fr-par.
