@@ -65,3 +65,37 @@ func TestSlowContainersKeepNoKeyFromBeingRotated(t *testing.T) {
 		})
 	}
 }
+
+// What the check has time for is checked to the end: some endpoints wholly, and
+// not each of them a little.
+func TestTheCheckGoesAsFarAsItsTimeGoes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const functions, second = 1000, time.Second
+		r := startSeed(t, emulator.Options{Clock: emulator.NewClock()}, populated(functions, 0, 2), "ROTATOR_OWN_KEY=keep", "ROTATOR_REGIONS=fr-par")
+		r.mustRun(t, run.Request{})
+		o := r.surroundings()
+		o.Endpoints = over(func(req *http.Request) (*http.Response, error) {
+			select {
+			case <-time.After(second):
+				return r.RoundTripper().RoundTrip(req)
+			case <-req.Context().Done():
+				return nil, req.Context().Err()
+			}
+		})
+		got, err := run.Do(t.Context(), r.cfg, run.Request{}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ok := 0
+		for _, e := range got.Endpoints {
+			if e.Result == "ok" {
+				ok++
+			}
+		}
+		// Four requests each, so many at a time, for a third of the budget.
+		if time := int(r.cfg.Budget / 3 / second); ok < time*r.cfg.Concurrency/4*9/10 {
+			t.Errorf("%d of %d endpoints were checked in %d s", ok, functions, time)
+		}
+	})
+}
