@@ -156,14 +156,18 @@ func verdict(a probe.Answer) (bool, error) {
 	}
 }
 
-// checkShare is the part of a run's time that endpoints may take: slow ones must
-// not keep the rest of the run from happening.
-const checkShare = 3
+// checkShare is the part of a run's time that endpoints may take, and restShare
+// the part of what is left of it, if that is less: slow ones must not keep the
+// rest of the run from happening.
+const (
+	checkShare = 3
+	restShare  = 2
+)
 
 // askEndpoints asks endpoints whom they let in, for as long as their share of the
 // time lasts. What there was no time for is left, and not passed.
 func (s *session) askEndpoints(ctx context.Context, endpoints []probe.Endpoint) {
-	ctx, cancel := clock.WithTimeout(ctx, s.clock, s.cfg.Budget/checkShare)
+	ctx, cancel := clock.WithTimeout(ctx, s.clock, min(s.cfg.Budget/checkShare, s.remaining()/restShare))
 	defer cancel()
 	s.checkers = s.checking()
 	s.rows = s.prober.Check(ctx, endpoints, s.keys())

@@ -99,3 +99,46 @@ func TestTheCheckGoesAsFarAsItsTimeGoes(t *testing.T) {
 		}
 	})
 }
+
+// A delivery that took most of the budget leaves the check no more than half of
+// the rest: purge and retirement come after it.
+func TestTheCheckLeavesTimeForWhatComesAfterIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		seed := populated(2, 200, 2)
+		shop := &seed.Serverless[0].FunctionNamespaces[0]
+		shop.Functions[0].Tokens = []emulator.SeedToken{{}}
+		shop.Functions = append(shop.Functions, emulator.SeedFunction{
+			Name: "web", Privacy: "public", Env: map[string]string{"ORDERS_ACCESS_KEY": keyA}, SecretEnv: map[string]string{"ORDERS_SECRET_KEY": "${secret_key:orders}"},
+		})
+		seed.Applications[1].Keys = []emulator.SeedKey{minted(keyA, 31)}
+		seed.Secrets = []emulator.SeedSecret{credentialOf(holds(keyA, 31))}
+		r := startSeed(t, emulator.Options{Clock: emulator.NewClock(), Delays: emulator.Delays{Deploy: time.Hour}}, seed,
+			"ROTATOR_OWN_KEY=keep", "ROTATOR_REGIONS=fr-par", "ROTATOR_BUDGET=9m")
+		o := r.surroundings()
+		o.Endpoints = over(func(req *http.Request) (*http.Response, error) {
+			wait := time.Duration(0)
+			if strings.Contains(req.URL.Host, "box-") {
+				wait = 9 * time.Second
+			}
+			select {
+			case <-time.After(wait):
+				return r.RoundTripper().RoundTrip(req)
+			case <-req.Context().Done():
+				return nil, req.Context().Err()
+			}
+		})
+		got, err := run.Do(t.Context(), r.cfg, run.Request{}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{run.StepPurge, run.StepRetire} {
+			if s := step(t, got, name); s.Outcome == report.Incomplete {
+				t.Errorf("step %s is %s; left %v\n%s", name, s.Outcome, len(got.Left), got.Left[len(got.Left)-1])
+			}
+		}
+		if got.API.DurationSeconds < 420 || len(tokens(got, "deleted")) != 1 {
+			t.Errorf("it took %.0f s, %v went", got.API.DurationSeconds, tokens(got, "deleted"))
+		}
+	})
+}
