@@ -170,7 +170,8 @@ func (s *session) askEndpoints(ctx context.Context, endpoints []probe.Endpoint) 
 	ctx, cancel := clock.WithTimeout(ctx, s.clock, min(s.cfg.Budget/checkShare, s.remaining()/restShare))
 	defer cancel()
 	s.checkers = s.checking()
-	s.rows = s.prober.Check(ctx, endpoints, s.keys())
+	s.rows = s.prober.Check(ctx, s.tokensFirst(endpoints), s.keys())
+	s.inOrder(endpoints)
 	s.lookAgain(ctx)
 	for i := range s.rows {
 		if s.rows[i].OutOfTime() {

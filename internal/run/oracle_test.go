@@ -179,7 +179,8 @@ func TestTheFarSideAgreesWithEachTokenThatGoes(t *testing.T) {
 			if chance.IntN(4) == 0 { // a list that is refused, cut, or gone
 				path := []string{"/functions/*/regions/*/domains", "/containers/*/regions/*/domains", "/functions/*/regions/*/functions", "/containers/*/regions/*/containers"}[chance.IntN(4)]
 				r.Arm([]emulator.Fault{
-					{Path: path, Times: -1, Status: http.StatusForbidden}, {Path: path, Times: -1, Status: http.StatusNotFound},
+					{Path: path, Times: -1, Status: http.StatusForbidden},
+					{Path: path, Times: -1, Status: http.StatusNotFound},
 					{Path: path, Times: -1, DropFirst: true},
 				}[chance.IntN(3)])
 			}

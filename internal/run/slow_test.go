@@ -72,8 +72,10 @@ func TestTheCheckGoesAsFarAsItsTimeGoes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const functions, second = 1000, time.Second
-		r := startSeed(t, emulator.Options{Clock: emulator.NewClock()}, populated(functions, 0, 2), "ROTATOR_OWN_KEY=keep", "ROTATOR_REGIONS=fr-par")
-		r.mustRun(t, run.Request{})
+		seed := populated(functions, 0, 2)
+		seed.Serverless[0].FunctionNamespaces[0].Functions[functions-1].Tokens = []emulator.SeedToken{{}}
+		r := startSeed(t, emulator.Options{Clock: emulator.NewClock()}, seed, "ROTATOR_OWN_KEY=keep", "ROTATOR_REGIONS=fr-par")
+		r.mustRun(t, run.Request{Steps: []string{run.StepRotate}})
 		o := r.surroundings()
 		o.Endpoints = over(func(req *http.Request) (*http.Response, error) {
 			select {
@@ -96,6 +98,13 @@ func TestTheCheckGoesAsFarAsItsTimeGoes(t *testing.T) {
 		// Four requests each, so many at a time, for a third of the budget.
 		if time := int(r.cfg.Budget / 3 / second); ok < time*r.cfg.Concurrency/4*9/10 {
 			t.Errorf("%d of %d endpoints were checked in %d s", ok, functions, time)
+		}
+		// What tokens open comes first, or they would be held for ever.
+		if gone := tokens(got, "deleted"); len(gone) != 1 {
+			t.Errorf("%v went:\n%v", gone, got.LegacyTokens)
+		}
+		if !slices.IsSortedFunc(got.Endpoints, func(a, b report.Endpoint) int { return strings.Compare(a.Resource, b.Resource) }) {
+			t.Error("the report has the endpoints in another order")
 		}
 	})
 }
