@@ -78,8 +78,11 @@ func TestWhatBecomesOfTheOwnKey(t *testing.T) {
 			policy(),
 			[]string{"renew", "B stays"},
 		},
-		{"nor so soon after a deployment", with(ownOf("A", key("A", 31*day), key("B", 8*day, ours)), func(s *rotate.OwnState) { s.Since = now.Add(-6 * day) }),
-			policy(), []string{"renew", "B stays"}},
+		{
+			"nor so soon after a deployment", with(ownOf("A", key("A", 31*day), key("B", 8*day, ours)), func(s *rotate.OwnState) { s.Since = now.Add(-6 * day) }),
+			policy(),
+			[]string{"renew", "B stays"},
+		},
 		{"the key before has its grace", ownOf("B", key("A", 36*day), key("B", 6*day, replacingA)), policy(), []string{"A stays"}},
 		{"and goes after it", ownOf("B", key("A", 38*day), key("B", 8*day, replacingA)), policy(), []string{"A goes"}},
 		{"unless a function has it", with(ownOf("B", key("A", 38*day), key("B", 8*day, replacingA)), func(s *rotate.OwnState) {

@@ -91,11 +91,14 @@ func dueAll(t *testing.T) *rig {
 	return startSeed(t, emulator.Options{}, seed, "ROTATOR_REGIONS=fr-par")
 }
 
-// made counts the changes of a kind, but for the undoing of this run's own key.
+// made counts the changes of a kind, but for the undoing of this run's own key,
+// and for the versions of the function's own key, which nobody reads: they go at
+// once.
 func made(r *report.Report, kind string) (n int) {
 	for _, c := range r.Changes {
 		undone := strings.HasPrefix(c.Reason, "made in this run, never published")
-		if c.Kind == kind && c.Result != report.Refused && !undone {
+		unread := kind == "delete_version" && strings.Contains(c.Object, rotatorID)
+		if c.Kind == kind && c.Result != report.Refused && !undone && !unread {
 			n++
 		}
 	}

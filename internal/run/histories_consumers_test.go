@@ -241,14 +241,16 @@ func settingsVerbs() []verb {
 			do: func(p *player, n, _ int) string {
 				name := []string{p.Application("orders"), "rotator-ledger"}[n]
 				for _, going := range []string{"false", "true"} {
-					for _, s := range p.list(secAPI+"?page_size=100&scheduled_for_deletion="+going+"&name="+name, "secrets") {
-						path := fmt.Sprint(secAPI, "/", s["id"])
-						if going == "true" {
-							return "restored " + p.byHand(http.MethodPost, path+"/restore", map[string]any{})
-						}
-						p.forgot = p.forgot || n == 1
-						return "deleted " + p.byHand(http.MethodDelete, path, nil)
+					secrets := p.list(secAPI+"?page_size=100&scheduled_for_deletion="+going+"&name="+name, "secrets")
+					if len(secrets) == 0 {
+						continue
 					}
+					path := fmt.Sprint(secAPI, "/", secrets[0]["id"])
+					if going == "true" {
+						return "restored " + p.byHand(http.MethodPost, path+"/restore", map[string]any{})
+					}
+					p.forgot = p.forgot || n == 1
+					return "deleted " + p.byHand(http.MethodDelete, path, nil)
 				}
 				return nothing
 			},

@@ -67,7 +67,7 @@ func (s *session) ownKeyLine(a *report.Application, access string) report.Key {
 		case renewed:
 			line.State, line.Note = string(rotate.Superseded), "the function runs on it until its redeployment is done; deleted once a run has used the new one, and its grace is over"
 		case o.plan.LeftOff == "" && !o.plan.Renew && s.world.now.Before(o.plan.From):
-			a.Next = append(a.Next, report.Event{At: s.at(o.plan.From), What: "the function's own key " + access + " is rotated"})
+			a.Next = append(a.Next, report.Event{At: s.at(o.plan.From), What: "the function's own key " + access + " is rotated", Kind: "rotate"})
 		}
 		if o.plan.Current.AccessKey == "" { // left alone before it was looked at
 			line = s.line(*s.world.ownKey, string(rotate.Current), 0)
@@ -86,7 +86,7 @@ func (s *session) ownKeyLine(a *report.Application, access string) report.Key {
 	switch {
 	case k.Theirs:
 		state = rotate.Unpublished
-	case slices.Contains(o.plan.State.Carried, access):
+	case slices.Contains(o.plan.State.Carried, access) && k.Key.CreatedAt.After(o.plan.Current.CreatedAt):
 		state = "new"
 	}
 	line := s.line(k.Key, string(state), 0)
@@ -99,7 +99,7 @@ func (s *session) ownKeyLine(a *report.Application, access string) report.Key {
 	case !k.At.IsZero() && !k.Theirs:
 		at := s.at(k.At)
 		line.Note = "dies on " + day(at) + ", if nothing carries it"
-		a.Next = append(a.Next, report.Event{At: at, What: "the superseded key " + access + " is deleted"})
+		a.Next = append(a.Next, report.Event{At: at, What: "the superseded key " + access + " is deleted", Kind: "delete"})
 	}
 	return line
 }

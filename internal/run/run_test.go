@@ -64,6 +64,13 @@ func (r *rig) run(t *testing.T, req run.Request) *report.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, a := range got.Applications {
+		for _, e := range a.Next {
+			if !slices.Contains([]string{"rotate", "expire", "delete"}, e.Kind) {
+				t.Errorf("%s: the event %q is of kind %q", a.Name, e.What, e.Kind)
+			}
+		}
+	}
 	return got
 }
 

@@ -100,11 +100,13 @@ func (s *session) doors() []purge.Door {
 	return doors
 }
 
-// unready are the statuses in which a function or container serves nobody, as
-// far as the API's reference says.
-var unready = []string{ //nolint:gochecknoglobals // a table, never changed
-	"creating", "created", "pending", "updating", "upgrading", "locking", "locked", "error", deleting,
-}
+// unready are the statuses in which a function or container is not ready and
+// stays so, as far as the API's reference says. The passing ones are those of a
+// deployment: the revision before it goes on serving, and its callers with it.
+var (
+	unready = []string{"creating", "created", "locking", "locked", "error", deleting} //nolint:gochecknoglobals // a table, never changed
+	passing = []string{"pending", "updating", "upgrading"}                              //nolint:gochecknoglobals // a table, never changed
+)
 
 // door sees whether a key was let in at each endpoint of a resource.
 func (s *session) door(r scaleway.Resource) purge.Door {
@@ -115,6 +117,9 @@ func (s *session) door(r scaleway.Resource) purge.Door {
 		return door
 	case !r.Ready && slices.Contains(unready, r.Status):
 		door.Nothing = "it is in status " + r.Status
+		return door
+	case !r.Ready && slices.Contains(passing, r.Status):
+		door.Shut, door.Later = "it is being deployed: status "+r.Status, true
 		return door
 	case !r.Ready:
 		door.Shut = fmt.Sprintf("it is in status %q, which is not known here", r.Status)

@@ -314,6 +314,23 @@ func TestWhatIsInErrorHoldsNothing(t *testing.T) {
 	}
 }
 
+// What is being deployed goes on serving with the revision before, so its tokens
+// wait for the next run; nobody has to act.
+func TestWhatIsBeingDeployedHoldsItsTokens(t *testing.T) {
+	t.Parallel()
+	r := startGuarded(t, nil, handMade(40))
+	own, _ := r.Endpoint("stock")
+	r.MustCall(http.MethodPatch, "/containers/v1/regions/fr-par/containers/"+own.ID, map[string]any{"description": "as a pipeline does just now"})
+	got := r.run(t, run.Request{})
+	if len(tokens(got, "held")) != 2 || len(tokens(got, "deleted")) != 1 || got.Outcome != report.Success {
+		t.Errorf("outcome %s:\n%s", got.Outcome, text(t, got))
+	}
+	r.Clock().Advance(24 * time.Hour)
+	if got = r.mustRun(t, run.Request{}); len(tokens(got, "deleted")) != 2 {
+		t.Errorf("the next run did not delete them:\n%s", text(t, got))
+	}
+}
+
 // A container that answers 404 to all may be switched off, or not: old answers of
 // the API leave that out. Where they tell of no other container, nobody knows.
 func TestA404ToAllIsNoProofOfASwitch(t *testing.T) {

@@ -18,10 +18,10 @@ func named() map[string]string {
 	return map[string]string{"courier": "secret_1", "nightly": "ORDERS_SECRET", "packer": "x", "cruncher": "returns"}
 }
 
-// plainly is a project with a consumer of each kind that carries the secret of a
-// key of orders, and beside it secrets that are nobody's key.
-func plainly(orders emulator.SeedApplication, key string, secrets ...emulator.SeedSecret) emulator.Seed {
-	secret := "${secret_key:" + key + "}"
+// plainly is a project with a consumer of each kind that carries the secret of
+// keyA of orders, and beside it secrets that are nobody's key.
+func plainly(orders emulator.SeedApplication, secrets ...emulator.SeedSecret) emulator.Seed {
+	const secret = "${secret_key:" + keyA + "}"
 	seed := small(orders, secrets...)
 	place := &seed.Serverless[0]
 	place.FunctionNamespaces[0].Functions = append(place.FunctionNamespaces[0].Functions, emulator.SeedFunction{
@@ -42,7 +42,7 @@ func plainly(orders emulator.SeedApplication, key string, secrets ...emulator.Se
 
 // rotated is plainly with a key that is due, so that the first run delivers.
 func rotated() emulator.Seed {
-	return plainly(emulator.SeedApplication{Keys: []emulator.SeedKey{minted(keyA, 31)}}, keyA, credentialOf(holds(keyA, 31)))
+	return plainly(emulator.SeedApplication{Keys: []emulator.SeedKey{minted(keyA, 31)}}, credentialOf(holds(keyA, 31)))
 }
 
 // life is a project with daily runs and consumers that call every four hours.
@@ -64,10 +64,9 @@ func live(t *testing.T, seed emulator.Seed, settings ...string) *life {
 	return &life{rig: r, t: t, auditor: auditor, refused: map[string]int{}}
 }
 
-func (l *life) run() *report.Report {
+func (l *life) run() {
 	l.t.Helper()
 	l.last = l.rig.run(l.t, run.Request{})
-	return l.last
 }
 
 // days lets time pass, with a run at the beginning of each day.
@@ -224,11 +223,11 @@ func TestNobodyIsRefusedForWhatAPersonOrAToolDid(t *testing.T) {
 		},
 		{name: "the variables have names that say nothing", seed: rotated(), story: func(l *life) { l.days(12) }},
 		{
-			name: "consumers carry a key that was made by hand", seed: plainly(person, keyA), says: []string{keyA, "secret_1", "revoke"},
+			name: "consumers carry a key that was made by hand", seed: plainly(person), says: []string{keyA, "secret_1", "revoke"},
 			story: func(l *life) { l.days(12) },
 		},
 		{
-			name: "and are deployed again meanwhile", seed: plainly(person, keyA), says: []string{keyA, "secret_1", "revoke"},
+			name: "and are deployed again meanwhile", seed: plainly(person), says: []string{keyA, "secret_1", "revoke"},
 			story: func(l *life) {
 				l.days(3)
 				for name := range named() {
@@ -240,7 +239,7 @@ func TestNobodyIsRefusedForWhatAPersonOrAToolDid(t *testing.T) {
 		},
 		{
 			name: "a version that names the right key and holds another secret", says: []string{"nothing"},
-			seed: plainly(emulator.SeedApplication{Keys: []emulator.SeedKey{minted(keyA, 31), minted(keyB, 1)}}, keyA,
+			seed: plainly(emulator.SeedApplication{Keys: []emulator.SeedKey{minted(keyA, 31), minted(keyB, 1)}},
 				credentialOf(holds(keyA, 31), holds(keyB, 1), emulator.SeedVersion{
 					Data: `{"access_key":"` + keyB + `","secret_key":"11111111-1111-4111-8111-111111111111"}`, Description: "rotator: key " + keyB,
 				})),
@@ -346,7 +345,7 @@ func TestHandMadeKeysAreRetiredWhereThatIsWanted(t *testing.T) {
 	t.Parallel()
 	person := emulator.SeedApplication{Keys: []emulator.SeedKey{{AccessKey: keyA, Age: age(40), Project: "demo"}}}
 	for setting, lives := range map[string]bool{"hold": true, "retire": false} {
-		l := live(t, plainly(person, keyA), "ROTATOR_HAND_MADE_KEYS="+setting)
+		l := live(t, plainly(person), "ROTATOR_HAND_MADE_KEYS="+setting)
 		l.days(9)
 		if l.lives(keyA) != lives {
 			t.Errorf("%s: the key lives: %t", setting, l.lives(keyA))
@@ -368,7 +367,7 @@ func TestHandMadeKeysAreRetiredWhereThatIsWanted(t *testing.T) {
 func TestDoubtEndsByAPersonsHand(t *testing.T) {
 	t.Parallel()
 	person := emulator.SeedApplication{Keys: []emulator.SeedKey{{AccessKey: keyA, Age: age(40), Project: "demo"}}}
-	seed := plainly(person, keyA)
+	seed := plainly(person)
 	delete(seed.Serverless[0].FunctionNamespaces[0].Functions[1].SecretEnv, "DB_PASSWORD")
 	l := live(t, seed)
 	l.days(9)
@@ -392,7 +391,7 @@ func TestDoubtEndsByAPersonsHand(t *testing.T) {
 	}
 	l.unbroken()
 
-	said := live(t, plainly(person, keyA))
+	said := live(t, plainly(person))
 	said.days(2)
 	if said.rig.mustRun(t, revoke(keyA)); said.lives(keyA) {
 		t.Error("a person said that nobody carries it, and it lives")

@@ -24,7 +24,7 @@ const (
 	// keptAccess and keptSecret stand where a deployment keeps the function's key. deploy/osls-mend.js takes the secret
 	// one out, and lets no request leave that holds it.
 	keptAccess = "SCWKEPT0000000000000"
-	keptSecret = "00000000-0000-0000-0000-000000000000" //nolint:gosec // of no key
+	keptSecret = "00000000-0000-0000-0000-000000000000"
 	// keepSetting tells deploy/osls-mend.js which secret variable to leave alone.
 	keepSetting = "ROTATOR_DEPLOY_KEEPS"
 
