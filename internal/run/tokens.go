@@ -105,7 +105,7 @@ func (s *session) doors() []purge.Door {
 // deployment: the revision before it goes on serving, and its callers with it.
 var (
 	unready = []string{"creating", "created", "locking", "locked", "error", deleting} //nolint:gochecknoglobals // a table, never changed
-	passing = []string{"pending", "updating", "upgrading"}                              //nolint:gochecknoglobals // a table, never changed
+	passing = []string{"pending", "updating", "upgrading"}                            //nolint:gochecknoglobals // a table, never changed
 )
 
 // door sees whether a key was let in at each endpoint of a resource.
