@@ -217,8 +217,8 @@ func (s *session) judge(row *probe.Row) error {
 	case probe.Locked:
 		s.find(report.Error, where, row.Detail, "mend the policy: it must grant "+r.Product.PrivateAccess()+" on this project; a policy changed minutes ago counts from the next run on")
 	case probe.Doubtful, probe.Unclear:
-		if r.Status == deleting {
-			s.find(report.Note, where, "its "+r.Product.One()+" is being deleted: "+row.Detail, "")
+		if r.Status == deleting || r.Status == gone {
+			s.find(report.Note, where, "its "+r.Product.One()+" is being deleted, or was: "+row.Detail, "")
 			return nil
 		}
 		if !r.Ready {

@@ -121,6 +121,10 @@ func (s *session) door(r scaleway.Resource) purge.Door {
 	case !r.Ready && slices.Contains(passing, r.Status):
 		door.Shut, door.Later = "it is being deployed: status "+r.Status, true
 		return door
+	case !r.Ready && r.Status == gone:
+		// Its tokens went with it; if they did not, the next run sees what is there.
+		door.Shut, door.Later = "it was deleted since it was listed", true
+		return door
 	case !r.Ready:
 		door.Shut = fmt.Sprintf("it is in status %q, which is not known here", r.Status)
 		return door

@@ -10,14 +10,18 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
-// deleting is the status of what somebody deletes, and here of what is gone.
-const deleting = "deleting"
+// deleting is the status of what somebody deletes, and gone that of what the API
+// does not know any more: ours, it has none.
+const (
+	deleting = "deleting"
+	gone     = "deleted"
+)
 
 // lookAgain asks the API once more about what should be ready and gave no clear
 // answer, or answers as if it were switched off though nobody says so: it may
 // have been deleted since it was listed. Gone is gone, and no failure.
 func (s *session) lookAgain(ctx context.Context) {
-	gone, there := map[string]bool{}, map[string]bool{} // by ID
+	status, there := map[string]string{}, map[string]bool{} // by ID
 	for i := range s.rows {
 		if s.rows[i].Refusals.Closed() {
 			there[s.rows[i].Endpoint.Resource.ID] = true
@@ -25,7 +29,7 @@ func (s *session) lookAgain(ctx context.Context) {
 	}
 	var asked []string
 	var all safe.Group
-	found := make([]bool, len(s.rows))
+	found := make([]string, len(s.rows))
 	for i := range s.rows {
 		row := &s.rows[i]
 		r := row.Endpoint.Resource
@@ -36,19 +40,23 @@ func (s *session) lookAgain(ctx context.Context) {
 		}
 		asked = append(asked, r.ID)
 		all.Go(func() {
-			now, err := s.client.ReadEnvironment(ctx, r.Environment)
-			found[i] = errors.Is(err, scaleway.ErrNotFound) || err == nil && now.Status == deleting
+			switch now, err := s.client.ReadEnvironment(ctx, r.Environment); {
+			case errors.Is(err, scaleway.ErrNotFound):
+				found[i] = gone
+			case err == nil && now.Status == deleting:
+				found[i] = deleting
+			}
 		})
 	}
 	all.Wait()
 	for i := range found {
-		if found[i] {
-			gone[s.rows[i].Endpoint.Resource.ID] = true
+		if found[i] != "" {
+			status[s.rows[i].Endpoint.Resource.ID] = found[i]
 		}
 	}
 	mark := func(r *scaleway.Resource) {
-		if gone[r.ID] {
-			r.Ready, r.Status = false, deleting
+		if status[r.ID] != "" {
+			r.Ready, r.Status = false, status[r.ID]
 		}
 	}
 	for i := range s.world.resources {
