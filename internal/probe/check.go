@@ -92,12 +92,12 @@ func (p *Prober) askOnce(ctx context.Context, rows []Row, keys []Key) {
 				if !slices.Contains(k.Products, product) {
 					continue
 				}
-				passed := slices.IndexFunc(rows, func(r Row) bool {
-					return r.Endpoint.Resource.Product == product && r.passed() && !p.slowFor(r.Endpoint, k)
-				})
-				if passed >= 0 {
-					row := &rows[passed]
-					row.Keys = append(row.Keys, KeyAnswer{Key: k, Answer: p.Try(ctx, row.Endpoint, k)})
+				for i := range rows {
+					row := &rows[i]
+					if row.Endpoint.Resource.Product == product && row.passed() && !p.slowFor(row.Endpoint, k) {
+						row.Keys = append(row.Keys, KeyAnswer{Key: k, Answer: p.Try(ctx, row.Endpoint, k)})
+						break
+					}
 				}
 			}
 		})

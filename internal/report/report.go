@@ -239,6 +239,9 @@ type Change struct {
 	Reason string      `json:"reason"`
 }
 
+// Undone begins the reason of the deletion of a key that the same run had made.
+const Undone = "made in this run, never published: "
+
 // ChangeState tells what became of a change.
 type ChangeState string
 

@@ -87,7 +87,7 @@ func (r *Report) summary() string {
 	}
 	n := map[string]int{}
 	for _, c := range r.Changes {
-		if c.Result == done {
+		if c.Result == done && !strings.HasPrefix(c.Reason, Undone) {
 			n[c.Kind]++
 		}
 	}

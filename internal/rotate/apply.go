@@ -53,9 +53,6 @@ type Rotation struct {
 // over, how long undoing all of them may.
 const undoTime = 15 * time.Second
 
-// undoAtOnce is how many creations are undone at a time.
-const undoAtOnce = 8
-
 // Rotate replaces the keys of all plans together: created one by one,
 // verified over one window, then published. It returns one Rotation a plan. In
 // a dry run it only notes the changes.
@@ -193,7 +190,7 @@ func (a *Applier) isOver() time.Time {
 func (a *Applier) undo(ctx context.Context, r *Rotation, why string) error {
 	ctx, cancel := clock.WithTimeout(context.WithoutCancel(ctx), a.Clock, a.undoLeft(ctx))
 	defer cancel()
-	change := report.Change{Kind: "delete_key", Object: r.New.AccessKey, Reason: "made in this run, never published: " + why}
+	change := report.Change{Kind: "delete_key", Object: r.New.AccessKey, Reason: report.Undone + why}
 	return a.Journal.Do(ctx, change, func(ctx context.Context) error { return a.Client.DeleteKey(ctx, r.New.AccessKey) })
 }
 

@@ -47,18 +47,19 @@ func (a *Applier) verify(ctx context.Context, rotations []*Rotation) {
 	a.undoUnverified(ctx, rotations)
 }
 
-// undoUnverified deletes the new keys that did not work, a few at a time: they
-// are many where something is wrong with all, and the rest of the run waits.
+// undoUnverified deletes the new keys that did not work, a few at a time: each
+// has its own time from when it begins, and once the run's is over they share one.
 func (a *Applier) undoUnverified(ctx context.Context, rotations []*Rotation) {
+	const together = 8
+	turn := make(chan struct{}, together)
 	var all safe.Group
-	slots := make(chan struct{}, undoAtOnce)
 	for _, r := range rotations {
 		if !errors.Is(r.Err, errUnverified) {
 			continue
 		}
 		all.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
+			turn <- struct{}{}
+			defer func() { <-turn }()
 			r.Err = errors.Join(r.Err, a.undo(ctx, r, "never verified"))
 		})
 	}

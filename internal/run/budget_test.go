@@ -3,9 +3,11 @@ package run_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/report"
@@ -36,6 +38,44 @@ func TestARunEndsWithinItsBudgetHoweverSlowTheAnswers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Keys that never come to work are undone together, and each is undone, however
+// slow that is and however many there are.
+func TestManyKeysThatNeverWorkAreUndoneInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		seed := small(emulator.SeedApplication{Keys: []emulator.SeedKey{minted(keyA, 31)}}, credentialOf(holds(keyA, 31)))
+		for i := range 60 {
+			seed.Applications = append(seed.Applications, emulator.SeedApplication{
+				Name: fmt.Sprint("caller-", i), Policies: seed.Applications[1].Policies,
+			})
+		}
+		r := startSeed(t, emulator.Options{Clock: emulator.NewClock()}, seed, only()...)
+		keys := func() int {
+			return len(r.MustCall(http.MethodGet, listKeys+"?page_size=100", nil)["api_keys"].([]any))
+		}
+		before := keys()
+		refused := `{"message":"authentication is denied","method":"api_key","reason":"not_found","type":"denied_authentication"}`
+		r.Arm(emulator.Fault{Method: http.MethodGet, Path: listKeys + "/*", Times: -1, Status: http.StatusUnauthorized, Body: refused})
+		r.Arm(emulator.Fault{Path: "/favicon.ico", Times: -1, DropFirst: true})
+		r.Arm(emulator.Fault{Path: "/healthz", Times: -1, DropFirst: true})
+		r.Arm(emulator.Fault{Method: http.MethodDelete, Path: listKeys + "/*", Times: -1, Delay: 12 * time.Second})
+		began := time.Now()
+		got := r.run(t, run.Request{Steps: []string{run.StepRotate}})
+		if took := time.Since(began); took > r.cfg.Budget {
+			t.Errorf("it took %s, of a budget of %s", took, r.cfg.Budget)
+		}
+		if n := made(got, "create_key"); n < 60 {
+			t.Errorf("%d keys were made", n)
+		}
+		if said := text(t, got); !strings.Contains(said, "0 superseded keys deleted") {
+			t.Errorf("what was undone is said to be superseded:\n%s", said)
+		}
+		if after := keys(); after != before {
+			t.Errorf("%d keys were there, %d are:\n%s", before, after, text(t, got))
+		}
+	})
 }
 
 // TestTheBudgetsEndIsADeadline looks at how requests that are under way then end.

@@ -187,10 +187,8 @@ func (d *discovery) region(ctx context.Context, p scaleway.Product, region strin
 		return
 	}
 	for i := range resources {
-		r := &resources[i]
-		all.Go(func() {
-			d.scope(ctx, scopeOf(*r))
-		})
+		scope := scopeOf(resources[i]) // now: the domains are written meanwhile
+		all.Go(func() { d.scope(ctx, scope) })
 	}
 	d.domains(ctx, p, region, resources)
 	all.Wait() // each failure is in the world

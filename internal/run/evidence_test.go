@@ -96,7 +96,7 @@ func dueAll(t *testing.T) *rig {
 // once.
 func made(r *report.Report, kind string) (n int) {
 	for _, c := range r.Changes {
-		undone := strings.HasPrefix(c.Reason, "made in this run, never published")
+		undone := strings.HasPrefix(c.Reason, report.Undone)
 		unread := kind == "delete_version" && strings.Contains(c.Object, rotatorID)
 		if c.Kind == kind && c.Result != report.Refused && !undone && !unread {
 			n++
