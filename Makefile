@@ -36,7 +36,7 @@ test: ## all tests that need Go only
 
 .PHONY: test-all
 test-all: ## every case of what make test takes a sample of: faults, lies, runs at once, histories
-	@go test -count=1 -timeout 30m -run 'FaultMatrix|SameTime|Histories|Lies|ClockThatIsWrong' -v ./internal/run -everything \
+	@go test -count=1 -timeout 30m -run 'FaultMatrix|SameTime|Histories|Lies|ClockThatIsWrong|ByChance|FarSide' -v ./internal/run -everything \
 		| grep -vE '^ *(=== |--- PASS: .*/)'
 
 .PHONY: test-deploy

@@ -84,7 +84,7 @@ func TestAnswerToAKeyIsJudgedAgainstTheRefusals(t *testing.T) {
 		{"200 where the runtime should answer", function, refuse, reply(200, "hello"), probe.Inconclusive, 200, probe.Unclear, `200, "hello"`},
 		{"204 where the runtime should answer", function, refuse, reply(204, ""), probe.Inconclusive, 204, probe.Unclear, "204"},
 		{"302 where the runtime should answer", function, refuse, reply(302, "", "Location", "/login"), probe.Inconclusive, 302, probe.Unclear, "302"},
-		{"400 where the runtime should answer", function, refuse, reply(400, "bad\x1b[2J\n\u202etoken"), probe.Inconclusive, 400, probe.Unclear, `400, "bad [# token"`},
+		{"400 where the runtime should answer", function, refuse, reply(400, "bad\x1b[2J\n\u202etoken"), probe.Inconclusive, 400, probe.Unclear, `400, "# [# token"`},
 		{"405 where the runtime should answer", function, refuse, reply(405, ""), probe.Inconclusive, 405, probe.Unclear, "405"},
 		{"200 of a function's code", elsewhere, refuse, reply(200, "hello"), probe.Accepted, 200, probe.OK, ""},
 		{"404 of a function's code", elsewhere, refuse, reply(404, "no such page"), probe.Inconclusive, 404, probe.Unclear, `404, "no such page"`},

@@ -62,8 +62,13 @@ func (p *Prober) Check(ctx context.Context, endpoints []Endpoint, keys []Key) []
 	}
 	rows := make([]Row, len(endpoints))
 	var all safe.Group
+	inHand := make(chan struct{}, cap(p.slots)) // so that some are done when the time is over, and not each a little
 	for i, e := range endpoints {
-		all.Go(func() { rows[i] = p.row(ctx, e, everywhere) })
+		inHand <- struct{}{}
+		all.Go(func() {
+			defer func() { <-inHand }()
+			rows[i] = p.row(ctx, e, everywhere)
+		})
 	}
 	all.Wait()
 	p.settle(ctx, rows, false)

@@ -77,25 +77,43 @@ func admits(e Endpoint, status int) bool {
 
 // Witness finds an endpoint on which a new key of an application can be
 // verified: one that the key may call, and that one of known opens. known are
-// keys in the order of preference. It looks at a few endpoints at most.
+// keys in the order of preference. It looks at a few endpoints at most, and at
+// fewer that are slow: every new key waits for it, and the API tells as well.
 func (p *Prober) Witness(ctx context.Context, endpoints []Endpoint, known []Key, may Key) (Endpoint, bool) {
-	const most = 8
-	looked := 0
+	const most, mostSlow = 8, 2
+	looked, slow := 0, 0
 	for _, e := range endpoints {
 		if e.Doubt != "" || e.Own || !e.Resource.Ready || !slices.Contains(may.Products, e.Resource.Product) {
 			continue
 		}
-		if looked++; looked > most {
+		if looked++; looked > most || slow == mostSlow {
 			break
 		}
 		for _, k := range known {
-			if p.slowFor(e, k) {
-				continue
+			if p.isSlow(e) {
+				break // to whomever: nobody waits for it again
 			}
 			if p.Try(ctx, e, k).Verdict == Accepted {
 				return e, true
 			}
 		}
+		if p.isSlow(e) {
+			slow++
+		}
 	}
 	return Endpoint{}, false
+}
+
+// isSlow tells whether an endpoint gave no answer in time, with a key or without.
+func (p *Prober) isSlow(e Endpoint) bool {
+	p.mu.Lock()
+	_, slow := p.slow[e.URL]
+	of := p.refusals[e.URL]
+	p.mu.Unlock()
+	if slow || of == nil {
+		return slow
+	}
+	of.mu.Lock()
+	defer of.mu.Unlock()
+	return of.answers.NoToken.late || of.answers.Malformed.late || of.answers.Unknown.late
 }

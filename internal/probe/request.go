@@ -162,9 +162,14 @@ func mark(resp *http.Response, body []byte) string {
 	}, "\n")
 }
 
+// ofKeys is what a piece of a key may look like: a word with a digit in it, or
+// of letters that are digits in hexadecimal.
+var ofKeys = regexp.MustCompile(varying.String() + `|\b[A-Fa-f]+\b`)
+
 // seen says what an answer looked like, for a person: who sent it, and how it
-// begins. What came back may be anything, the key that it was sent among it: so
-// no word with a digit in it is shown, and nothing that is not plain text.
+// begins. What came back may be anything, the key that it was sent among it, in
+// one piece or letter by letter: so no word is shown that may be of one, and
+// nothing that is not plain text.
 func seen(resp *http.Response, body []byte) string {
 	var parts []string
 	if server := harmless(resp.Header.Get("Server"), 30); server != "" {
@@ -184,7 +189,7 @@ func harmless(text string, most int) string {
 		}
 		return r
 	}, text)
-	plain = strings.Join(strings.Fields(varying.ReplaceAllString(plain, "#")), " ")
+	plain = strings.Join(strings.Fields(ofKeys.ReplaceAllString(plain, "#")), " ")
 	if len(plain) > most {
 		plain = plain[:most] + "..."
 	}

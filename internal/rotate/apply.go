@@ -32,7 +32,7 @@ type Applier struct {
 	Tester func(ctx context.Context, s State, pair scaleway.KeyPair) (Try, string)
 
 	mu   sync.Mutex
-	over time.Time // when something was first undone after the run's time
+	over time.Time // since when the run's time is over
 }
 
 // Rotation is what became of one plan that rotates.
@@ -61,6 +61,7 @@ func (a *Applier) Rotate(ctx context.Context, plans []*Plan) []*Rotation {
 	for i, plan := range plans {
 		rotations[i] = &Rotation{Plan: plan, Secret: plan.State.Secret}
 	}
+	defer context.AfterFunc(ctx, func() { a.isOver() })()
 	full := false
 	for _, r := range rotations {
 		if full {
@@ -171,12 +172,17 @@ func (a *Applier) undoLeft(ctx context.Context) time.Duration {
 	if ctx.Err() == nil {
 		return undoTime
 	}
+	return undoTime - a.Clock.Now().Sub(a.isOver())
+}
+
+// isOver notes that the run's time is over, and since when.
+func (a *Applier) isOver() time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.over.IsZero() {
 		a.over = a.Clock.Now()
 	}
-	return undoTime - a.Clock.Now().Sub(a.over)
+	return a.over
 }
 
 // undo deletes a new key that nobody can have seen, even where the run's own

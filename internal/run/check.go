@@ -156,17 +156,23 @@ func verdict(a probe.Answer) (bool, error) {
 	}
 }
 
-// checkShare is the part of a run's time that endpoints may take: slow ones must
-// not keep the rest of the run from happening.
-const checkShare = 3
+// checkShare is the part of a run's time that endpoints may take, and restShare
+// the part of what is left of it, if that is less: slow ones must not keep the
+// rest of the run from happening.
+const (
+	checkShare = 3
+	restShare  = 2
+)
 
 // askEndpoints asks endpoints whom they let in, for as long as their share of the
 // time lasts. What there was no time for is left, and not passed.
 func (s *session) askEndpoints(ctx context.Context, endpoints []probe.Endpoint) {
-	ctx, cancel := clock.WithTimeout(ctx, s.clock, s.cfg.Budget/checkShare)
+	ctx, cancel := clock.WithTimeout(ctx, s.clock, min(s.cfg.Budget/checkShare, s.remaining()/restShare))
 	defer cancel()
 	s.checkers = s.checking()
-	s.rows = s.prober.Check(ctx, endpoints, s.keys())
+	s.rows = s.prober.Check(ctx, s.tokensFirst(endpoints), s.keys())
+	s.inOrder(endpoints)
+	s.lookAgain(ctx)
 	for i := range s.rows {
 		if s.rows[i].OutOfTime() {
 			s.leave("check " + s.rows[i].Endpoint.URL)
@@ -211,8 +217,8 @@ func (s *session) judge(row *probe.Row) error {
 	case probe.Locked:
 		s.find(report.Error, where, row.Detail, "mend the policy: it must grant "+r.Product.PrivateAccess()+" on this project; a policy changed minutes ago counts from the next run on")
 	case probe.Doubtful, probe.Unclear:
-		if r.Status == "deleting" {
-			s.find(report.Note, where, "its "+r.Product.One()+" is being deleted: "+row.Detail, "")
+		if r.Status == deleting || r.Status == gone {
+			s.find(report.Note, where, "its "+r.Product.One()+" is being deleted, or was: "+row.Detail, "")
 			return nil
 		}
 		if !r.Ready {

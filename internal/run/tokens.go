@@ -104,8 +104,8 @@ func (s *session) doors() []purge.Door {
 // stays so, as far as the API's reference says. The passing ones are those of a
 // deployment: the revision before it goes on serving, and its callers with it.
 var (
-	unready = []string{"creating", "created", "locking", "locked", "error", "deleting"} //nolint:gochecknoglobals // a table, never changed
-	passing = []string{"pending", "updating", "upgrading"}                              //nolint:gochecknoglobals // a table, never changed
+	unready = []string{"creating", "created", "locking", "locked", "error", deleting} //nolint:gochecknoglobals // a table, never changed
+	passing = []string{"pending", "updating", "upgrading"}                            //nolint:gochecknoglobals // a table, never changed
 )
 
 // door sees whether a key was let in at each endpoint of a resource.
@@ -120,6 +120,10 @@ func (s *session) door(r scaleway.Resource) purge.Door {
 		return door
 	case !r.Ready && slices.Contains(passing, r.Status):
 		door.Shut, door.Later = "it is being deployed: status "+r.Status, true
+		return door
+	case !r.Ready && r.Status == gone:
+		// Its tokens went with it; if they did not, the next run sees what is there.
+		door.Shut, door.Later = "it was deleted since it was listed", true
 		return door
 	case !r.Ready:
 		door.Shut = fmt.Sprintf("it is in status %q, which is not known here", r.Status)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,12 +41,18 @@ func handMade(days int) emulator.SeedKey {
 // whose picks requests to endpoints by their token: "" is none.
 func (r *rig) toEndpoints(answer func(req *http.Request, key bool) (status int, body string)) run.Options {
 	o := r.surroundings()
+	var mu sync.Mutex // requests come together
 	known := map[string]bool{}
-	o.Endpoints = over(func(req *http.Request) (*http.Response, error) {
+	asked := func(req *http.Request) (status int, body string) {
+		mu.Lock()
+		defer mu.Unlock()
 		for _, k := range r.Keys("orders") {
 			known[k.SecretKey] = true
 		}
-		status, body := answer(req, known[req.Header.Get("X-Auth-Token")])
+		return answer(req, known[req.Header.Get("X-Auth-Token")])
+	}
+	o.Endpoints = over(func(req *http.Request) (*http.Response, error) {
+		status, body := asked(req)
 		switch status {
 		case 0:
 			return r.RoundTripper().RoundTrip(req)

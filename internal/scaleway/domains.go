@@ -2,6 +2,7 @@ package scaleway
 
 import (
 	"context"
+	"slices"
 
 	container "github.com/scaleway/scaleway-sdk-go/api/container/v1"
 	function "github.com/scaleway/scaleway-sdk-go/api/function/v1beta1"
@@ -12,7 +13,13 @@ import (
 type Domain struct {
 	Host       string
 	ResourceID string
-	Ready      bool
+	Ready      bool // it leads somewhere, or may for all that its status says
+}
+
+// leads tells whether a custom domain in this status may lead somewhere. A
+// status that is not known here says nothing against it.
+func leads(status string) bool {
+	return !slices.Contains([]string{"creating", "pending", "error", "locked", "deleting"}, status)
 }
 
 // FunctionDomains lists the custom domains of one function; the API has no
@@ -37,7 +44,7 @@ func (c *Client) FunctionDomains(ctx context.Context, r Resource) ([]Domain, err
 			return nil, failure("list the domains of function "+r.Name, needFunctions, missing("domain "+d.ID, "function_id"))
 		}
 		if d.FunctionID == r.ID {
-			domains = append(domains, Domain{Host: d.Hostname, ResourceID: r.ID, Ready: d.Status == function.DomainStatusReady})
+			domains = append(domains, Domain{Host: d.Hostname, ResourceID: r.ID, Ready: leads(d.Status.String())})
 		}
 	}
 	return domains, nil
@@ -66,7 +73,7 @@ func (c *Client) ContainerDomains(ctx context.Context, region string) ([]Domain,
 		if d.ContainerID == "" {
 			return nil, failure("list the container domains in "+region, needContainers, missing("domain "+d.ID, "container_id"))
 		}
-		domains = append(domains, Domain{Host: d.Hostname, ResourceID: d.ContainerID, Ready: d.Status == container.DomainStatusReady})
+		domains = append(domains, Domain{Host: d.Hostname, ResourceID: d.ContainerID, Ready: leads(d.Status.String())})
 	}
 	return domains, nil
 }
