@@ -11,6 +11,7 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/deliver"
 	"github.com/scw-key-rotator/rotator/internal/ledger"
+	"github.com/scw-key-rotator/rotator/internal/redact"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
@@ -48,6 +49,9 @@ func (s *session) carriable(ctx context.Context, c *credential) (deliver.Credent
 				out.Other = append(out.Other, scaleway.KeyPair{APIKey: k, Secret: p.Secret})
 			}
 		}
+		if err := s.proveSecret(ctx, &old); err != nil {
+			return out, err
+		}
 		out.Old = append(out.Old, old)
 		if old.Secret.Empty() && s.cfg.HandMadeKeys == config.HandMadeRetire && c.handMade(k) {
 			out.Released = append(out.Released, k.AccessKey)
@@ -66,6 +70,24 @@ func (s *session) carriable(ctx context.Context, c *credential) (deliver.Credent
 	}
 	c.pairs = pairs
 	return out, nil
+}
+
+// proveSecret takes the secret away that a version has beside a key's access key,
+// where the API refuses it: somebody wrote it, and the right one is not known. A
+// wrong one would be found in no variable, and the key deleted under its carriers.
+func (s *session) proveSecret(ctx context.Context, old *scaleway.KeyPair) error {
+	expired := !old.ExpiresAt.IsZero() && !s.world.now.Before(old.ExpiresAt)
+	if old.Secret.Empty() || expired {
+		return nil
+	}
+	known, err := s.client.Authenticates(ctx, *old)
+	if err != nil {
+		return fmt.Errorf("whether its superseded keys are what versions say cannot be told: %w", err)
+	}
+	if !known {
+		old.Secret = redact.Secret{}
+	}
+	return nil
 }
 
 // handMade tells whether the rotator neither made a key nor published it.

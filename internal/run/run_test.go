@@ -216,6 +216,7 @@ func TestCallsOfARun(t *testing.T) {
 	r.ForgetHistory()
 	discovery := map[string]int{
 		"GET /iam/v1alpha1/api-keys":                             1,
+		"GET /iam/v1alpha1/api-keys/{access_key}":                1, // that the superseded key is what its version says
 		"GET /iam/v1alpha1/applications":                         1,
 		"GET /iam/v1alpha1/policies":                             1,
 		"GET /iam/v1alpha1/groups":                               1,

@@ -1,0 +1,205 @@
+package run_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/scw-key-rotator/rotator/local/emulator"
+)
+
+// publish writes a version of the secret of orders by hand that says, as the
+// rotator's do, which key it holds.
+func (l *life) publish(accessKey, secret string) {
+	l.t.Helper()
+	l.MustCall(http.MethodPost, l.secretOf()+"/versions", map[string]any{
+		"description": "rotator: key " + accessKey,
+		"data":        base64.StdEncoding.EncodeToString(fmt.Appendf(nil, `{"access_key":%q,"secret_key":%q}`, accessKey, secret)),
+	})
+}
+
+// version does something to a version of the secret of orders by hand.
+func (l *life) version(n int, method, what string) {
+	l.t.Helper()
+	l.MustCall(method, fmt.Sprint(l.secretOf(), "/versions/", n, what), map[string]any{})
+}
+
+// setNamespace gives the variable of a namespace a value by hand.
+func (l *life) setNamespace(product, name, variable, value string) {
+	l.t.Helper()
+	path := "/" + product + "/regions/fr-par/namespaces"
+	for _, n := range l.MustCall(http.MethodGet, path+"?page_size=100", nil)["namespaces"].([]any) {
+		if row := n.(map[string]any); row["name"] == name {
+			l.setEnvironment(l.t, path+"/"+row["id"].(string), nil, map[string]string{variable: value})
+		}
+	}
+}
+
+// redeploy deploys a consumer again, as it is.
+func (l *life) redeploy(name string) {
+	l.t.Helper()
+	e, _ := l.Endpoint(name)
+	l.MustCall(http.MethodPost, deployment(e), map[string]any{})
+}
+
+// openly is a project in which a hand-made key stands in a plain variable.
+func openly() emulator.Seed {
+	seed := plainly(emulator.SeedApplication{Keys: []emulator.SeedKey{{AccessKey: keyA, Age: age(40), Project: "demo"}}})
+	courier := &seed.Serverless[0].FunctionNamespaces[0].Functions[1]
+	courier.Env = map[string]string{"secret_1": courier.SecretEnv["secret_1"]}
+	delete(courier.SecretEnv, "secret_1")
+	return seed
+}
+
+const wrongSecret = "11111111-1111-4111-8111-111111111111"
+
+// More inputs of the kinds of TestNobodyIsRefusedForWhatAPersonOrAToolDid: things
+// that come back, that happen to containers and namespaces, and that are known
+// wrongly, which is worse than not at all. The auditor judges every request.
+func TestNobodyIsRefusedForMoreOfTheSameKind(t *testing.T) {
+	t.Parallel()
+	const disable, enable, restore = "/disable", "/enable", "/restore"
+	two := func(versions ...emulator.SeedVersion) emulator.Seed {
+		return plainly(emulator.SeedApplication{Keys: []emulator.SeedKey{minted(keyA, 31), minted(keyB, 1)}}, credentialOf(versions...))
+	}
+	lie := emulator.SeedVersion{Data: `{"access_key":"` + keyA + `","secret_key":"` + wrongSecret + `"}`, Description: "rotator: key " + keyA, Age: age(2)}
+	unread := holds(keyA, 31)
+	unread.Disabled = true
+	for _, row := range []struct {
+		name     string
+		seed     emulator.Seed
+		settings []string
+		story    func(l *life)
+		says     []string // in the end
+	}{
+		{
+			name: "the newest version is deleted, and restored some days later", seed: rotated(),
+			story: func(l *life) {
+				l.days(1)
+				l.version(2, http.MethodDelete, "")
+				l.days(3)
+				l.version(2, http.MethodPost, restore)
+				l.days(12)
+			},
+		},
+		{
+			name: "both versions are disabled, the ledger lost, and one enabled again", seed: rotated(),
+			story: func(l *life) {
+				l.days(1)
+				l.version(1, http.MethodPost, disable)
+				l.version(2, http.MethodPost, disable)
+				l.forgetLedger()
+				l.days(3)
+				l.version(1, http.MethodPost, enable)
+				l.days(12)
+			},
+		},
+		{
+			name: "the secret is deleted, and restored the next day", seed: rotated(),
+			story: func(l *life) {
+				l.days(1)
+				path := l.secretOf()
+				l.MustCall(http.MethodDelete, path, nil)
+				l.days(1)
+				l.Call(l.Secret, http.MethodPost, path+restore, map[string]any{}) // the name may be taken
+				l.days(12)
+			},
+		},
+		{
+			name: "the secret is restored before a run has come", seed: rotated(),
+			story: func(l *life) {
+				l.days(1)
+				path := l.secretOf()
+				l.MustCall(http.MethodDelete, path, nil)
+				l.MustCall(http.MethodPost, path+restore, map[string]any{})
+				l.days(12)
+			},
+		},
+		{
+			name: "the region is changed, and what is left in the old one disabled", seed: rotated(), says: []string{"revoke"},
+			story: func(l *life) {
+				l.days(1)
+				l.version(2, http.MethodPost, disable)
+				l.cfg.SecretRegion = "nl-ams"
+				l.days(12)
+			},
+		},
+		{
+			name: "a container is excluded, its old version deleted, and the ledger lost", seed: rotated(),
+			settings: []string{"ROTATOR_CONSUMERS_EXCLUDE=packer"}, says: []string{keyA, "x of container packer", "revoke"},
+			story: func(l *life) {
+				l.days(1)
+				l.version(1, http.MethodDelete, "")
+				l.forgetLedger()
+				l.days(12)
+			},
+		},
+		{
+			name: "a namespace is excluded, its old version deleted, and its container deployed again", seed: rotated(),
+			settings: []string{"ROTATOR_CONSUMERS_EXCLUDE=jobs"}, says: []string{"jobs"},
+			story: func(l *life) {
+				l.days(1)
+				l.version(1, http.MethodDelete, "")
+				l.days(3)
+				l.redeploy("cruncher")
+				l.days(12)
+			},
+		},
+		{
+			name: "a hand-made key stands in a plain variable", seed: openly(), says: []string{keyA, "secret_1 of function courier", "revoke"},
+			story: func(l *life) { l.days(12) },
+		},
+		{
+			name: "a pipeline puts a superseded key back that nobody can read any more", seed: rotated(), says: []string{keyA, "secret_1 of function courier", "revoke"},
+			story: func(l *life) {
+				old := l.key(l.t, keyA).SecretKey
+				l.days(2)
+				l.version(1, http.MethodPost, disable)
+				l.set("courier", old)
+				l.days(12)
+			},
+		},
+		{
+			name: "and into a namespace", seed: rotated(), says: []string{keyA, "returns of container namespace jobs", "revoke"},
+			story: func(l *life) {
+				old := l.key(l.t, keyA).SecretKey
+				l.days(2)
+				l.version(1, http.MethodDelete, "")
+				l.setNamespace("containers/v1", "jobs", "returns", old)
+				l.redeploy("cruncher")
+				l.days(12)
+			},
+		},
+		{
+			name: "a version holds another secret beside a superseded key, and the right one is disabled",
+			seed: two(unread, lie, holds(keyB, 1)), says: []string{keyA, "secret_1 of function courier", "revoke"},
+			story: func(l *life) { l.days(12) },
+		},
+		{
+			name: "such a version is written after a delivery, the right one disabled, and the key put back", seed: rotated(), says: []string{keyA, "x of container packer", "revoke"},
+			story: func(l *life) {
+				old := l.key(l.t, keyA).SecretKey
+				l.publish(keyA, wrongSecret)
+				l.version(1, http.MethodPost, disable)
+				l.days(1)
+				l.set("packer", old)
+				l.days(12)
+			},
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			l := live(t, row.seed, row.settings...)
+			row.story(l)
+			l.unbroken()
+			if len(row.says) > 0 {
+				l.says(row.says...)
+			}
+			if _, violations := l.auditor.Result(); len(violations) > 0 {
+				t.Errorf("invariants:\n  %s", strings.Join(violations, "\n  "))
+			}
+		})
+	}
+}
