@@ -14,6 +14,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/deliver"
+	"github.com/scw-key-rotator/rotator/internal/ledger"
 	"github.com/scw-key-rotator/rotator/internal/redact"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
@@ -249,9 +250,10 @@ func TestComparingEndsWithItsTime(t *testing.T) {
 		share                time.Duration
 		hashes, unsure, left int
 	}{
-		{time.Hour, 2000, 0, 0},              // an old key and a current one
-		{1500 * time.Second, 1500, 250, 250}, // one environment after the other, so that the next run goes on from there
-		{210 * time.Second, 210, 895, 895},   // a quarter of a run of 14 minutes
+		{3 * time.Hour, 8000, 0, 0},            // an old key and a current one, in four forms
+		{time.Hour, 3600, 734, 734},            // each secret alone first, then the other forms, one environment after the other
+		{1500 * time.Second, 1500, 1000, 1000}, // so that the next run goes on from there
+		{210 * time.Second, 210, 1000, 1000},   // a quarter of a run of 14 minutes
 		{0, 0, 1000, 1000},
 	} {
 		s := search(envs, orders())
@@ -285,8 +287,40 @@ func TestTheKeyBesideIsComparedFirst(t *testing.T) {
 		t.Errorf("%d hashes were computed, want 1", found.Hashes)
 	}
 	found = search([]env{function("f", secret("TOKEN", "nobody's"))}, credentials...).Find(t.Context())
-	if found.Hashes != 8 {
-		t.Errorf("%d hashes were computed, want 8: four old keys and four current ones", found.Hashes)
+	if found.Hashes != 32 {
+		t.Errorf("%d hashes were computed, want 32: four old keys and four current ones, in four forms", found.Hashes)
+	}
+}
+
+// Where there was time for the secrets alone, the next run compares the other
+// forms, and those alone.
+func TestTheNextRunGoesOnWithTheOtherForms(t *testing.T) {
+	t.Parallel()
+	envs := []env{function("f", secret("TOKEN", "nobody's")), function("g", secret("TOKEN", "Bearer secret of A"))}
+	s := search(envs, orders())
+	made := []int{}
+	for _, hashes := range []int{4, 6, 0} { // that there is time for
+		left := hashes
+		s.Clock.Now = func() time.Time {
+			left--
+			return now.Add(time.Duration(max(0, -left-1)) * time.Second)
+		}
+		s.Share = time.Second
+		found := s.Find(t.Context())
+		made = append(made, found.Hashes)
+		d := deliver.Plan(envs, s.Credentials, found, deliver.Options{Untouched: func(env) string { return "" }, Now: now})
+		if d.Holds(access("A")) == nil {
+			t.Errorf("after %v comparisons key A may go, which g carries", made)
+		}
+		data, _ := ledger.Ledger{Compared: found.Compared}.Encode()
+		read, err := ledger.Decode(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Ledger = read.Compared
+	}
+	if diff := cmp.Diff([]int{4, 6, 0}, made); diff != "" {
+		t.Errorf("comparisons (-want +got):\n%s", diff)
 	}
 }
 

@@ -1,9 +1,9 @@
 // Package deliver gives consumers the current key: the functions, containers
 // and namespaces whose environment carries one that it has superseded.
 //
-// find.go tells who carries what, by comparing the secrets that the rotator
-// knows with the hashes that the API shows, and by what the ledger says of
-// earlier comparisons; plan.go decides, holds.go says which keys must live on,
+// find.go tells who carries what: compare.go compares the secrets that the
+// rotator knows, in the forms of forms.go, with the hashes that the API shows,
+// and with what the ledger says of earlier comparisons; plan.go decides, holds.go says which keys must live on,
 // apply.go acts. It promises that only variables which carry a key are ever
 // changed, and that Delivery.Holds names every key which somebody carries, or
 // may carry for all that can be known. Which key is current, and when an old one
@@ -12,13 +12,11 @@ package deliver
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/clock"
-	"github.com/scw-key-rotator/rotator/internal/envhash"
 	"github.com/scw-key-rotator/rotator/internal/ledger"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
@@ -80,6 +78,18 @@ type Use struct {
 	Credential int // index
 	AccessKey  string
 	holds      holds
+	form       form // of a secret variable
+}
+
+// hidden tells whether a variable is a secret one.
+func (u Use) hidden() bool { return u.form.of != nil }
+
+// written is what the ledger says of a secret variable that holds a key.
+func (u Use) written() string {
+	if u.form.name == "" {
+		return u.AccessKey
+	}
+	return u.AccessKey + "/" + u.form.name
 }
 
 // Search finds consumers. All fields must be set, but Ledger, Ours and IDs.
@@ -135,12 +145,20 @@ func (f Found) News(known ledger.Compared) bool {
 // late a list may show what has changed.
 const apart = 5 * time.Minute
 
-// candidate is a secret that a variable may hold.
+// candidate is a key that a variable may hold.
 type candidate struct {
 	credential int
 	key        scaleway.KeyPair
-	name       string // in the ledger
+	name       string // in the ledger; "": its secret never was known
 	made       bool   // in this run
+}
+
+// in is the candidate's name in the ledger as one of a form.
+func (c candidate) in(f form) string {
+	if f.name == "" {
+		return c.name
+	}
+	return c.name + "/" + f.name
 }
 
 func (s Search) candidates() []candidate {
@@ -156,12 +174,16 @@ func (s Search) candidates() []candidate {
 	}
 	all := slices.Concat(current, old, dead)
 	for i := range all {
-		all[i].name = ledger.KeyOf(all[i].key)
+		if all[i].name = ledger.KeyOf(all[i].key); all[i].key.Secret.Empty() {
+			all[i].name, _ = s.Ledger.KeyNamed(all[i].key.AccessKey)
+		}
 	}
 	return all
 }
 
-// Find compares what may hold a key with the keys there are.
+// Find compares what may hold a key with the keys there are: every variable
+// with each secret key alone, and then, as far as the time goes, what held none
+// with the other forms.
 func (s Search) Find(ctx context.Context) Found {
 	all := s.candidates()
 	found := Found{
@@ -169,18 +191,29 @@ func (s Search) Find(ctx context.Context) Found {
 		Compared: ledger.Compared{At: s.ReadAt, Keys: map[string]bool{}, Environments: map[ledger.Print]map[string]string{}, Without: map[ledger.Print][]string{}, Namespaces: map[string]ledger.Since{}},
 	}
 	for _, c := range all {
-		if !c.key.Secret.Empty() {
-			found.Compared.Keys[c.name] = true
-		} else if name, known := s.Ledger.KeyNamed(c.key.AccessKey); known {
-			found.Compared.Keys[name] = true
+		if c.name == "" {
+			continue
+		}
+		for _, f := range forms {
+			if !c.key.Secret.Empty() || s.Ledger.Keys[c.in(f)] {
+				found.Compared.Keys[c.in(f)] = true
+			}
+		}
+		if c.key.Secret.Empty() {
 			found.Cleared[c.key.AccessKey] = map[int]bool{}
 		}
 	}
 	start := s.Clock.Now()
 	over := func() bool { return ctx.Err() != nil || s.Clock.Now().Sub(start) >= s.Share }
+	looks := make([]*look, len(s.Environments))
 	for _, i := range s.order() {
 		s.plain(&found, i, all)
-		s.hashed(&found, i, all, over)
+		looks[i] = s.look(&found, i, len(all))
+		looks[i].compare(&found, all, forms[:1], over)
+	}
+	for _, i := range s.order() {
+		looks[i].compare(&found, all, forms[1:], over)
+		looks[i].conclude(&found)
 	}
 	for i, e := range s.Environments {
 		if e.OfNamespace() {
@@ -206,7 +239,8 @@ func (s Search) left(found *Found) {
 		if there[p] {
 			continue
 		}
-		for _, access := range uses {
+		for _, use := range uses {
+			access, _, _ := strings.Cut(use, "/")
 			found.LeftBy[access]++
 		}
 	}
@@ -243,116 +277,6 @@ func (s Search) order() []int {
 		return s.Environments[b].UpdatedAt.Compare(s.Environments[a].UpdatedAt)
 	})
 	return out
-}
-
-// hashed compares one environment's secret variables, or takes what the ledger
-// says of them.
-func (s Search) hashed(found *Found, i int, all []candidate, over func() bool) {
-	e := s.Environments[i]
-	known, remembered := s.Ledger.Environments[ledger.PrintOf(e)]
-	uses, whole := map[string]string{}, true
-	for _, name := range sortedNames(e.Hashes) {
-		if s.Ours != nil && s.Ours(e, name) {
-			continue
-		}
-		if access, is := known[name]; is {
-			uses[name] = access
-			found.Saved += len(all)
-			if credential, is := s.credentialOf(access); is {
-				found.Uses[i] = append(found.Uses[i], Use{name, credential, access, hashedSecret})
-			}
-			continue
-		}
-		hash, err := envhash.Parse(e.Hashes[name])
-		if err != nil {
-			found.Why = append(found.Why, fmt.Sprintf("%s, variable %s: %s", e, name, err))
-			found.Refused[i] = append(found.Refused[i], name)
-			whole = false
-			continue
-		}
-		hit, left := s.compare(found, i, hash, all, remembered, over)
-		switch {
-		case hit != nil:
-			uses[name] = hit.key.AccessKey
-			found.Uses[i] = append(found.Uses[i], Use{name, hit.credential, hit.key.AccessKey, hashedSecret})
-		default:
-			found.Strangers[i] = append(found.Strangers[i], name)
-		}
-		if left {
-			found.Left++
-			whole = false
-		}
-	}
-	p := ledger.PrintOf(e)
-	if whole && p != "" {
-		found.Compared.Environments[p] = uses
-	}
-	for access, cleared := range found.Cleared {
-		switch {
-		case remembered && !slices.Contains(s.Ledger.Without[p], access):
-			cleared[i] = true
-		case whole && p != "":
-			found.Compared.Without[p] = append(found.Compared.Without[p], access)
-		}
-	}
-	if without := found.Compared.Without[p]; len(without) > 0 {
-		slices.Sort(without)
-	}
-}
-
-// compare tries the candidates on one variable, the likeliest first: those
-// whose access key stands beside it. left tells that there was no time for all.
-func (s Search) compare(found *Found, i int, hash envhash.Hash, all []candidate, remembered bool, over func() bool) (hit *candidate, left bool) {
-	e := s.Environments[i]
-	beside := func(c candidate) int {
-		rank := 2
-		for _, u := range found.Uses[i] {
-			switch {
-			case u.AccessKey == c.key.AccessKey:
-				return 0
-			case u.Credential == c.credential:
-				rank = 1
-			}
-		}
-		return rank
-	}
-	sorted := slices.Clone(all)
-	slices.SortStableFunc(sorted, func(a, b candidate) int { return beside(a) - beside(b) })
-	for _, c := range sorted {
-		switch {
-		case c.key.Secret.Empty():
-		case hit != nil, s.impossible(e, c, remembered):
-			found.Saved++
-		case over():
-			left = true
-			found.Unsure[c.key.AccessKey]++
-		default:
-			found.Hashes++
-			if hash.Matches(c.key.Secret) {
-				hit = &c
-			}
-		}
-	}
-	return hit, left && hit == nil
-}
-
-// impossible tells whether an environment cannot hold a key: it was last changed
-// before the key was made; or it is as it was when it was compared with the key,
-// or when there was no such key yet. Every change of a variable that code can
-// see moves updated_at, as recorded for all four kinds; one that is sent with
-// redeploy: false may not, but no code sees it before a deployment, which does
-// (A82).
-func (s Search) impossible(e scaleway.Environment, c candidate, remembered bool) bool {
-	made := c.key.CreatedAt
-	switch {
-	case c.made:
-		return true
-	case changedBefore(e, made, s.ReadAt):
-		return true
-	case remembered && s.Ledger.Keys[c.name]:
-		return true
-	}
-	return remembered && made.After(s.Ledger.At.Add(apart))
 }
 
 // changedBefore tells whether an environment was last changed before a time, as

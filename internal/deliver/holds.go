@@ -169,7 +169,7 @@ func (d *Delivery) learn(c *Consumer, now scaleway.Environment) {
 	maps.Copy(uses, before)
 	for _, u := range c.Uses {
 		if _, set := c.secrets[u.Variable]; set {
-			uses[u.Variable] = u.AccessKey
+			uses[u.Variable] = u.written()
 		}
 	}
 	if without := d.Found.Compared.Without[ledger.PrintOf(c.Env)]; len(without) > 0 {

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/scaleway/scaleway-sdk-go/validation"
@@ -55,12 +56,12 @@ func plainUse(name, value string, candidates []candidate) (Use, bool) {
 			switch {
 			case access == "":
 			case !within && value == access:
-				return Use{name, c.credential, access, accessKey}, true
-			case !within && !c.key.Secret.Empty() && c.key.Secret.Equal(redact.New(value)),
+				return Use{Variable: name, Credential: c.credential, AccessKey: access, holds: accessKey}, true
+			case !within && slices.ContainsFunc(forms, func(f form) bool { return f.text(c.key).Equal(redact.New(value)) }),
 				within && !c.key.Secret.Empty() && strings.Contains(value, c.key.Secret.Reveal()):
-				return Use{name, c.credential, access, openSecret}, true
+				return Use{Variable: name, Credential: c.credential, AccessKey: access, holds: openSecret}, true
 			case within && standsIn(value, access):
-				return Use{name, c.credential, access, withinText}, true
+				return Use{Variable: name, Credential: c.credential, AccessKey: access, holds: withinText}, true
 			}
 		}
 	}

@@ -168,7 +168,7 @@ func (d *Delivery) decide(c *Consumer) {
 		case u.holds == accessKey:
 			c.plain = with(c.plain, u.Variable, credential.Target.AccessKey)
 		default:
-			c.secrets = with(c.secrets, u.Variable, credential.Target.Secret)
+			c.secrets = with(c.secrets, u.Variable, u.form.text(credential.Target))
 		}
 		if why != "" {
 			stays = append(stays, fmt.Sprintf("%s of %s in %s: %s", u.holds, u.AccessKey, u.Variable, why))
@@ -204,7 +204,7 @@ func with[V any](m map[string]V, name string, value V) map[string]V {
 func (d *Delivery) hasSecret(namespace string, credential int) bool {
 	return slices.ContainsFunc(d.Consumers, func(c *Consumer) bool {
 		return c.Env.NamespaceID == namespace && slices.ContainsFunc(c.Uses, func(u Use) bool {
-			return u.Credential == credential && u.holds == hashedSecret
+			return u.Credential == credential && u.hidden()
 		})
 	})
 }

@@ -54,10 +54,6 @@ func (l Ledger) Encode() (data []byte, whole bool) {
 	for _, d := range l.Deleted {
 		w.Deleted = append(w.Deleted, writtenKey{d.ApplicationID, d.AccessKey, d.Secret.Reveal(), d.At.UTC().Truncate(time.Second)})
 	}
-	w.Without = map[string][]string{}
-	for p, keys := range l.Compared.Without {
-		w.Without[string(p)] = keys
-	}
 	w.Namespaces = map[string]writtenSince{}
 	for id, n := range l.Compared.Namespaces {
 		w.Namespaces[id] = writtenSince{string(n.Print), n.At.UTC()}
@@ -72,6 +68,12 @@ func (l Ledger) Encode() (data []byte, whole bool) {
 	}
 	for keep := len(none); ; keep = keep * 3 / 4 {
 		w.Environments = strings.Join(none[:keep], " ")
+		w.Without = map[string][]string{}
+		for p, keys := range l.Compared.Without {
+			if i, is := slices.BinarySearch(none, string(p)); !is || i < keep { // it is written, or carries a key
+				w.Without[string(p)] = keys
+			}
+		}
 		data, _ = json.Marshal(w) //nolint:errchkjson // texts, numbers and dates
 		if len(data) <= SizeMax {
 			return data, keep == len(none)

@@ -49,13 +49,14 @@ type Compared struct {
 	// At is when the environments were read, by the API's clock.
 	At time.Time
 	// Keys are those with which each environment below was compared, as KeyOf
-	// writes them.
+	// writes them; after a slash the form, where it is not the secret alone.
 	Keys map[string]bool
 	// Environments are those that were compared, each with the access keys
-	// that its secret variables hold, by variable.
+	// that its secret variables hold, by variable, after a slash the form.
 	Environments map[Print]map[string]string
 	// Without are the access keys with which an environment was not compared,
-	// though others were: their secret could not be read any more.
+	// though others were: their secret could not be read any more. Forms among
+	// them says that for all keys nothing but the secret alone was compared.
 	Without map[Print][]string
 	// Namespaces tells by ID since when each has the variables that it has.
 	Namespaces map[string]Since
@@ -68,11 +69,15 @@ type Since struct {
 	At    time.Time
 }
 
+// Forms stands in Without for all texts but the secret alone.
+const Forms = "forms"
+
 // KeyNamed finds a key among those that were compared, by its access key.
 func (c Compared) KeyNamed(access string) (name string, is bool) {
 	for key := range c.Keys {
 		if strings.HasPrefix(key, access+".") {
-			return key, true
+			name, _, _ = strings.Cut(key, "/")
+			return name, true
 		}
 	}
 	return "", false

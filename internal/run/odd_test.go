@@ -27,7 +27,7 @@ func TestConsumerThatCannotBeMendedIsReported(t *testing.T) {
 	}{
 		{
 			name:  "an access key whose secret is in no variable",
-			plain: map[string]string{"ORDERS_ACCESS_KEY": access}, secret: map[string]string{"ORDERS_PASS": "Bearer " + secret},
+			plain: map[string]string{"ORDERS_ACCESS_KEY": access}, secret: map[string]string{"ORDERS_PASS": "X-Auth-Token: " + secret},
 			hint: "carries its access key of " + keyA + " in ORDERS_ACCESS_KEY: no variable was found that holds the secret: set both by hand",
 		},
 		{

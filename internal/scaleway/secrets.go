@@ -190,12 +190,14 @@ func asVersion(v *secret.SecretVersion) Version {
 // see it at once. The versions before it stay enabled.
 // POST /secret-manager/v1beta1/regions/{region}/secrets/{secret_id}/versions.
 func (c *Client) Publish(ctx context.Context, s Secret, pair KeyPair, description string) (Version, error) {
-	act := "publish " + pair.AccessKey + " in " + s.FullName()
-	data, err := json.Marshal(payload{AccessKey: pair.AccessKey, SecretKey: pair.Secret.Reveal()})
-	if err != nil {
-		return Version{}, failure(act, needSecretNew, err)
-	}
-	return c.publish(ctx, act, s, data, description)
+	return c.publish(ctx, "publish "+pair.AccessKey+" in "+s.FullName(), s, PayloadOf(pair), description)
+}
+
+// PayloadOf is what a version holds that the rotator publishes: a JSON object
+// with the access key and the secret key.
+func PayloadOf(pair KeyPair) []byte {
+	data, _ := json.Marshal(payload{AccessKey: pair.AccessKey, SecretKey: pair.Secret.Reveal()}) //nolint:errchkjson // two texts
+	return data
 }
 
 var errOtherVersion = errors.New("the answer is that of another version")
