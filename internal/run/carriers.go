@@ -42,6 +42,7 @@ func (s *session) broken(d *deliver.Delivery, c *deliver.Consumer, key string) {
 		why, hint string
 		in        []string
 		name      string
+		known     bool
 	)
 	for _, u := range c.BroughtBack {
 		if u.AccessKey == key {
@@ -49,6 +50,7 @@ func (s *session) broken(d *deliver.Delivery, c *deliver.Consumer, key string) {
 			name = d.Credentials[u.Credential].Name
 			for _, gone := range d.Credentials[u.Credential].Deleted {
 				if gone.AccessKey == key && !gone.At.IsZero() {
+					known = true
 					when = "which was deleted on " + gone.At.UTC().Format("2 January 2006")
 				}
 			}
@@ -61,6 +63,10 @@ func (s *session) broken(d *deliver.Delivery, c *deliver.Consumer, key string) {
 	default:
 		why = "something else deploys an old value, a pipeline or Terraform perhaps"
 		hint = "have whatever sets this variable read the key from Secret Manager, or leave the variable alone"
+		if !known { // to have been deleted by a run
+			why = "somebody deleted it, or it expired, while this carried it; or something else deploys an old value"
+			hint = "ask for {\"revoke\": [\"SCW…\"]} instead of deleting a key that something carries; " + hint
+		}
 	}
 	if c.Result == deliver.Behind {
 		level = report.Error
@@ -158,9 +164,13 @@ func (s *session) heldBy(accessKey string) string {
 	return report.Line(strings.TrimPrefix(err.Error(), "key "+accessKey+" is "))
 }
 
-// publishedElsewhere tells whether readers at another place get a key.
-func (c *credential) publishedElsewhere(accessKey string) bool {
-	return slices.ContainsFunc(c.placed, func(e placed) bool {
-		return slices.ContainsFunc(e.versions, func(v scaleway.Version) bool { return v.Enabled && rotate.VersionKey(v.Description) == accessKey })
-	})
+// publishedElsewhere names the place at which readers get a key that is not
+// where this run publishes, or is "".
+func (c *credential) publishedElsewhere(accessKey string) string {
+	for _, e := range c.placed {
+		if slices.ContainsFunc(e.versions, func(v scaleway.Version) bool { return v.Enabled && rotate.VersionKey(v.Description) == accessKey }) {
+			return e.secret.FullName() + " in " + e.secret.Region
+		}
+	}
+	return ""
 }

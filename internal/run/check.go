@@ -54,10 +54,19 @@ func (s *session) keys() []probe.Key {
 	return keys
 }
 
-// usable is the key of a credential that endpoints may be tried with.
+// usable is the key of a credential that endpoints may be tried with. One that
+// is gone, or expired, opens nothing: a real run has replaced it by then, and a
+// dry run must not take its refusals for what that run will see.
 func (s *session) usable(c *credential) (probe.Key, bool) {
 	k, ok := s.key(c, c.pair)
-	return k, ok && c.broken == nil && c.plan.LeftAlone == ""
+	return k, ok && c.broken == nil && c.plan.LeftAlone == "" && s.lives(c, c.pair.AccessKey)
+}
+
+// lives tells whether a key is there for all that is known, and not expired.
+func (s *session) lives(c *credential, accessKey string) bool {
+	return accessKey == c.newestMade() || slices.ContainsFunc(c.state.Keys, func(k scaleway.APIKey) bool {
+		return k.AccessKey == accessKey && !k.Expired(s.client.Now())
+	})
 }
 
 // checking are the keys that ask every endpoint: one for both products, where an

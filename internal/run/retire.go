@@ -128,8 +128,11 @@ func (s *session) kept(c *credential, k rotate.KeyPlan) (bool, error) {
 	if k.Revoke && s.req.Now {
 		return false, nil
 	}
-	if c.publishedElsewhere(k.Key.AccessKey) && !k.Revoke {
-		return true, nil
+	if where := c.publishedElsewhere(k.Key.AccessKey); where != "" {
+		if !k.Revoke {
+			return true, nil
+		}
+		return true, fmt.Errorf(`key %s is kept: readers of %s get it; disable its version there, or delete that secret, and ask again, or add "now": true to have it deleted whoever carries it`, k.Key.AccessKey, where)
 	}
 	err := s.consumers.Holds(k.Key.AccessKey)
 	var hold *deliver.HoldError
