@@ -81,9 +81,12 @@ func (s *session) observeDoubts(d *deliver.Delivery) {
 	for _, c := range s.delivering {
 		for i := range c.plan.Keys {
 			k := &c.plan.Keys[i]
+			if s.onAWord(d, k) {
+				continue
+			}
 			superseded := k.State == rotate.Superseded || (k.State == rotate.Unpublished && c.rotation != nil && c.rotation.Err == nil)
 			var hold *deliver.HoldError
-			if !superseded || k.Revoke || !errors.As(d.Holds(k.Key.AccessKey), &hold) || !hold.Doubt {
+			if !superseded || !errors.As(d.Holds(k.Key.AccessKey), &hold) || !hold.Doubt {
 				continue
 			}
 			text := "is kept: " + hold.Why
@@ -98,6 +101,18 @@ func (s *session) observeDoubts(d *deliver.Delivery) {
 					c.member.app.Name, s.secretName(c), k.Key.AccessKey))
 		}
 	}
+}
+
+// onAWord says what a key that a person revokes may be in, where nobody can tell
+// who carries it: it goes on that person's word, and what carries it is broken.
+func (s *session) onAWord(d *deliver.Delivery, k *rotate.KeyPlan) bool {
+	var hold *deliver.HoldError
+	if !k.Revoke || !errors.As(d.Holds(k.Key.AccessKey), &hold) || !hold.Doubt {
+		return k.Revoke
+	}
+	s.find(report.Warning, "key "+k.Key.AccessKey, "is revoked on your word: "+hold.Why,
+		"put the published key into those variables that carried it: what carries it is refused once it is deleted")
+	return true
 }
 
 func (s *session) secretName(c *credential) string {

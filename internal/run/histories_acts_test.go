@@ -53,7 +53,7 @@ func pick[T any](things []T, i int) (thing T, ok bool) {
 
 // secret is the id of an application's secret, or "".
 func (p *player) secret(app string) string {
-	for _, s := range p.list(secAPI+"?page_size=100&path="+url.QueryEscape("/rotator")+"&project_id="+p.Project("demo"), "secrets") {
+	for _, s := range p.list(secAPI+"?page_size=100&path="+url.QueryEscape(p.cfg.SecretPath)+"&project_id="+p.Project("demo"), "secrets") {
 		if s["name"] == p.Application(app) {
 			return s["id"].(string)
 		}
@@ -266,10 +266,10 @@ func credentialVerbs() []verb {
 			},
 		},
 		{
-			weight: 1, n: last,
-			say: func(n, _ int) string { return "a person restores a version of " + app(n) },
-			do: func(p *player, n, _ int) string {
-				v, ok := pick(p.versions(app(n), "scheduled_for_deletion"), 0)
+			weight: 1, n: last, m: 3,
+			say: func(n, m int) string { return fmt.Sprintf("a person restores version %d of %s", m, app(n)) },
+			do: func(p *player, n, m int) string {
+				v, ok := pick(p.versions(app(n), "scheduled_for_deletion"), m)
 				if !ok {
 					return nothing
 				}

@@ -224,6 +224,13 @@ func settingsVerbs() []verb {
 			},
 		},
 		{
+			weight: 2,
+			say:    func(int, int) string { return "a person sets another ROTATOR_SECRET_PATH, or the one before" },
+			do: func(p *player, _, _ int) string {
+				return p.moveTo(map[string]string{"/rotator": "/elsewhere", "/elsewhere": "/rotator"}[p.cfg.SecretPath])
+			},
+		},
+		{
 			weight: 1,
 			say:    func(int, int) string { return "a person leaves out the region, or takes it in again" },
 			do: func(p *player, _, _ int) string {
@@ -256,14 +263,18 @@ func settingsVerbs() []verb {
 			},
 		},
 		{
-			weight: 1,
-			say:    func(int, int) string { return "a person publishes another secret beside the right access key" },
-			do: func(p *player, _, _ int) string {
+			weight: 1, n: 3,
+			say: func(n, _ int) string {
+				return fmt.Sprintf("a person publishes another secret beside key %d of orders", n)
+			},
+			do: func(p *player, n, _ int) string {
 				id, keys := p.secret("orders"), p.Keys("orders")
-				if id == "" || len(keys) == 0 {
+				slices.Reverse(keys) // the youngest first
+				k, ok := pick(keys, n)
+				if id == "" || !ok {
 					return nothing
 				}
-				access := keys[len(keys)-1].AccessKey
+				access := k.AccessKey
 				return access + " " + p.byHand(http.MethodPost, secAPI+"/"+id+"/versions", map[string]any{
 					"description": "rotator: key " + access,
 					"data":        base64.StdEncoding.EncodeToString([]byte(`{"access_key":"` + access + `","secret_key":"11111111-2222-4333-8444-555555555555"}`)),
@@ -271,6 +282,14 @@ func settingsVerbs() []verb {
 			},
 		},
 	}
+}
+
+// moveTo has the function publish somewhere else, or where it did before. What it
+// remembers stays where it is.
+func (p *player) moveTo(path string) string {
+	p.cfg.SecretPath, p.forgot = path, p.forgot || path != p.cfg.SecretPath
+	p.auditor.Moved(path)
+	return path
 }
 
 // handed are the keys of an application whose secrets people can have: not those
@@ -379,8 +398,9 @@ func consumerVerbs() []verb {
 func (p *player) makeConsumer(kind int, k emulator.KeyPair) string {
 	api, plural := []string{fnAPI, conAPI}[kind%2], []string{"functions", "containers", "namespaces", "namespaces"}[kind]
 	spaces := p.list(api+"/namespaces?page_size=100&project_id="+p.Project("demo"), "namespaces")
+	name, _ := pick([]string{"ORDERS_TOKEN", "secret_1", "X", "returns", "ORDERS_SECRET"}, len(p.places()))
 	body := map[string]any{
-		"name": fmt.Sprint("new-", len(p.places())+len(spaces)), "secret_environment_variables": secrets(kind%2 == 0, nil, "ORDERS_TOKEN", k.SecretKey),
+		"name": fmt.Sprint("new-", len(p.places())+len(spaces)), "secret_environment_variables": secrets(kind%2 == 0, nil, name, k.SecretKey),
 	}
 	if kind >= 2 {
 		body["project_id"] = p.Project("demo")

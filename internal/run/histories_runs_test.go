@@ -62,6 +62,7 @@ func asks() []ask {
 		key("the oldest own key", of("rotator", oldest)),
 		key("the key that it runs on", func(p *player) string { return p.cfg.AccessKey }),
 		key("an unknown key", of("", oldest)),
+		{"a request to revoke the oldest key of orders now", func(p *player) run.Request { return revokeNow(of("orders", oldest)(p)) }},
 		{"a request to roll orders back", plain(run.Request{Rollback: []string{"orders"}})},
 	}
 }
@@ -81,7 +82,11 @@ func (p *player) runs(n int, seed uint64, req run.Request, s *saboteur) []*repor
 	before := p.untouchable()
 	s.next = p.RoundTripper()
 	for _, key := range req.Revoke {
-		if !req.DryRun {
+		switch {
+		case req.DryRun:
+		case req.Now:
+			p.auditor.RevokedNow(key)
+		default:
 			p.auditor.Revoked(key)
 		}
 	}

@@ -84,12 +84,23 @@ func beginnings() map[string]beginning {
 	legacy.Serverless[0].ContainerNamespaces[0].Containers[0].Tokens = []emulator.SeedToken{{Description: "old"}}
 	middle := with(small(keys(minted(keyA, 33), minted(keyB, 3)), credentialOf(holds(keyA, 33), holds(keyB, 3))),
 		minted(keyR, 29), credentialOf(holds(keyR, 29)))
+	odd := carrying(31)
+	odd.Applications[1].Keys, odd.Secrets = []emulator.SeedKey{person}, nil
+	for i, names := 0, odd.Serverless[0].FunctionNamespaces[0].Functions; i < len(names); i++ {
+		if secret, is := names[i].SecretEnv["ORDERS_SECRET_KEY"]; is { // nothing tells it but its value
+			names[i].Env, names[i].SecretEnv = nil, map[string]string{"secret_1": secret, "DB_PASSWORD": "hunter"}
+		}
+	}
 	verbs := append(runVerbs(), peopleVerbs()...)
 	return map[string]beginning{
 		"before the first run": {seed: with(legacy, person), verbs: verbs},
 		"in the middle":        {seed: middle, verbs: verbs},
 		"with consumers": {
 			seed: with(superseded(), minted(keyR, 29), credentialOf(holds(keyR, 29))), settings: only(),
+			verbs: slices.Concat(verbs, consumerVerbs(), settingsVerbs()), carriers: true,
+		},
+		"with keys made by hand": {
+			seed: with(odd, person), settings: only(),
 			verbs: slices.Concat(verbs, consumerVerbs(), settingsVerbs()), carriers: true,
 		},
 	}
@@ -169,7 +180,11 @@ func aftermath() []act {
 		say: func(int, int) string { return "at last, the settings are the usual ones" },
 		do: func(p *player, _, _ int) string {
 			access, secret := p.cfg.AccessKey, p.cfg.SecretKey
+			path := p.cfg.SecretPath
 			p.cfg = p.settings
+			if p.cfg.SecretPath != path {
+				p.moveTo(p.cfg.SecretPath)
+			}
 			p.cfg.AccessKey, p.cfg.SecretKey = access, secret
 			return ""
 		},

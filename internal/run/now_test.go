@@ -64,3 +64,19 @@ func TestConsumersOfAKeyThatDiedNowGetTheCurrentOne(t *testing.T) {
 		}
 	}
 }
+
+// A run that deletes one key now leaves the others to the next: who carries them
+// it has not looked for yet.
+func TestOthersWaitWhileAKeyDiesNow(t *testing.T) {
+	t.Parallel()
+	seed := small(emulator.SeedApplication{Keys: []emulator.SeedKey{minted(keyA, 60), minted(keyB, 20), minted("SCWCCCCCCCCCCCCCCCCC", 10)}},
+		credentialOf(holds(keyA, 60), holds(keyB, 20), holds("SCWCCCCCCCCCCCCCCCCC", 10)))
+	r := startSeed(t, emulator.Options{}, seed, append(only(), "ROTATOR_OWN_KEY=keep")...)
+	r.announced(t, revokeNow(keyA))
+	if r.lives(keyA) || !r.lives(keyB) {
+		t.Errorf("A lives: %t, B lives: %t; want B alone", r.lives(keyA), r.lives(keyB))
+	}
+	if r.mustRun(t, run.Request{}); r.lives(keyB) {
+		t.Error("the next run does not retire B")
+	}
+}

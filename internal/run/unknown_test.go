@@ -91,6 +91,9 @@ func (l *life) unbroken() {
 	if len(l.refused) > 0 {
 		l.t.Errorf("calls were refused: %v\n%s", l.refused, text(l.t, l.last))
 	}
+	if _, violations := l.auditor.Result(); len(violations) > 0 {
+		l.t.Errorf("invariants:\n  %s", strings.Join(violations, "\n  "))
+	}
 }
 
 // says fails the test unless a finding of the last report has all the words.
@@ -107,6 +110,12 @@ func (l *life) says(words ...string) {
 		}
 	}
 	l.t.Errorf("no finding says %q:\n%s", words, text(l.t, l.last))
+}
+
+// moveTo has the function publish in another folder.
+func (l *life) moveTo(path string) {
+	l.cfg.SecretPath = path
+	l.auditor.Moved(path)
 }
 
 // secretOf is the path of the secret of orders in the API.
@@ -163,7 +172,7 @@ func TestNobodyIsRefusedForWhatAPersonOrAToolDid(t *testing.T) {
 			name: "the secret's path is changed", seed: rotated(), says: []string{"/rotator/" + ordersID, "ROTATOR_SECRET_PATH"},
 			story: func(l *life) {
 				l.days(1)
-				l.cfg.SecretPath = "/elsewhere"
+				l.moveTo("/elsewhere")
 				l.days(12)
 			},
 		},
@@ -179,9 +188,9 @@ func TestNobodyIsRefusedForWhatAPersonOrAToolDid(t *testing.T) {
 			name: "the path is changed, and back", seed: rotated(),
 			story: func(l *life) {
 				l.days(1)
-				l.cfg.SecretPath = "/elsewhere"
+				l.moveTo("/elsewhere")
 				l.days(3)
-				l.cfg.SecretPath = "/rotator"
+				l.moveTo("/rotator")
 				l.days(12)
 			},
 		},
@@ -238,17 +247,17 @@ func TestNobodyIsRefusedForWhatAPersonOrAToolDid(t *testing.T) {
 			},
 		},
 		{
-			name: "a version that names the right key and holds another secret", says: []string{"nothing"},
+			name: "a version that names the right key and holds another secret",
 			seed: plainly(emulator.SeedApplication{Keys: []emulator.SeedKey{minted(keyA, 31), minted(keyB, 1)}},
 				credentialOf(holds(keyA, 31), holds(keyB, 1), emulator.SeedVersion{
 					Data: `{"access_key":"` + keyB + `","secret_key":"11111111-1111-4111-8111-111111111111"}`, Description: "rotator: key " + keyB,
 				})),
 			story: func(l *life) {
+				l.auditor.Forgive("orders") // until it is mended
 				l.days(12)
 				if l.last.Outcome != report.Failure || !strings.Contains(errs(l.last), "with the secret that version 3") {
 					l.t.Errorf("outcome %s: %s", l.last.Outcome, errs(l.last))
 				}
-				l.last.Findings = []report.Finding{{Text: "nothing"}}
 			},
 		},
 		{

@@ -45,6 +45,7 @@ type Auditor struct {
 	spoilt    map[string]bool      // by application: its credential is out of order, and not by the client
 	others    string               // everything that may not change
 	revoked   map[string]bool      // access keys that a person wants dead
+	read      map[string]time.Time // by access key: when a client could last read its secret
 	now       map[string]bool      // those that a person wants dead whoever carries them
 	ranOn     map[string]bool      // access keys that the client called with once
 	written   map[string]int       // by secret: how many of its versions were looked at
@@ -72,11 +73,12 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 	a := &Auditor{
 		e: e, rules: rules, keys: map[string]seenKey{}, current: map[string]string{},
 		published: map[string]time.Time{}, first: map[string]time.Time{}, spoilt: map[string]bool{},
-		revoked: map[string]bool{}, now: map[string]bool{}, ranOn: map[string]bool{rules.OwnKey: true}, written: map[string]int{}, consumers: newConsumers(),
+		revoked: map[string]bool{}, read: map[string]time.Time{}, now: map[string]bool{}, ranOn: map[string]bool{rules.OwnKey: true}, written: map[string]int{}, consumers: newConsumers(),
 	}
 	now := e.clock.Now()
 	a.learn(now, func(k *apiKey) bool { return k.CreatedAt.age(now) < youngAtFirst })
 	a.rest(now)
+	a.noteReadable(now, true)
 	for _, region := range secretRegions {
 		if state := e.secrets[region]; state != nil {
 			for _, s := range state.rows.all(nil) {
@@ -157,11 +159,44 @@ func (a *Auditor) RevokedNow(accessKey string) {
 	a.revoked[accessKey], a.now[accessKey] = true, true
 }
 
+// Moved says where the client publishes from now on. What stands where it
+// published before has readers still.
+func (a *Auditor) Moved(path string) {
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	a.rules.Path = path
+	now := a.e.clock.Now()
+	a.learn(now, func(*apiKey) bool { return false })
+	a.forgive(now, a.rules.Applications...)
+	a.rest(now)
+}
+
 // word tells whether a key may go under what carries it, since a person said so:
 // outright, or by having a key revoked whose secret no version shows, of which
-// only a person can know who carries it.
-func (a *Auditor) word(access string) bool {
-	return a.now[access] || a.revoked[access] && !a.readable()[access]
+// only a person can know who carries it; but where it is named in the open,
+// everybody knows.
+func (a *Auditor) word(access string, now time.Time) bool {
+	return a.now[access] || a.revoked[access] && !a.couldRead(access, now) && a.named(access, now) == ""
+}
+
+// couldRead tells whether the client could read the secret of a key a moment
+// ago: it disables a version itself before it deletes the key.
+func (a *Auditor) couldRead(access string, now time.Time) bool {
+	last, was := a.read[access]
+	return was && now.Sub(last) < moment
+}
+
+const moment = 5 * time.Minute
+
+// noteReadable notes which keys a client can read now. What a person has put out
+// of sight, it cannot have read.
+func (a *Auditor) noteReadable(now time.Time, person bool) {
+	if person {
+		clear(a.read)
+	}
+	for access := range a.readable() {
+		a.read[access] = now
+	}
 }
 
 // after looks at the emulator after a request; e.mu is held.
@@ -185,6 +220,7 @@ func (a *Auditor) after(r *Request) {
 		a.forgive(now, a.rules.Applications...)
 		a.handled(now)
 		a.rest(now)
+		a.noteReadable(now, true)
 		return
 	}
 	for access, k := range before {
@@ -200,6 +236,7 @@ func (a *Auditor) after(r *Request) {
 		a.compareEnvironments(r, now)
 		a.leaked(r)
 	}
+	a.noteReadable(now, false)
 	for _, s := range a.credentials() {
 		switch problem := a.unusable(s, now); {
 		case problem == "":
@@ -295,9 +332,16 @@ func (a *Auditor) deleted(r *Request, access string, k seenKey, current map[stri
 		a.consumers.lost[access] = true
 	case slices.Contains(slices.Collect(maps.Values(current)), access):
 		a.violate(r, "I2: the current key "+access+" is gone")
-	case carrier != "" && !a.word(access):
+	case carrier != "" && !a.word(access, now):
 		a.violate(r, "I2: "+access+" is gone, which "+carrier)
+	case a.readElsewhere(access) != "" && !a.now[access]:
+		a.violate(r, "I2: "+access+" is gone, which readers get of "+a.readElsewhere(access))
+	case carrier != "": // a person's word: what carries it is broken by that
+		a.consumers.lost[access] = true
 	case a.revoked[access]:
+		if !a.couldRead(access, now) { // nobody can tell later who is given it back
+			a.consumers.lost[access] = true
+		}
 	case wasPublished && now.Sub(last) < a.rules.Grace:
 		a.violate(r, fmt.Sprintf("I2: %s is gone %s after it was current", access, now.Sub(last)))
 	case a.ranWithin(access, now) && !a.consumers.left[access]:
@@ -309,8 +353,24 @@ func (a *Auditor) deleted(r *Request, access string, k seenKey, current map[stri
 	}
 }
 
-// credentials are the secrets that hold keys.
+// credentials are the secrets that hold keys, where the client publishes.
 func (a *Auditor) credentials() []*secret {
+	return slices.DeleteFunc(a.everywhere(), func(s *secret) bool { return s.Path != a.rules.Path })
+}
+
+// readElsewhere names a secret where the client published before, of which
+// readers get a key; "" if there is none.
+func (a *Auditor) readElsewhere(access string) string {
+	for _, s := range a.everywhere() {
+		if s.Path != a.rules.Path && s.newestPair().AccessKey == access {
+			return s.Path + "/" + s.Name
+		}
+	}
+	return ""
+}
+
+// everywhere are the secrets of applications, wherever they are.
+func (a *Auditor) everywhere() []*secret {
 	var out []*secret
 	for _, region := range secretRegions {
 		state := a.e.secrets[region]
@@ -318,7 +378,7 @@ func (a *Auditor) credentials() []*secret {
 			continue
 		}
 		out = append(out, state.rows.all(func(s *secret) bool {
-			return s.ProjectID == a.rules.Project && s.Path == a.rules.Path && s.DeletionRequestedAt.t.IsZero() &&
+			return s.ProjectID == a.rules.Project && s.DeletionRequestedAt.t.IsZero() &&
 				a.publishes(s.Name) && !slices.Contains(a.rules.Broken, a.e.iam.applications.get(s.Name).Name)
 		})...)
 	}
@@ -393,8 +453,11 @@ func (a *Auditor) outside(now time.Time) string {
 		if state == nil {
 			continue
 		}
-		for _, s := range state.rows.all(func(s *secret) bool { return s.ProjectID != a.rules.Project || s.Path != a.rules.Path }) {
-			fmt.Fprintln(&out, "secret", s.ID, len(s.versions), s.Status, s.DeletionRequestedAt.t)
+		for _, s := range state.rows.all(func(s *secret) bool {
+			// What is being deleted goes by the clock.
+			return (s.ProjectID != a.rules.Project || s.Path != a.rules.Path) && s.DeletionRequestedAt.t.IsZero()
+		}) {
+			fmt.Fprintln(&out, "secret", s.ID, len(s.versions), s.Status)
 		}
 	}
 	return out.String()

@@ -76,7 +76,7 @@ func (a *Auditor) learnConsumers(now time.Time) {
 func (k *consumers) note(r *revision, when time.Time) {
 	for _, line := range r.env {
 		_, value, _ := strings.Cut(line, "=")
-		if part, known := k.parts[value]; known && part.secret && k.ran[part.access].Before(when) {
+		if part := k.part(value); part.secret && k.ran[part.access].Before(when) {
 			k.ran[part.access] = when
 		}
 	}
@@ -91,7 +91,7 @@ func (a *Auditor) ours(w *workload) bool {
 func (a *Auditor) handled(now time.Time) {
 	k, after := &a.consumers, a.environments(now)
 	for v, was := range k.variables {
-		if part := k.parts[was]; part.secret && after[v] != was {
+		if part := k.part(was); part.secret && after[v] != was {
 			k.left[part.access] = true
 		}
 	}
@@ -127,6 +127,10 @@ func (a *Auditor) Behind() map[string][]string {
 	}
 	note := func(value, text string) {
 		part, is := a.consumers.parts[value]
+		if !is {
+			part = a.consumers.part(value)
+			is = part.access != ""
+		}
 		if current := newest[part.application]; is && !a.consumers.lost[part.access] && current != "" && part.access != current {
 			name := a.e.iam.applications.get(part.application).Name
 			out[name] = append(out[name], text+" "+part.access+", and not "+current)
@@ -135,7 +139,7 @@ func (a *Auditor) Behind() map[string][]string {
 	for v, value := range variables {
 		beside := func() bool { // a secret key of the same application
 			for other, secret := range variables {
-				if other.place == v.place && other.secret && a.consumers.parts[secret].application == a.consumers.parts[value].application {
+				if other.place == v.place && other.secret && a.consumers.part(secret).application == a.consumers.part(value).application {
 					return true
 				}
 			}
@@ -152,7 +156,7 @@ func (a *Auditor) Behind() map[string][]string {
 					_, value, _ := strings.Cut(line, "=")
 					// What a person has taken out of the variables is not the client's to
 					// put there: the next deployment runs without any.
-					if part := a.consumers.parts[value]; part.secret && a.holdsOf(w, part.application) {
+					if part := a.consumers.part(value); part.secret && a.holdsOf(w, part.application) {
 						note(value, p.placeOf(w)+" runs with")
 					}
 				}
@@ -177,14 +181,17 @@ func (a *Auditor) ranWithin(access string, now time.Time) bool {
 func (a *Auditor) carrier(secret string, now time.Time) string {
 	found := []string{}
 	for v, value := range a.environments(now) {
-		if value == secret {
+		if within(value, secret) {
 			found = append(found, v.place+" holds in "+v.name)
 		}
 	}
 	for _, p := range a.e.products(now) {
 		for _, w := range p.workloads.all(a.ours) {
 			for how, r := range map[string]*revision{" runs with": w.runs(), " is being deployed with": w.revisions.starting} {
-				if r != nil && slices.ContainsFunc(r.env, func(line string) bool { return strings.HasSuffix(line, "="+secret) }) {
+				if r != nil && slices.ContainsFunc(r.env, func(line string) bool {
+					_, value, _ := strings.Cut(line, "=")
+					return within(value, secret)
+				}) {
 					found = append(found, p.placeOf(w)+how)
 				}
 			}
@@ -199,7 +206,7 @@ func (a *Auditor) carrier(secret string, now time.Time) string {
 func (a *Auditor) holdsOf(w *workload, application string) bool {
 	return slices.ContainsFunc(w.environment(), func(line string) bool {
 		_, value, _ := strings.Cut(line, "=")
-		return a.consumers.parts[value].application == application
+		return a.consumers.part(value).application == application
 	})
 }
 
@@ -247,7 +254,11 @@ func (a *Auditor) compareEnvironments(r *Request, now time.Time) {
 			wrong = append(wrong, v.name+" of "+v.place+" is new")
 		case !isThere:
 			wrong = append(wrong, v.name+" of "+v.place+" is gone")
-		case was != is && !a.mayBecome(was, is, now):
+		case was != is && a.mayBecome(was, is, now):
+			// What a person took out elsewhere, the client has taken away here: whatever
+			// ran with it until now is owed the grace.
+			delete(a.consumers.left, a.consumers.part(was).access)
+		case was != is:
 			wrong = append(wrong, v.name+" of "+v.place+" has changed, and not to a living key of the same application")
 		}
 	}
@@ -258,10 +269,9 @@ func (a *Auditor) compareEnvironments(r *Request, now time.Time) {
 }
 
 func (a *Auditor) mayBecome(was, is string, now time.Time) bool {
-	from, known := a.consumers.parts[was]
-	to, alsoKnown := a.consumers.parts[is]
+	from, to := a.consumers.part(was), a.consumers.part(is)
 	key := a.e.iam.keys.get(to.access)
-	return known && alsoKnown && from.secret == to.secret && from.application == to.application &&
+	return from.access != "" && to.access != "" && from.secret == to.secret && a.consumers.around(was, from) == a.consumers.around(is, to) && from.application == to.application &&
 		a.rotates(to.application) && key != nil && !key.expired(now)
 }
 
