@@ -23,7 +23,7 @@ func supersededAt(s State, k scaleway.APIKey) time.Time {
 // carriedUntil is when the last consumer known to carry a key has left it.
 // Zero: none did.
 func (s State) carriedUntil(accessKey string) time.Time {
-	var until time.Time
+	until := s.Carried[accessKey]
 	for _, v := range s.Versions {
 		if mark := ReadMark(v.Description); mark.AccessKey == accessKey {
 			until = latest(until, mark.CarriedUntil)

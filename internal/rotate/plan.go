@@ -41,6 +41,9 @@ type State struct {
 	// Deleted are the access keys of which the rotator remembers that it deleted
 	// them.
 	Deleted []string
+	// Carried is by access key when the last consumer known to carry a key has left
+	// it, where no version of the secret could be marked with that.
+	Carried map[string]time.Time
 	// Elsewhere are the access keys that another secret of the application's name
 	// holds, at another path or in another region.
 	Elsewhere []string

@@ -128,7 +128,26 @@ func (s *session) readable(ctx context.Context, c *credential) ([]scaleway.KeyPa
 			}
 		}
 	}
-	return pairs, nil
+	return pairs, s.rightFirst(ctx, pairs)
+}
+
+// rightFirst sorts pairs, so that where several have one access key, the one
+// that the API knows comes first: somebody wrote the others.
+func (s *session) rightFirst(ctx context.Context, pairs []scaleway.KeyPair) error {
+	for i, p := range pairs {
+		for j := i + 1; j < len(pairs); j++ {
+			if pairs[j].AccessKey != p.AccessKey {
+				continue
+			}
+			switch known, err := s.client.Authenticates(ctx, pairs[j]); {
+			case err != nil:
+				return fmt.Errorf("which of the secrets that versions have beside %s is its own cannot be told: %w", p.AccessKey, err)
+			case known:
+				pairs[i], pairs[j] = pairs[j], pairs[i]
+			}
+		}
+	}
+	return nil
 }
 
 // access reads one version. What it holds is no key pair, or it cannot be read

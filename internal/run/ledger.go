@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/ledger"
 	"github.com/scw-key-rotator/rotator/internal/report"
@@ -66,6 +68,9 @@ func (s *session) remember(ctx context.Context, dying []ledger.Deleted) (kept bo
 	dying = slices.Concat(s.buriedKeys, dying)
 	news := len(dying) > 0
 	next := m.ledger.With(dying, s.client.Now())
+	if next.Carried = s.carriedKeys(); len(next.Carried) > 0 && !maps.EqualFunc(next.Carried, m.ledger.Carried, time.Time.Equal) {
+		news = true
+	}
 	if s.consumers != nil && !s.narrowed() && s.world.blind == nil { // else not everything was compared
 		next.Compared = s.consumers.Found.Compared
 		urgent := len(s.req.Revoke)+len(s.req.Rollback) > 0 // does what it is asked for, and no more
@@ -79,6 +84,19 @@ func (s *session) remember(ctx context.Context, dying []ledger.Deleted) (kept bo
 		return false, err
 	}
 	return s.writeLedger(ctx, next, dying)
+}
+
+// carriedKeys are when the living keys were left whose own versions cannot say it.
+func (s *session) carriedKeys() map[string]time.Time {
+	out := map[string]time.Time{}
+	for _, c := range s.world.credentials {
+		for _, k := range c.state.Keys {
+			if until, is := c.plan.State.Carried[k.AccessKey]; is {
+				out[k.AccessKey] = until.UTC()
+			}
+		}
+	}
+	return out
 }
 
 // narrowed tells whether keys of some applications were not part of the search,
@@ -127,8 +145,15 @@ func (s *session) writeLedger(ctx context.Context, next ledger.Ledger, dying []l
 			return false, err
 		}
 		compared := next.Compared
+		ours := next.Carried
 		next = theirs.ledger.With(slices.Concat(next.Deleted, dying), s.client.Now())
 		next.Compared = compared
+		for access, until := range theirs.ledger.Carried {
+			if until.After(ours[access]) {
+				ours[access] = until
+			}
+		}
+		next.Carried = ours
 	}
 	change := report.Change{Kind: "remember", Object: m.secret.FullName(), Reason: "who carries which key, and the keys that are deleted"}
 	err = s.journal.Do(ctx, change, func(ctx context.Context) error {

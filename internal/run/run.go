@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -243,6 +244,7 @@ func (s *session) plan() {
 				c.state.Deleted = append(c.state.Deleted, d.AccessKey)
 			}
 		}
+		c.state.Carried = maps.Clone(s.world.memory.ledger.Carried)
 		c.plan = rotate.Make(c.state, s.policy, s.world.now)
 	}
 	s.planOwn()

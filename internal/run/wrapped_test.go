@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
 // People put a key into one variable together with other text. Whoever carries
@@ -90,4 +92,57 @@ func TestARevokedKeyThatReadersElsewhereGetIsKept(t *testing.T) {
 	if rep = l.rig.run(t, revokeNow(before)); l.lives(before) {
 		t.Errorf("it lives on, although it was to go now:\n%s", text(t, rep))
 	}
+}
+
+// When the last consumer leaves a key whose version is gone, there is nothing to
+// note that on but the ledger: its grace still counts from then, and not from the
+// day on which a person deleted the version.
+func TestTheGraceOfAKeyWithoutAVersionCountsFromItsLastConsumer(t *testing.T) {
+	t.Parallel()
+	for name, what := range map[string]string{"deleted": "", "disabled": "/disable"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := live(t, carriedByAll(), "ROTATOR_CONSUMERS_EXCLUDE=courier,nightly,packer,cruncher,batch,jobs")
+			l.days(1)
+			method := map[string]string{"": http.MethodDelete, "/disable": http.MethodPost}[what]
+			l.version(1, method, what)
+			l.days(3)
+			l.cfg.ConsumersExclude = nil
+			delivered := l.Clock().Now()
+			for l.lives(keyA) && l.Clock().Now().Sub(delivered) < 20*24*time.Hour {
+				l.days(1)
+			}
+			if lived := l.Clock().Now().Sub(delivered); lived < 7*24*time.Hour || lived > 9*24*time.Hour {
+				t.Errorf("it lived on for %s after its last consumers had left it, want 7 to 9 days", lived)
+			}
+			l.unbroken()
+		})
+	}
+}
+
+// carriedByAll is a project whose published key, which its consumers carry, is
+// the only one.
+func carriedByAll() emulator.Seed {
+	return plainly(emulator.SeedApplication{Keys: []emulator.SeedKey{minted(keyA, 3)}}, credentialOf(holds(keyA, 3)))
+}
+
+// Somebody wrote another secret beside the published key before it was revoked:
+// the right one is what is tried until it is dead, and what is remembered.
+func TestTheRightSecretOfADeletedKeyIsRemembered(t *testing.T) {
+	t.Parallel()
+	l := live(t, carriedByAll())
+	l.days(1)
+	old := l.key(t, keyA).SecretKey
+	l.publish(keyA, wrongSecret)
+	l.auditor.Revoked(keyA)
+	rep := l.rig.run(t, revoke(keyA))
+	if l.lives(keyA) {
+		t.Fatalf("it lives on:\n%s", text(t, rep))
+	}
+	l.set("courier", old)
+	l.days(1)
+	if got, _ := l.Variable("courier", "secret_1"); got == old {
+		t.Errorf("courier was not given the current key:\n%s", text(t, l.last))
+	}
+	l.says("function courier", keyA, "was deleted on")
 }
