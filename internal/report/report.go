@@ -35,6 +35,7 @@ type Report struct {
 	Found          Found         `json:"found"`
 	OwnKey         *OwnKey       `json:"own_key"` // null where it could not be read
 	Applications   []Application `json:"applications"`
+	Callers        []Caller      `json:"callers"`
 	Consumers      []Consumer    `json:"consumers"`
 	Comparisons    Comparisons   `json:"comparisons"`
 	Endpoints      []Endpoint    `json:"endpoints"`
@@ -94,6 +95,19 @@ type Application struct {
 	Dead    []Dead      `json:"dead_keys"` // that were deleted, and whether they are refused
 	Next    []Event     `json:"next"`      // what will happen, in order of time
 	LetIn   []Admission `json:"let_in"`    // where its key was tried, by product
+}
+
+// Caller is an application or a user that can call private endpoints of the
+// project, by whatever permission set.
+type Caller struct {
+	Kind           string   `json:"kind"` // application or user
+	ID             string   `json:"id"`
+	Name           string   `json:"name"`
+	Products       []string `json:"products"`
+	PermissionSets []string `json:"permission_sets"` // that let it; none: the organization's owner
+	Conditional    bool     `json:"conditional"`     // each of them only on a condition
+	InScope        bool     `json:"in_scope"`        // its key is rotated here
+	Why            string   `json:"why"`             // it is, or is left alone
 }
 
 // Admission is what one product's endpoints answered to the key of an

@@ -51,12 +51,12 @@ func (s *session) observe() {
 		found.LegacyTokens = new(len(w.tokens))
 	}
 	for _, m := range w.members {
-		if !m.in && m.notable && m.app.ID != s.ownApplication() {
+		if !m.in && m.notable && !m.quiet {
 			level := report.Warning
 			if m.doubtful {
 				level = report.Error // its key may grow old with nobody noticing
 			}
-			s.find(level, "application "+m.app.Name, "has private access to this project, but is not in scope: "+m.reason,
+			s.find(level, "application "+m.app.Name, "can call private endpoints of this project, but is not in scope: "+m.reason,
 				"list "+m.app.ID+" in ROTATOR_APPLICATIONS of one project to have its key rotated there")
 		}
 	}
@@ -105,6 +105,7 @@ func (s *session) conclude(ctx context.Context, next string) *report.Report {
 	r := s.report
 	r.Changes = s.journal.Changes()
 	r.Applications = s.applications()
+	r.Callers = s.callers()
 	r.Consumers = s.carriers()
 	r.Endpoints = endpoints(s.rows)
 	r.CheckingKeys = s.checkingKeys()

@@ -29,6 +29,7 @@ func (d *discovery) read(ctx context.Context) {
 		all      safe.Group
 		policies []scaleway.Principal
 		groups   []scaleway.Group
+		users    []scaleway.User
 		secrets  []scaleway.Secret
 		iamErrs  [4]error
 		secErr   error
@@ -39,6 +40,12 @@ func (d *discovery) read(ctx context.Context) {
 	all.Go(func() { w.applications, iamErrs[1] = d.client.Applications(ctx) })
 	all.Go(func() { policies, iamErrs[2] = d.client.Policies(ctx) })
 	all.Go(func() { groups, iamErrs[3] = d.client.Groups(ctx) })
+	all.Go(func() {
+		var err error
+		if users, err = d.client.Users(ctx); err != nil { // nothing is decided by them
+			w.failed(err)
+		}
+	})
 	all.Go(func() {
 		var err error
 		w.lifetimeCap, err = d.client.KeyLifetimeCap(ctx)
@@ -72,16 +79,15 @@ func (d *discovery) read(ctx context.Context) {
 	}
 	w.secrets = secrets
 	d.readLedger(ctx, secrets)
-	d.iam(ctx, policies, groups, secrets)
+	d.iam(ctx, &scoping{
+		applications: w.applications, users: users, policies: policies, groups: groups, rules: map[string][]scaleway.Grant{},
+		listed: d.cfg.Applications, project: d.cfg.ProjectID,
+	}, secrets)
 }
 
 // iam finds who is in scope, and their credentials.
-func (d *discovery) iam(ctx context.Context, policies []scaleway.Principal, groups []scaleway.Group, secrets []scaleway.Secret) {
+func (d *discovery) iam(ctx context.Context, s *scoping, secrets []scaleway.Secret) {
 	w := d.world
-	s := &scoping{
-		applications: w.applications, policies: policies, groups: groups, rules: map[string][]scaleway.Grant{},
-		listed: d.cfg.Applications, project: d.cfg.ProjectID,
-	}
 	for i := range w.keys {
 		if w.keys[i].AccessKey == d.cfg.AccessKey {
 			w.ownKey = &w.keys[i]
@@ -116,7 +122,7 @@ func (d *discovery) iam(ctx context.Context, policies []scaleway.Principal, grou
 		})
 	}
 	all.Wait() // each failure is in the world
-	w.members = s.members()
+	w.members, w.callers = s.members(), s.callers()
 	w.attributable = true
 	for _, m := range w.members {
 		if m.in {
