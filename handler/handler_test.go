@@ -186,7 +186,7 @@ func TestFormatIsTheOneAskedFor(t *testing.T) {
 				a.report(t)
 				return
 			}
-			if first, _, _ := strings.Cut(a.body, "\n"); first != "✓ SUCCESS: dry run run-1 on project "+f.Project("demo") {
+			if first, _, _ := strings.Cut(a.body, "\n"); first != "✓ SUCCESS, 2 things to act on: dry run run-1 on project "+f.Project("demo") {
 				t.Errorf("the text starts with %q", first)
 			}
 		})

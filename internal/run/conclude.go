@@ -1,7 +1,6 @@
 package run
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -99,9 +98,8 @@ func (s *session) observeUnlisted() {
 	}
 }
 
-// conclude writes the report, and logs what it comes to; next is a step that
-// still comes, or "".
-func (s *session) conclude(ctx context.Context, next string) *report.Report {
+// conclude writes the report.
+func (s *session) conclude() {
 	r := s.report
 	r.Changes = s.journal.Changes()
 	r.Applications = s.applications()
@@ -116,9 +114,6 @@ func (s *session) conclude(ctx context.Context, next string) *report.Report {
 	r.API.Probes = s.prober.Sent()
 	r.API.DurationSeconds = math.Round(s.clock.Now().Sub(s.start).Seconds()*1000) / 1000
 	r.Conclude()
-	s.log.InfoContext(ctx, "run ended", "next", next, "outcome", r.Outcome, "changes", len(r.Changes), "findings", len(r.Findings),
-		"api_calls", r.API.Calls, "probes", r.API.Probes, "duration_seconds", r.API.DurationSeconds)
-	return r
 }
 
 func endpoints(rows []probe.Row) []report.Endpoint {

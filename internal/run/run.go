@@ -23,6 +23,7 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/deliver"
 	"github.com/scw-key-rotator/rotator/internal/ledger"
+	"github.com/scw-key-rotator/rotator/internal/printable"
 	"github.com/scw-key-rotator/rotator/internal/probe"
 	"github.com/scw-key-rotator/rotator/internal/purge"
 	"github.com/scw-key-rotator/rotator/internal/report"
@@ -93,7 +94,7 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 		}),
 		report: &report.Report{
 			RunID: o.RunID, DryRun: req.DryRun, OrganizationID: cfg.OrganizationID, ProjectID: cfg.ProjectID,
-			Left: []string{}, Findings: []report.Finding{},
+			Left: []string{}, Findings: []report.Finding{}, Clock: clockOf(cfg, o),
 		},
 		world: &world{},
 	}
@@ -102,7 +103,7 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 		SecretPath: cfg.SecretPath, SecretRegion: cfg.SecretRegion,
 		Window: cfg.VerifyWindow, Bound: cfg.VerifyBound, Tester: s.tester,
 	}
-	o.Log.InfoContext(ctx, "run started", "dry_run", req.DryRun, "steps", req.Steps, "force", req.Force)
+	o.Log.InfoContext(ctx, "run started", "dry_run", req.DryRun, "steps", req.Steps, "force", req.Force, "clock", s.report.Clock)
 	s.step(ctx, "discover", true, s.discover)
 	if err := s.acceptable(); err != nil {
 		return nil, err
@@ -117,12 +118,22 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 	if !s.req.Now {
 		s.step(ctx, StepRetire, s.asked(StepRetire), s.retire)
 	}
-	if s.asked(StepOwnKey) {
-		// The function's own redeployment may end this instance: all else is told first.
-		s.conclude(ctx, StepOwnKey)
-	}
 	s.step(ctx, StepOwnKey, s.asked(StepOwnKey), s.rotateOwn)
-	return s.conclude(ctx, ""), nil
+	s.conclude()
+	s.ended(ctx)
+	return s.report, nil
+}
+
+// clockOf says whose times the report has, where they are not Scaleway's: nobody
+// should take those of an emulator for the day on which a key dies.
+func clockOf(cfg config.Config, o Options) string {
+	switch {
+	case o.Clock.Emulated:
+		return "the emulator's: its clock jumps over all waiting"
+	case cfg.APIURL != config.DefaultAPIURL:
+		return "those of " + cfg.APIURL + ", which is not Scaleway's API"
+	}
+	return ""
 }
 
 // session is one run while it lasts.
@@ -171,13 +182,12 @@ func (s *session) step(ctx context.Context, name string, asked bool, do func(con
 			for line := range strings.SplitSeq(err.Error(), "\n") { // errors.Join
 				step.Errors = append(step.Errors, report.Line(line))
 			}
-			s.log.ErrorContext(ctx, "step failed", "step", name, "error", err.Error())
 		}
 		if len(s.report.Left) > left {
 			step.Outcome = report.Incomplete
 		}
-		s.log.InfoContext(ctx, "step done", "step", name, "outcome", step.Outcome)
 	}
+	s.logStep(ctx, step)
 	s.report.Steps = append(s.report.Steps, step)
 }
 
@@ -186,9 +196,9 @@ func (s *session) leave(what string) { s.report.Left = append(s.report.Left, wha
 
 // find notes something that a person should know.
 func (s *session) find(level report.Level, subject, text, hint string) {
-	s.report.Findings = append(s.report.Findings, report.Finding{
-		Level: level, Subject: report.Line(subject), Text: report.Line(text), Hint: hint,
-	})
+	f := report.Finding{Level: level, Subject: report.Line(subject), Text: report.Line(text), Hint: printable.Line(hint)}
+	s.report.Findings = append(s.report.Findings, f)
+	s.logFinding(f)
 }
 
 func (s *session) asked(step string) bool {

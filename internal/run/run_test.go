@@ -77,7 +77,7 @@ func (r *rig) run(t *testing.T, req run.Request) *report.Report {
 func (r *rig) surroundings() run.Options {
 	return run.Options{
 		API: r.RoundTripper(), Endpoints: r.RoundTripper(),
-		Clock: clock.Clock{Now: r.Clock().Now, Sleep: r.Clock().Sleep, After: r.Clock().After},
+		Clock: clock.Clock{Now: r.Clock().Now, Sleep: r.Clock().Sleep, After: r.Clock().After, Emulated: true},
 		Log:   slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})), RunID: "test-run",
 	}
 }

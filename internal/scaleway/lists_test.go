@@ -369,7 +369,7 @@ func TestManyGoroutinesShareAClient(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if sent, retried := r.Calls(); sent != 80 || retried != 0 {
+	if sent, retried := r.Calls(); sent != 88 || retried != 0 {
 		t.Errorf("%d sent, %d retried", sent, retried)
 	}
 }
