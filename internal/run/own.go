@@ -236,6 +236,7 @@ func (s *session) renewOwn(ctx context.Context) error {
 		return nil
 	}
 	o.made = s.applier.Renew(ctx, &o.plan)
+	s.movedProject("the function's own key", o.made)
 	if o.made.Err != nil || o.made.Overtaken {
 		if o.made.Err != nil {
 			return fmt.Errorf("not rotated: %w", o.made.Err)

@@ -298,6 +298,7 @@ func (s *session) rotate(ctx context.Context) []error {
 	for i, rotation := range s.applier.Rotate(ctx, s.longestFirst(due)) {
 		c := due[i]
 		c.rotation = rotation
+		s.movedProject("application "+c.member.app.Name, rotation)
 		switch {
 		case rotation.NotTried: // one error, and a finding, say why
 		case rotation.Err != nil:
