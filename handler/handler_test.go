@@ -302,7 +302,7 @@ func TestWrongConfigurationIsTheAnswer(t *testing.T) {
 			if len(f.History()) > 0 {
 				t.Errorf("it sent requests: %v", f.History())
 			}
-			if lines := f.lines(t); len(lines) != 1 || lines[0]["error"] != problems || lines[0]["run_id"] != "run-1" {
+			if lines := f.lines(t); len(lines) != 1 || lines[0]["error"] != strings.ReplaceAll(problems, "\n", " ") || lines[0]["run_id"] != "run-1" {
 				t.Errorf("the log says %v, want one line with the problems", lines)
 			}
 			if strings.Contains(f.log.String()+a.body, "5ec2e700") {

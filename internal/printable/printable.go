@@ -85,3 +85,13 @@ func Attr(_ []string, a slog.Attr) slog.Attr {
 	}
 	return a
 }
+
+// Text is Line for each line of a text of our own, such as an error that lists
+// what is wrong.
+func Text(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = Line(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}

@@ -34,6 +34,13 @@ func TestLine(t *testing.T) {
 	}
 }
 
+func TestTextKeepsItsOwnLines(t *testing.T) {
+	t.Parallel()
+	if got := printable.Text("two things are wrong:\n  a\u202eb\n\tc\x1b[31m\n"); got != "two things are wrong:\n  a�b\n c�[31m\n" {
+		t.Errorf("%q", got)
+	}
+}
+
 func FuzzLine(f *testing.F) {
 	f.Add("checkout\n✓ SUCCESS \u001b[31mred\u202e\u0085")
 	f.Fuzz(func(t *testing.T, text string) {
