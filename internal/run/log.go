@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/internal/config"
+	"github.com/scw-key-rotator/rotator/internal/printable"
 	"github.com/scw-key-rotator/rotator/internal/report"
 )
 
@@ -14,17 +16,24 @@ import (
 // was not asked for by one stands in the log, once, at a level that an alert can
 // ask for. README has the queries.
 
+// find notes something that a person should know.
+func (s *session) find(level report.Level, subject, text, hint string) {
+	f := report.Finding{Level: level, Subject: report.Line(subject), Text: report.Line(text), Hint: printable.Line(hint)}
+	s.report.Findings = append(s.report.Findings, f)
+	s.logFinding(f)
+}
+
 // logFinding writes a finding when it is found: the last step redeploys the
 // function, which may end this very instance.
 func (s *session) logFinding(f report.Finding) {
-	level := slog.LevelInfo
+	write := s.log.Info
 	switch f.Level {
 	case report.Error:
-		level = slog.LevelError
+		write = s.log.Error
 	case report.Warning:
-		level = slog.LevelWarn
+		write = s.log.Warn
 	}
-	s.log.Log(context.Background(), level, "finding", "subject", f.Subject, "text", f.Text, "hint", f.Hint)
+	write("finding", "subject", f.Subject, "text", f.Text, "hint", f.Hint)
 }
 
 // logStep writes one line a step, whatever number of things went wrong in it.
@@ -75,3 +84,15 @@ func (s *session) ended(ctx context.Context) {
 
 // days is a time in days, to a tenth, and never later than it is.
 func days(d time.Duration) float64 { return math.Floor(d.Hours()/24*10) / 10 }
+
+// clockOf says whose times the report has, where they are not Scaleway's: nobody
+// should take those of an emulator for the day on which a key dies.
+func clockOf(cfg config.Config, o Options) string {
+	switch {
+	case o.Clock.Emulated:
+		return "the emulator's: its clock jumps over all waiting"
+	case cfg.APIURL != config.DefaultAPIURL:
+		return "those of " + cfg.APIURL + ", which is not Scaleway's API"
+	}
+	return ""
+}

@@ -337,13 +337,6 @@ func (s *session) ownKeys() deliver.Credential {
 // finding.
 const ownKeyWarning = 21 * 24 * time.Hour
 
-func (s *session) ownApplication() string {
-	if s.world.ownKey == nil {
-		return ""
-	}
-	return s.world.ownKey.ApplicationID
-}
-
 func (s *session) observeOwnKey() {
 	k := s.world.ownKey
 	if k == nil {

@@ -23,7 +23,6 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/deliver"
 	"github.com/scw-key-rotator/rotator/internal/ledger"
-	"github.com/scw-key-rotator/rotator/internal/printable"
 	"github.com/scw-key-rotator/rotator/internal/probe"
 	"github.com/scw-key-rotator/rotator/internal/purge"
 	"github.com/scw-key-rotator/rotator/internal/report"
@@ -124,18 +123,6 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 	return s.report, nil
 }
 
-// clockOf says whose times the report has, where they are not Scaleway's: nobody
-// should take those of an emulator for the day on which a key dies.
-func clockOf(cfg config.Config, o Options) string {
-	switch {
-	case o.Clock.Emulated:
-		return "the emulator's: its clock jumps over all waiting"
-	case cfg.APIURL != config.DefaultAPIURL:
-		return "those of " + cfg.APIURL + ", which is not Scaleway's API"
-	}
-	return ""
-}
-
 // session is one run while it lasts.
 type session struct {
 	cfg     config.Config
@@ -193,13 +180,6 @@ func (s *session) step(ctx context.Context, name string, asked bool, do func(con
 
 // leave notes something that the run has no time for.
 func (s *session) leave(what string) { s.report.Left = append(s.report.Left, what) }
-
-// find notes something that a person should know.
-func (s *session) find(level report.Level, subject, text, hint string) {
-	f := report.Finding{Level: level, Subject: report.Line(subject), Text: report.Line(text), Hint: printable.Line(hint)}
-	s.report.Findings = append(s.report.Findings, f)
-	s.logFinding(f)
-}
 
 func (s *session) asked(step string) bool {
 	switch {
