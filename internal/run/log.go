@@ -36,14 +36,15 @@ func (s *session) logFinding(f report.Finding) {
 	write("finding", "subject", f.Subject, "text", f.Text, "hint", f.Hint)
 }
 
-// logStep writes one line a step, whatever number of things went wrong in it.
-func (s *session) logStep(ctx context.Context, step report.Step) {
+// logStep writes one line a step, whatever number of things went wrong in it, or
+// were left.
+func (s *session) logStep(ctx context.Context, step report.Step, left []string) {
 	switch step.Outcome {
 	case report.Skipped:
 	case report.Success:
 		s.log.InfoContext(ctx, "step done", "step", step.Name)
 	default:
-		s.log.ErrorContext(ctx, "step failed", "step", step.Name, "outcome", step.Outcome, "error", strings.Join(step.Errors, "; "))
+		s.log.ErrorContext(ctx, "step failed", "step", step.Name, "outcome", step.Outcome, "error", strings.Join(step.Errors, "; "), "left", strings.Join(left, "; "))
 	}
 }
 

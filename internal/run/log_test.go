@@ -120,6 +120,15 @@ func told(t *testing.T, rep *report.Report, log string) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("failed steps in the log (-want +got):\n%s", diff)
 	}
+	left := []string{}
+	for _, l := range lines(t, log, "step failed") {
+		if l["left"] != "" {
+			left = append(left, l["left"].(string))
+		}
+	}
+	if got := strings.Join(left, "; "); got != strings.Join(rep.Left, "; ") {
+		t.Errorf("left, in the log: %s; want %s", got, strings.Join(rep.Left, "; "))
+	}
 	ended := lines(t, log, "run ended")
 	if len(ended) != 1 {
 		t.Fatalf("%d lines end the run", len(ended))

@@ -153,6 +153,7 @@ type session struct {
 // outcome.
 func (s *session) step(ctx context.Context, name string, asked bool, do func(context.Context) []error) {
 	step := report.Step{Name: name, Outcome: report.Success, Errors: []string{}}
+	left := len(s.report.Left)
 	switch {
 	case !asked:
 		step.Outcome = report.Skipped
@@ -160,7 +161,6 @@ func (s *session) step(ctx context.Context, name string, asked bool, do func(con
 		step.Outcome = report.Incomplete
 		s.leave("step " + name)
 	default:
-		left := len(s.report.Left)
 		for _, err := range do(ctx) {
 			if err == nil {
 				continue
@@ -174,7 +174,7 @@ func (s *session) step(ctx context.Context, name string, asked bool, do func(con
 			step.Outcome = report.Incomplete
 		}
 	}
-	s.logStep(ctx, step)
+	s.logStep(ctx, step, s.report.Left[left:])
 	s.report.Steps = append(s.report.Steps, step)
 }
 
