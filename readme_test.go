@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,5 +77,41 @@ func TestReadmeTellsThePolicy(t *testing.T) {
 	}
 	if diff := cmp.Diff(want.String(), got.String()); diff != "" {
 		t.Errorf("the README's policy (-want +got):\n%s", diff)
+	}
+}
+
+// The alerts of the README find what a run logs: each of their filters stands in a
+// pinned log, on the line that it is meant for, and the fields that they read are
+// there.
+func TestReadmesAlertsFindWhatARunLogs(t *testing.T) {
+	t.Parallel()
+	log, err := os.ReadFile("internal/run/testdata/ten-findings.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, alerts, _ := part(t, readme(t), "alerts")
+	queries := 0
+	for query := range strings.Lines(alerts) {
+		filters := regexp.MustCompile("\\|= `([^`]*)`").FindAllStringSubmatch(query, -1)
+		if len(filters) == 0 {
+			continue
+		}
+		queries++
+		found := slices.ContainsFunc(strings.Split(string(log), "\n"), func(line string) bool {
+			for _, f := range filters {
+				if !strings.Contains(line, f[1]) {
+					return false
+				}
+			}
+			_, field, unwraps := strings.Cut(query, "unwrap ")
+			field, _, _ = strings.Cut(field, " ")
+			return !unwraps || strings.Contains(line, `"`+field+`":`)
+		})
+		if !found {
+			t.Errorf("no line of the log answers %s", query)
+		}
+	}
+	if queries != 3 {
+		t.Errorf("%d alerts, want 3", queries)
 	}
 }

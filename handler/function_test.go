@@ -56,7 +56,7 @@ func start(t *testing.T, s surroundings) *function {
 	var runs atomic.Int64
 	f.handler = handler.New(environ, &f.log, handler.Options{
 		API: api, Endpoints: endpoints,
-		Clock:    clock.Clock{Now: f.Clock().Now, Sleep: f.Clock().Sleep, After: f.Clock().After},
+		Clock:    clock.Clock{Now: f.Clock().Now, Sleep: f.Clock().Sleep, After: f.Clock().After, Emulated: true},
 		NewRunID: func() string { return fmt.Sprintf("run-%d", runs.Add(1)) },
 	})
 	return f

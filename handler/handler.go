@@ -22,6 +22,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/config"
+	"github.com/scw-key-rotator/rotator/internal/printable"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/run"
 	"github.com/scw-key-rotator/rotator/internal/safe"
@@ -60,7 +61,7 @@ func New(environ []string, out io.Writer, o Options) *Handler {
 	cfg, err := config.Read(environ)
 	return &Handler{
 		cfg: cfg, invalid: err, options: o,
-		log: slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: cfg.LogLevel})),
+		log: slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: cfg.LogLevel, ReplaceAttr: printable.Attr})),
 	}
 }
 
@@ -160,7 +161,7 @@ func (h *Handler) refuse(w http.ResponseWriter, log *slog.Logger, text bool, err
 	case errors.As(err, &known):
 		answer = *known
 	case errors.As(err, &refused):
-		answer = failure{http.StatusBadRequest, refused.Error(), "nothing was changed"}
+		answer = failure{http.StatusBadRequest, printable.Line(refused.Error()), "nothing was changed"}
 	case errors.As(err, &invalid):
 		answer = failure{http.StatusInternalServerError, invalid.Error(), invalid.Hint()}
 	case errors.As(err, &tooBig):

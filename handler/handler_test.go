@@ -186,7 +186,7 @@ func TestFormatIsTheOneAskedFor(t *testing.T) {
 				a.report(t)
 				return
 			}
-			if first, _, _ := strings.Cut(a.body, "\n"); first != "✓ SUCCESS: dry run run-1 on project "+f.Project("demo") {
+			if first, _, _ := strings.Cut(a.body, "\n"); first != "✓ SUCCESS, 2 things to act on: dry run run-1 on project "+f.Project("demo") {
 				t.Errorf("the text starts with %q", first)
 			}
 		})
@@ -302,7 +302,7 @@ func TestWrongConfigurationIsTheAnswer(t *testing.T) {
 			if len(f.History()) > 0 {
 				t.Errorf("it sent requests: %v", f.History())
 			}
-			if lines := f.lines(t); len(lines) != 1 || lines[0]["error"] != problems || lines[0]["run_id"] != "run-1" {
+			if lines := f.lines(t); len(lines) != 1 || lines[0]["error"] != strings.ReplaceAll(problems, "\n", " ") || lines[0]["run_id"] != "run-1" {
 				t.Errorf("the log says %v, want one line with the problems", lines)
 			}
 			if strings.Contains(f.log.String()+a.body, "5ec2e700") {

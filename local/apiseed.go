@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/internal/printable"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 	"github.com/scw-key-rotator/rotator/local/host"
 )
@@ -43,7 +44,7 @@ func (c *apiCommand) emulator(stderr io.Writer) (*emulator.Emulator, error) {
 	options := emulator.Options{
 		Latency: time.Duration(c.Latency), KeyLag: time.Duration(c.KeyLag),
 		OnUnknownRoute: func(route string) {
-			fmt.Fprintf(stderr, "local: this emulator has no %s; it answered 404\n", route)
+			fmt.Fprintf(stderr, "local: this emulator has no %s; it answered 404\n", printable.Line(route))
 		},
 	}
 	if !c.Clock.IsZero() {
@@ -112,7 +113,7 @@ func tally(w io.Writer, e *emulator.Emulator) {
 	}
 	fmt.Fprintln(w, "asked for, and not in this emulator:")
 	for _, route := range unknown {
-		fmt.Fprintf(w, "  %s  %s\n", route.Route, counted(route.Count, "time"))
+		fmt.Fprintf(w, "  %s  %s\n", printable.Line(route.Route), counted(route.Count, "time"))
 	}
 }
 

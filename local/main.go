@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/scw-key-rotator/rotator/internal/printable"
 )
 
 // Exit codes.
@@ -81,7 +83,7 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(p.stderr, "local: %v\ntry 'go run ./local --help'\n", err)
+		fmt.Fprintf(p.stderr, "local: %s\ntry 'go run ./local --help'\n", printable.Text(err.Error()))
 		return exitUsage
 	}
 	err = command.Run()
@@ -92,7 +94,7 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 	case errors.As(err, &silent):
 		return int(silent)
 	default:
-		fmt.Fprintln(p.stderr, "local:", err)
+		fmt.Fprintln(p.stderr, "local:", printable.Text(err.Error()))
 		return exitFailed
 	}
 }

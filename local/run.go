@@ -77,7 +77,7 @@ func (c *runCommand) surroundings(p program) ([]string, handler.Options, error) 
 	if err != nil {
 		return nil, handler.Options{}, err
 	}
-	clock := clock.Clock{Now: d.Clock().Now, Sleep: d.Clock().Sleep, After: d.Clock().After}
+	clock := clock.Clock{Now: d.Clock().Now, Sleep: d.Clock().Sleep, After: d.Clock().After, Emulated: true}
 	return d.environ, handler.Options{API: d.RoundTripper(), Endpoints: d.RoundTripper(), Clock: clock}, nil
 }
 

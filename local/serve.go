@@ -28,7 +28,7 @@ func (c *serveCommand) Run(ctx context.Context, p program) error {
 		return fmt.Errorf("the demo has no function %s", demoFunction)
 	}
 	function := handler.New(d.environ, p.stderr, handler.Options{
-		API: d.RoundTripper(), Endpoints: d.RoundTripper(), Clock: clock.Clock{Now: d.Clock().Now, Sleep: d.Clock().Sleep, After: d.Clock().After},
+		API: d.RoundTripper(), Endpoints: d.RoundTripper(), Clock: clock.Clock{Now: d.Clock().Now, Sleep: d.Clock().Sleep, After: d.Clock().After, Emulated: true},
 	})
 	d.SetBehaviour(self.ID, asPlatform(function))
 	listener, err := listen(ctx, "--addr", c.Addr)

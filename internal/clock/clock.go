@@ -15,6 +15,8 @@ type Clock struct {
 	// After calls f once d has passed, unless stop is called first. nil: in real
 	// time. f may be called from any goroutine, and must not wait.
 	After func(d time.Duration, f func()) (stop func() bool)
+	// Emulated: its times are made up, and waiting takes none of ours.
+	Emulated bool
 }
 
 // Real is the machine's clock.

@@ -47,6 +47,9 @@ const (
 	OwnKeyKeep   = "keep"   // leave it to a person
 )
 
+// DefaultAPIURL is Scaleway's API, and the default of ROTATOR_API_URL.
+const DefaultAPIURL = "https://api.scaleway.com"
+
 // Config is every setting, checked. Durations are positive.
 type Config struct {
 	AccessKey      string        // of the key that the function runs on

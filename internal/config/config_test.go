@@ -67,7 +67,7 @@ func defaults() config.Config {
 		Budget:            14 * time.Minute,
 		Concurrency:       8,
 		RequestsPerSecond: 20,
-		APIURL:            "https://api.scaleway.com",
+		APIURL:            config.DefaultAPIURL,
 		LogLevel:          slog.LevelInfo,
 	}
 }

@@ -6,10 +6,7 @@
 // others.
 package report
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // Outcome is success or failure, of a step or of the whole run.
 type Outcome string
@@ -31,10 +28,12 @@ type Report struct {
 	ProjectID      string        `json:"project_id"`
 	StartedAt      time.Time     `json:"started_at"` // by the API's clock
 	FinishedAt     time.Time     `json:"finished_at"`
+	Clock          string        `json:"clock"` // whose times these are, where it is not Scaleway's API; else ""
 	Steps          []Step        `json:"steps"`
 	Found          Found         `json:"found"`
 	OwnKey         *OwnKey       `json:"own_key"` // null where it could not be read
 	Applications   []Application `json:"applications"`
+	Callers        []Caller      `json:"callers"`
 	Consumers      []Consumer    `json:"consumers"`
 	Comparisons    Comparisons   `json:"comparisons"`
 	Endpoints      []Endpoint    `json:"endpoints"`
@@ -94,6 +93,19 @@ type Application struct {
 	Dead    []Dead      `json:"dead_keys"` // that were deleted, and whether they are refused
 	Next    []Event     `json:"next"`      // what will happen, in order of time
 	LetIn   []Admission `json:"let_in"`    // where its key was tried, by product
+}
+
+// Caller is an application or a user that can call private endpoints of the
+// project, by whatever permission set.
+type Caller struct {
+	Kind           string   `json:"kind"` // application or user
+	ID             string   `json:"id"`
+	Name           string   `json:"name"`
+	Products       []string `json:"products"`
+	PermissionSets []string `json:"permission_sets"` // that let it; none: the organization's owner
+	Conditional    bool     `json:"conditional"`     // each of them only on a condition
+	InScope        bool     `json:"in_scope"`        // its key is rotated here
+	Why            string   `json:"why"`             // it is, or is left alone
 }
 
 // Admission is what one product's endpoints answered to the key of an
@@ -277,51 +289,4 @@ type API struct {
 	Retries         int64   `json:"retries"`
 	Probes          int64   `json:"probes"` // requests to endpoints
 	DurationSeconds float64 `json:"duration_seconds"`
-}
-
-// Conclude sets the run's outcome from what the report holds.
-func (r *Report) Conclude() {
-	r.Outcome = Success
-	for _, s := range r.Steps {
-		if s.Outcome == Failure || s.Outcome == Incomplete {
-			r.Outcome = Failure
-		}
-	}
-	for _, f := range r.Findings {
-		if f.Level == Error {
-			r.Outcome = Failure
-		}
-	}
-	for _, c := range r.Changes {
-		if c.Result == Refused || c.Result == Unknown {
-			r.Outcome = Failure
-		}
-	}
-}
-
-// Days is an age in whole days.
-func Days(d time.Duration) int { return int(d / (24 * time.Hour)) }
-
-// Expiry is an expires_at as the report holds it.
-func Expiry(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
-// Line makes text from outside fit for a line of the report: no control
-// characters, no more than a line's length.
-func Line(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, text)
-	const most = 500
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most-1]) + "…"
-	}
-	return text
 }

@@ -44,6 +44,7 @@ type Rotation struct {
 	VerifyBy  string           // where it was tried
 	Overtaken bool             // another run is at it; New is gone
 	NotTried  bool             // there was no room for the one before it
+	NoProject string           // the default project of the key before, which is gone, or ""
 	// Err is why the key was not rotated. After an unknown outcome (it is
 	// scaleway.ErrUnknown) nothing of the application is deleted in this run.
 	Err error
@@ -98,6 +99,12 @@ func (a *Applier) makeKey(ctx context.Context, r *Rotation) error {
 	err := a.Journal.Do(ctx, change, func(ctx context.Context) error {
 		var err error
 		r.New, err = a.Client.CreateKey(ctx, want)
+		if scaleway.NoProject(err) && want.DefaultProjectID != a.Policy.Project {
+			// It is refused for good, and each later run would be: no key has that
+			// project for long. A caller of private endpoints needs none.
+			r.NoProject, want.DefaultProjectID = want.DefaultProjectID, a.Policy.Project
+			r.New, err = a.Client.CreateKey(ctx, want)
+		}
 		return err
 	})
 	switch {

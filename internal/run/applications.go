@@ -113,6 +113,11 @@ func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPla
 		return
 	}
 	expires := k.Key.ExpiresAt
+	called := "the superseded key "
+	later := s.req.DryRun && state == rotate.Superseded && k.State != rotate.Superseded
+	if later { // it lives, and is what it was until a run has done what this one says
+		line.State, called = string(k.State), "the key "
+	}
 	switch state {
 	case rotate.Superseded:
 		switch {
@@ -122,18 +127,18 @@ func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPla
 			line.Note = "the function runs on it; deleted once a run has used the published one, and its grace is over"
 		case s.heldBy(k.Key.AccessKey) != "":
 			if line.Note = s.heldBy(k.Key.AccessKey); !expires.IsZero() {
-				a.Next = append(a.Next, report.Event{At: expires, What: "the superseded key " + k.Key.AccessKey + " expires", Kind: "expire"})
+				a.Next = append(a.Next, report.Event{At: expires, What: called + k.Key.AccessKey + " expires", Kind: "expire"})
 			}
 		case k.Key.Expired(s.world.now) && s.policy.Made(k.Key):
 			line.Note = "expired; deleted by the next run"
 		case k.Key.Expired(s.world.now):
 			line.Note = "expired; deleted once its grace is over"
 		case !expires.IsZero() && expires.Before(dies):
-			line.Note = "dies on " + day(expires) + ", when it expires"
-			a.Next = append(a.Next, report.Event{At: expires, What: "the superseded key " + k.Key.AccessKey + " expires", Kind: "expire"})
+			line.Note = "dies when it expires"
+			a.Next = append(a.Next, report.Event{At: expires, What: called + k.Key.AccessKey + " expires", Kind: "expire"})
 		default:
-			line.Note = "dies on " + day(dies) + ", when its grace is over"
-			a.Next = append(a.Next, report.Event{At: dies, What: "the superseded key " + k.Key.AccessKey + " is deleted", Kind: "delete"})
+			line.Note = "dies on " + s.day(dies) + ", when its grace is over"
+			a.Next = append(a.Next, report.Event{At: dies, What: called + k.Key.AccessKey + " is deleted", Kind: "delete"})
 		}
 	case rotate.Current:
 		line.Note = "published"
@@ -153,13 +158,16 @@ func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPla
 	case rotate.Managed:
 		line.Note = "not to be deleted, so never touched"
 	}
+	if later {
+		line.Note = "to be superseded; " + line.Note
+	}
 	if k.Bad() {
 		line.Note = "rolled back from; " + line.Note
 	}
 	a.Keys = append(a.Keys, line)
 }
 
-func day(t time.Time) string { return t.UTC().Format("2 January") }
+func (s *session) day(t time.Time) string { return report.Day(t, s.report.StartedAt) }
 
 func (s *session) line(k scaleway.APIKey, state string, revision uint32) report.Key {
 	return report.Key{

@@ -1,7 +1,6 @@
 package run
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -51,12 +50,12 @@ func (s *session) observe() {
 		found.LegacyTokens = new(len(w.tokens))
 	}
 	for _, m := range w.members {
-		if !m.in && m.notable && m.app.ID != s.ownApplication() {
+		if !m.in && m.notable && !m.quiet {
 			level := report.Warning
 			if m.doubtful {
 				level = report.Error // its key may grow old with nobody noticing
 			}
-			s.find(level, "application "+m.app.Name, "has private access to this project, but is not in scope: "+m.reason,
+			s.find(level, "application "+m.app.Name, "can call private endpoints of this project, but is not in scope: "+m.reason,
 				"list "+m.app.ID+" in ROTATOR_APPLICATIONS of one project to have its key rotated there")
 		}
 	}
@@ -99,12 +98,12 @@ func (s *session) observeUnlisted() {
 	}
 }
 
-// conclude writes the report, and logs what it comes to; next is a step that
-// still comes, or "".
-func (s *session) conclude(ctx context.Context, next string) *report.Report {
+// conclude writes the report.
+func (s *session) conclude() {
 	r := s.report
 	r.Changes = s.journal.Changes()
 	r.Applications = s.applications()
+	r.Callers = s.callers()
 	r.Consumers = s.carriers()
 	r.Endpoints = endpoints(s.rows)
 	r.CheckingKeys = s.checkingKeys()
@@ -115,9 +114,6 @@ func (s *session) conclude(ctx context.Context, next string) *report.Report {
 	r.API.Probes = s.prober.Sent()
 	r.API.DurationSeconds = math.Round(s.clock.Now().Sub(s.start).Seconds()*1000) / 1000
 	r.Conclude()
-	s.log.InfoContext(ctx, "run ended", "next", next, "outcome", r.Outcome, "changes", len(r.Changes), "findings", len(r.Findings),
-		"api_calls", r.API.Calls, "probes", r.API.Probes, "duration_seconds", r.API.DurationSeconds)
-	return r
 }
 
 func endpoints(rows []probe.Row) []report.Endpoint {

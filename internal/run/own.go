@@ -236,6 +236,7 @@ func (s *session) renewOwn(ctx context.Context) error {
 		return nil
 	}
 	o.made = s.applier.Renew(ctx, &o.plan)
+	s.movedProject("the function's own key", o.made)
 	if o.made.Err != nil || o.made.Overtaken {
 		if o.made.Err != nil {
 			return fmt.Errorf("not rotated: %w", o.made.Err)
@@ -335,13 +336,6 @@ func (s *session) ownKeys() deliver.Credential {
 // ownKeyWarning is how long before its expiry the function's own key is a
 // finding.
 const ownKeyWarning = 21 * 24 * time.Hour
-
-func (s *session) ownApplication() string {
-	if s.world.ownKey == nil {
-		return ""
-	}
-	return s.world.ownKey.ApplicationID
-}
 
 func (s *session) observeOwnKey() {
 	k := s.world.ownKey

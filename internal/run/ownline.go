@@ -64,6 +64,8 @@ func (s *session) ownKeyLine(a *report.Application, access string) report.Key {
 		line.Note = "the function runs on it"
 		renewed := o.made != nil && o.made.Err == nil && !o.made.Overtaken
 		switch {
+		case renewed && s.req.DryRun:
+			line.Note = "the function runs on it, until a run replaces it"
 		case renewed:
 			line.State, line.Note = string(rotate.Superseded), "the function runs on it until its redeployment is done; deleted once a run has used the new one, and its grace is over"
 		case o.plan.LeftOff == "" && !o.plan.Renew && s.world.now.Before(o.plan.From):
@@ -98,7 +100,7 @@ func (s *session) ownKeyLine(a *report.Application, access string) report.Key {
 		line.Note = s.heldBy(access)
 	case !k.At.IsZero() && !k.Theirs:
 		at := s.at(k.At)
-		line.Note = "dies on " + day(at) + ", if nothing carries it"
+		line.Note = "dies on " + s.day(at) + ", if nothing carries it"
 		a.Next = append(a.Next, report.Event{At: at, What: "the superseded key " + access + " is deleted", Kind: "delete"})
 	}
 	return line

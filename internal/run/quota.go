@@ -55,6 +55,14 @@ func (s *session) crowded(due []*credential) {
 	s.find(report.Error, "API keys", text+": not rotated in this run: "+strings.Join(waiting, ", ")+"; what is due longest goes first", hint)
 }
 
+// movedProject says that a new key has another default project than the one that
+// it replaces.
+func (s *session) movedProject(subject string, r *rotate.Rotation) {
+	if r.NoProject != "" && r.Err == nil {
+		s.find(report.Note, subject, fmt.Sprintf("the default project of its key, %s, is gone: the new key has the rotator's, %s", r.NoProject, s.cfg.ProjectID), "")
+	}
+}
+
 // couldGoMax is how many keys are listed at most.
 const couldGoMax = 20
 

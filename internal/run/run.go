@@ -94,7 +94,7 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 		}),
 		report: &report.Report{
 			RunID: o.RunID, DryRun: req.DryRun, OrganizationID: cfg.OrganizationID, ProjectID: cfg.ProjectID,
-			Left: []string{}, Findings: []report.Finding{},
+			Left: []string{}, Findings: []report.Finding{}, Clock: clockOf(cfg, o),
 		},
 		world: &world{},
 	}
@@ -103,7 +103,7 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 		SecretPath: cfg.SecretPath, SecretRegion: cfg.SecretRegion,
 		Window: cfg.VerifyWindow, Bound: cfg.VerifyBound, Tester: s.tester,
 	}
-	o.Log.InfoContext(ctx, "run started", "dry_run", req.DryRun, "steps", req.Steps, "force", req.Force)
+	o.Log.InfoContext(ctx, "run started", "dry_run", req.DryRun, "steps", req.Steps, "force", req.Force, "clock", s.report.Clock)
 	s.step(ctx, "discover", true, s.discover)
 	if err := s.acceptable(); err != nil {
 		return nil, err
@@ -118,12 +118,10 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 	if !s.req.Now {
 		s.step(ctx, StepRetire, s.asked(StepRetire), s.retire)
 	}
-	if s.asked(StepOwnKey) {
-		// The function's own redeployment may end this instance: all else is told first.
-		s.conclude(ctx, StepOwnKey)
-	}
 	s.step(ctx, StepOwnKey, s.asked(StepOwnKey), s.rotateOwn)
-	return s.conclude(ctx, ""), nil
+	s.conclude()
+	s.ended(ctx)
+	return s.report, nil
 }
 
 // session is one run while it lasts.
@@ -156,6 +154,7 @@ type session struct {
 // outcome.
 func (s *session) step(ctx context.Context, name string, asked bool, do func(context.Context) []error) {
 	step := report.Step{Name: name, Outcome: report.Success, Errors: []string{}}
+	left := len(s.report.Left)
 	switch {
 	case !asked:
 		step.Outcome = report.Skipped
@@ -163,7 +162,6 @@ func (s *session) step(ctx context.Context, name string, asked bool, do func(con
 		step.Outcome = report.Incomplete
 		s.leave("step " + name)
 	default:
-		left := len(s.report.Left)
 		for _, err := range do(ctx) {
 			if err == nil {
 				continue
@@ -172,25 +170,17 @@ func (s *session) step(ctx context.Context, name string, asked bool, do func(con
 			for line := range strings.SplitSeq(err.Error(), "\n") { // errors.Join
 				step.Errors = append(step.Errors, report.Line(line))
 			}
-			s.log.ErrorContext(ctx, "step failed", "step", name, "error", err.Error())
 		}
 		if len(s.report.Left) > left {
 			step.Outcome = report.Incomplete
 		}
-		s.log.InfoContext(ctx, "step done", "step", name, "outcome", step.Outcome)
 	}
+	s.logStep(ctx, step, s.report.Left[left:])
 	s.report.Steps = append(s.report.Steps, step)
 }
 
 // leave notes something that the run has no time for.
 func (s *session) leave(what string) { s.report.Left = append(s.report.Left, what) }
-
-// find notes something that a person should know.
-func (s *session) find(level report.Level, subject, text, hint string) {
-	s.report.Findings = append(s.report.Findings, report.Finding{
-		Level: level, Subject: report.Line(subject), Text: report.Line(text), Hint: hint,
-	})
-}
 
 func (s *session) asked(step string) bool {
 	switch {
@@ -220,6 +210,8 @@ func (s *session) discover(ctx context.Context) []error {
 	s.observe()
 	s.observeElsewhere()
 	s.observeChecking()
+	// They came in by chance: two runs that meet the same say the same.
+	slices.SortStableFunc(s.world.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return append(s.world.errs, s.unsaid()...)
 }
 
@@ -290,6 +282,7 @@ func (s *session) rotate(ctx context.Context) []error {
 	for i, rotation := range s.applier.Rotate(ctx, s.longestFirst(due)) {
 		c := due[i]
 		c.rotation = rotation
+		s.movedProject("application "+c.member.app.Name, rotation)
 		switch {
 		case rotation.NotTried: // one error, and a finding, say why
 		case rotation.Err != nil:

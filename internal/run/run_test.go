@@ -77,7 +77,7 @@ func (r *rig) run(t *testing.T, req run.Request) *report.Report {
 func (r *rig) surroundings() run.Options {
 	return run.Options{
 		API: r.RoundTripper(), Endpoints: r.RoundTripper(),
-		Clock: clock.Clock{Now: r.Clock().Now, Sleep: r.Clock().Sleep, After: r.Clock().After},
+		Clock: clock.Clock{Now: r.Clock().Now, Sleep: r.Clock().Sleep, After: r.Clock().After, Emulated: true},
 		Log:   slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})), RunID: "test-run",
 	}
 }
@@ -220,7 +220,8 @@ func TestCallsOfARun(t *testing.T) {
 		"GET /iam/v1alpha1/applications":                         1,
 		"GET /iam/v1alpha1/policies":                             1,
 		"GET /iam/v1alpha1/groups":                               1,
-		"GET /iam/v1alpha1/rules":                                5, // a policy that reaches anybody
+		"GET /iam/v1alpha1/rules":                                7, // a policy that reaches anybody
+		"GET /iam/v1alpha1/users":                                1, // who can call, and is not in scope
 		"GET /iam/v1alpha1/organizations/{id}/security-settings": 1,
 		"GET /functions/v1beta1/regions/{region}/namespaces":     3, // a region
 		"GET /functions/v1beta1/regions/{region}/functions":      2, // a region with namespaces

@@ -14,6 +14,7 @@ type member struct {
 	reason   string // why, or why not
 	notable  bool   // it is worth a line of the report though it is not in scope
 	doubtful bool   // whether it is in scope cannot be told
+	quiet    bool   // that it is not in scope is a line of the report, and no warning
 	products []scaleway.Product
 	// only: it may do nothing else than call private endpoints, so its key may
 	// go to them.
@@ -23,6 +24,7 @@ type member struct {
 // scoping is what scope needs to know.
 type scoping struct {
 	applications []scaleway.Application
+	users        []scaleway.User
 	policies     []scaleway.Principal
 	groups       []scaleway.Group
 	rules        map[string][]scaleway.Grant // by policy; absent: could not be read
@@ -44,13 +46,11 @@ func (s *scoping) reaches(p scaleway.Principal, app string) bool {
 	})
 }
 
-// relevant returns the policies whose rules matter: those that reach an
-// application which may be in scope.
+// relevant returns the policies whose rules matter: those that reach anybody, or
+// may. What gives nothing to anybody now gives no access to report.
 func (s *scoping) relevant() []scaleway.Principal {
 	return slices.DeleteFunc(slices.Clone(s.policies), func(p scaleway.Principal) bool {
-		return !slices.ContainsFunc(s.applications, func(a scaleway.Application) bool {
-			return s.eligible(a) && s.reaches(p, a.ID)
-		})
+		return !p.Unknown && p.ApplicationID == "" && p.GroupID == "" && p.UserID == ""
 	})
 }
 
@@ -69,36 +69,41 @@ func (s *scoping) members() []member {
 
 func (s *scoping) member(a scaleway.Application) member {
 	m := member{app: a}
+	grants, possible, complete := s.grants(a.ID)
+	able := s.access(grants)
 	switch {
 	case a.ID == s.own:
-		m.reason, m.notable = "the function's own application", true
+		m.reason, m.notable, m.quiet = "the function's own application", true, true
 		return m
 	case a.Managed:
-		m.reason = "managed by Scaleway"
+		m.reason, m.notable, m.quiet = "managed by Scaleway", able.some(), true
 		return m
 	case !s.eligible(a):
-		m.reason = "not listed in ROTATOR_APPLICATIONS"
+		m.reason, m.notable, m.quiet = "not listed in ROTATOR_APPLICATIONS", able.some(), true
 		return m
 	}
-	grants, possible, complete := s.grants(a.ID)
 	m.products = s.privateAccess(grants)
 	m.only = complete && !slices.ContainsFunc(slices.Concat(grants, possible), beyondPrivate)
-	listed := len(s.listed) > 0
-	switch {
-	case listed:
+	sometimes := s.conditionalAccess(grants)
+	switch administers := administers(grants); {
+	case len(s.listed) > 0:
 		m.in, m.reason = true, "listed in ROTATOR_APPLICATIONS"
 	case !complete:
-		m.reason, m.notable = "its policies could not be read", len(s.conditionalAccess(grants)) > 0
-	case len(m.products) == 0 && len(s.conditionalAccess(grants)) == 0:
+		m.reason, m.notable = "its policies could not be read", able.some()
+	case !able.some():
 		m.reason = "no policy grants it private access to this project"
+	case administers != "":
+		m.reason, m.notable, m.quiet = "an administrator's: it has "+administers, true, true
 	case s.elsewhere(grants):
 		m.reason, m.notable = "it reaches more than this project", true
+	case len(sometimes) == 0:
+		m.reason, m.notable = "what lets it ("+strings.Join(able.sets, ", ")+") gives more than that", true
 	case s.elsewhere(possible):
 		m.reason, m.notable, m.doubtful = "a policy that does not say whose it is reaches more than this project, and may be its own", true, true
 	case len(m.products) == 0:
 		// A condition narrows when a grant holds, not whose key it is. Whether it
 		// holds at an endpoint nobody can tell, so the key is tried at none.
-		m.in, m.reason = true, "granted "+strings.Join(sets(s.conditionalAccess(grants)), " and ")+" on this project alone, on a condition"
+		m.in, m.reason = true, "granted "+strings.Join(sets(sometimes), " and ")+" on this project alone, on a condition"
 	default:
 		m.in, m.reason = true, "granted "+strings.Join(sets(m.products), " and ")+" on this project alone"
 	}
@@ -168,13 +173,10 @@ func productOf(set string) (scaleway.Product, bool) {
 	return "", false
 }
 
-// elsewhere tells whether grants give anything in another project, even on a
-// condition.
+// elsewhere tells whether grants give anything beyond this project, even on a
+// condition: in another one, or on the organization, of whatever kind.
 func (s *scoping) elsewhere(grants []scaleway.Grant) bool {
 	return slices.ContainsFunc(grants, func(g scaleway.Grant) bool {
-		if g.OrganizationSets {
-			return false
-		}
 		return g.Organization || slices.ContainsFunc(g.ProjectIDs, func(id string) bool { return id != s.project })
 	})
 }

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -57,11 +58,25 @@ func TestScope(t *testing.T) {
 		{"here on a condition only", []scaleway.Grant{onCondition(grant([]string{here}, functions))}, nil, nil, "in, may be probed"},
 		{"here on a condition, elsewhere for good", []scaleway.Grant{onCondition(grant([]string{here}, functions)), grant([]string{there}, functions)}, nil, nil, "out, reported: it reaches more than this project, may be probed"},
 		{"with a right to read its secret", []scaleway.Grant{grant([]string{here}, functions, "SecretManagerSecretAccess")}, nil, nil, "in, functions"},
-		{"with a right on the organization itself", []scaleway.Grant{grant([]string{here}, functions), ofOrganization(grant(nil, "OrganizationReadOnly"))}, nil, nil, "in, functions"},
-		{"a broader set only", []scaleway.Grant{grant([]string{here}, "AllProductsFullAccess")}, nil, nil, "out: no policy grants it private access to this project"},
+		{"with a right on the organization itself", []scaleway.Grant{grant([]string{here}, functions), ofOrganization(grant(nil, "OrganizationReadOnly"))}, nil, nil, "out, a line: an administrator's: it has OrganizationReadOnly on the organization, functions"},
+		{"and the right to everything of IAM", []scaleway.Grant{ofOrganization(grant(nil, "IAMManager")), grant([]string{here}, functions)}, nil, nil, "out, a line: an administrator's: it has IAMManager on the organization, functions"},
+		{"on a condition", []scaleway.Grant{grant([]string{here}, functions), onCondition(ofOrganization(grant(nil, "IAMManager")))}, nil, nil, "out, a line: an administrator's: it has IAMManager on the organization, functions"},
+		{"a right of products on the organization", []scaleway.Grant{grant([]string{here}, functions), everywhere(grant(nil, "ObjectStorageReadOnly"))}, nil, nil, "out, a line: an administrator's: it has ObjectStorageReadOnly on the organization, functions"},
+		{"a right on the organization, through a group", []scaleway.Grant{grant([]string{here}, functions), ofOrganization(grant(nil, "ProjectManager"))}, nil, &scaleway.Group{AllApplications: true}, "out, a line: an administrator's: it has ProjectManager on the organization, functions"},
+		{"a right on the organization, listed", []scaleway.Grant{grant([]string{here}, functions), ofOrganization(grant(nil, "IAMManager"))}, []string{"app"}, nil, "in, functions"},
+		{"a right on the organization alone", []scaleway.Grant{ofOrganization(grant(nil, "IAMManager"))}, nil, nil, "out: no policy grants it private access to this project"},
+		{"a right of the organization's kind in another project", []scaleway.Grant{grant([]string{here}, functions), {PermissionSets: []string{"ProjectManager"}, ProjectIDs: []string{there}, OrganizationSets: true}}, nil, nil, "out, reported: it reaches more than this project, functions"},
+		{"a broader set only", []scaleway.Grant{grant([]string{here}, "AllProductsFullAccess")}, nil, nil, "out, a line: an administrator's: it has AllProductsFullAccess"},
+		{"everything of functions", []scaleway.Grant{grant([]string{here}, "FunctionsFullAccess")}, nil, nil, "out, reported: what lets it (FunctionsFullAccess) gives more than that"},
+		{"everything of containers, on a condition", []scaleway.Grant{onCondition(grant([]string{here}, "ContainersFullAccess", "ContainersReadOnly"))}, nil, nil, "out, reported: what lets it (ContainersFullAccess) gives more than that"},
+		{"everything of functions, through a group", []scaleway.Grant{grant([]string{here}, "FunctionsFullAccess")}, nil, &scaleway.Group{ApplicationIDs: []string{"app"}}, "out, reported: what lets it (FunctionsFullAccess) gives more than that"},
+		{"everything of functions, elsewhere", []scaleway.Grant{grant([]string{there}, "FunctionsFullAccess")}, nil, nil, "out: no policy grants it private access to this project"},
+		{"everything of functions, and private access", []scaleway.Grant{grant([]string{here}, "FunctionsFullAccess", functions)}, nil, nil, "in, functions"},
+		{"only reading", []scaleway.Grant{grant([]string{here}, "FunctionsReadOnly", "AllProductsReadOnly", "ContainerRegistryFullAccess")}, nil, nil, "out: no policy grants it private access to this project"},
 		{"a broader set, listed", []scaleway.Grant{grant([]string{here}, "AllProductsFullAccess")}, []string{"app"}, nil, "in"},
 		{"several projects, listed", []scaleway.Grant{grant([]string{here, there}, functions)}, []string{"app"}, nil, "in, functions, may be probed"},
-		{"another one is listed", []scaleway.Grant{grant([]string{here}, functions)}, []string{"another"}, nil, "out: not listed in ROTATOR_APPLICATIONS"},
+		{"another one is listed", []scaleway.Grant{grant([]string{here}, functions)}, []string{"another"}, nil, "out, a line: not listed in ROTATOR_APPLICATIONS"},
+		{"another one is listed, and this one can call nothing", []scaleway.Grant{grant([]string{here}, "FunctionsReadOnly")}, []string{"another"}, nil, "out: not listed in ROTATOR_APPLICATIONS"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -92,7 +107,8 @@ func TestScopeLeavesOut(t *testing.T) {
 			{PolicyID: "b", ApplicationID: "managed"},
 			{PolicyID: "c", ApplicationID: "unread"},
 			{PolicyID: "d", ApplicationID: "unread"},
-			{PolicyID: "e"}, // of a user, or of nobody
+			{PolicyID: "e"}, // of nobody
+			{PolicyID: "f", UserID: "dana"},
 		},
 		rules: map[string][]scaleway.Grant{"c": {grant([]string{here}, "FunctionsPrivateAccess")}}, project: here, own: "own",
 	}
@@ -100,7 +116,7 @@ func TestScopeLeavesOut(t *testing.T) {
 	for _, p := range s.relevant() {
 		relevant = append(relevant, p.PolicyID)
 	}
-	if diff := cmp.Diff([]string{"c", "d"}, relevant); diff != "" {
+	if diff := cmp.Diff([]string{"a", "b", "c", "d", "f"}, relevant); diff != "" {
 		t.Errorf("policies whose rules are read (-want +got):\n%s", diff)
 	}
 	var got []string
@@ -108,7 +124,7 @@ func TestScopeLeavesOut(t *testing.T) {
 		got = append(got, m.app.ID+" "+sayMember(m))
 	}
 	want := []string{
-		"own out, reported: the function's own application",
+		"own out, a line: the function's own application",
 		"managed out: managed by Scaleway",
 		"unread out, reported: its policies could not be read, functions",
 	}
@@ -150,11 +166,99 @@ func TestAPolicyThatDoesNotSayWhoseItIsMayBeAnybodys(t *testing.T) {
 	}
 }
 
+// Whoever can call is told, whatever lets them: the kind of the permission set, the
+// way to it, and a condition make no difference.
+func TestEveryCallerIsTold(t *testing.T) {
+	t.Parallel()
+	const functions, containers = "FunctionsPrivateAccess", "ContainersPrivateAccess"
+	s := &scoping{
+		applications: []scaleway.Application{{ID: "own"}, {ID: "checkout"}, {ID: "pipeline"}, {ID: "admin"}, {ID: "seldom"}, {ID: "managed", Managed: true}, {ID: "reader"}, {ID: "there"}},
+		users:        []scaleway.User{{ID: "olga", Owner: true}, {ID: "dana"}, {ID: "eve"}, {ID: "fay"}},
+		groups: []scaleway.Group{
+			{ID: "people", UserIDs: []string{"eve", "guest"}}, {ID: "everybody", AllUsers: true}, {ID: "machines", AllApplications: true},
+		},
+		policies: []scaleway.Principal{
+			{PolicyID: "own", ApplicationID: "own"},
+			{PolicyID: "checkout", ApplicationID: "checkout"},
+			{PolicyID: "pipeline", ApplicationID: "pipeline"},
+			{PolicyID: "admin", ApplicationID: "admin"},
+			{PolicyID: "seldom", ApplicationID: "seldom"},
+			{PolicyID: "managed", ApplicationID: "managed"},
+			{PolicyID: "reader", ApplicationID: "reader"},
+			{PolicyID: "there", ApplicationID: "there"},
+			{PolicyID: "dana", UserID: "dana"},
+			{PolicyID: "people", GroupID: "people"},
+			{PolicyID: "everybody", GroupID: "everybody"},
+			{PolicyID: "machines", GroupID: "machines"},
+		},
+		rules: map[string][]scaleway.Grant{
+			"own":       {grant([]string{here}, "FunctionsFullAccess", "ContainersFullAccess", "SecretManagerReadOnly")},
+			"checkout":  {grant([]string{here}, functions, containers)},
+			"pipeline":  {grant([]string{here}, "ContainersFullAccess")},
+			"admin":     {everywhere(grant(nil, "AllProductsFullAccess"))},
+			"seldom":    {onCondition(grant([]string{here}, functions))},
+			"managed":   {grant([]string{here}, functions)},
+			"reader":    {grant([]string{here}, "AllProductsReadOnly", "SecretManagerSecretAccess")},
+			"there":     {grant([]string{there}, functions)},
+			"dana":      {ofOrganization(grant(nil, "IAMManager")), onCondition(grant([]string{here}, "AllProductsFullAccess"))},
+			"people":    {grant([]string{here, there}, containers)},
+			"everybody": {grant([]string{there}, functions)},
+			"machines":  {grant([]string{there}, "ObjectStorageReadOnly")},
+		},
+		project: here, own: "own",
+	}
+	say := func() []string {
+		var got []string
+		for _, c := range s.callers() {
+			got = append(got, fmt.Sprint(c.kind, " ", c.id, " ", c.products, " ", c.sets, map[bool]string{true: " on a condition"}[c.conditional]))
+		}
+		return got
+	}
+	want := []string{
+		"application own [functions containers] [FunctionsFullAccess ContainersFullAccess]",
+		"application checkout [functions containers] [FunctionsPrivateAccess ContainersPrivateAccess]",
+		"application pipeline [containers] [ContainersFullAccess]",
+		"application admin [functions containers] [AllProductsFullAccess]",
+		"application seldom [functions] [FunctionsPrivateAccess] on a condition",
+		"application managed [functions] [FunctionsPrivateAccess]",
+		"user olga [functions containers] []",
+		"user dana [functions containers] [AllProductsFullAccess] on a condition",
+		"user eve [containers] [ContainersPrivateAccess]",
+		"user guest [containers] [ContainersPrivateAccess]",
+	}
+	if diff := cmp.Diff(want, say()); diff != "" {
+		t.Errorf("who can call (-want +got):\n%s", diff)
+	}
+	s.rules["everybody"] = []scaleway.Grant{grant([]string{here}, functions)}
+	s.rules["machines"] = []scaleway.Grant{onCondition(grant([]string{here}, "FunctionsFullAccess"))}
+	want = []string{
+		"application own [functions containers] [FunctionsFullAccess ContainersFullAccess]",
+		"application checkout [functions containers] [FunctionsPrivateAccess ContainersPrivateAccess FunctionsFullAccess]",
+		"application pipeline [functions containers] [ContainersFullAccess FunctionsFullAccess]",
+		"application admin [functions containers] [AllProductsFullAccess FunctionsFullAccess]",
+		"application seldom [functions] [FunctionsPrivateAccess FunctionsFullAccess] on a condition",
+		"application managed [functions] [FunctionsPrivateAccess FunctionsFullAccess]",
+		"application reader [functions] [FunctionsFullAccess] on a condition",
+		"application there [functions] [FunctionsFullAccess] on a condition",
+		"user olga [functions containers] [FunctionsPrivateAccess]",
+		"user dana [functions containers] [AllProductsFullAccess FunctionsPrivateAccess]",
+		"user eve [functions containers] [ContainersPrivateAccess FunctionsPrivateAccess]",
+		"user fay [functions] [FunctionsPrivateAccess]",
+		"user guest [functions containers] [ContainersPrivateAccess FunctionsPrivateAccess]",
+	}
+	if diff := cmp.Diff(want, say()); diff != "" {
+		t.Errorf("who can call, by groups of all (-want +got):\n%s", diff)
+	}
+}
+
 func sayMember(m member) string {
 	text := "in"
 	if !m.in {
 		text = "out"
-		if m.notable {
+		switch {
+		case m.notable && m.quiet:
+			text = "out, a line"
+		case m.notable:
 			text = "out, reported"
 		}
 		text += ": " + m.reason

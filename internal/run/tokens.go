@@ -57,16 +57,16 @@ func (s *session) purge(ctx context.Context) []error {
 		}
 	}
 	if acting > 0 {
-		s.find(report.Error, "legacy tokens", fmt.Sprintf("%d are held, since their callers would be locked out, or may be for all that this run saw", acting),
+		s.find(report.Error, "legacy tokens", are(acting)+" held, since their callers would be locked out, or may be for all that this run saw",
 			"see why at each of them; it goes once an IAM key opens what it opens, for a grace period; ROTATOR_LEGACY_TOKENS=delete-all deletes without asking for that")
 		err = errors.Join(err, fmt.Errorf("%d legacy tokens are held until a person acts", acting))
 	}
 	if waiting > 0 {
-		s.find(report.Note, "legacy tokens", fmt.Sprintf("%d are held until their callers have had time to move to IAM keys", waiting),
+		s.find(report.Note, "legacy tokens", are(waiting)+" held until their callers have had time to move to IAM keys",
 			"give each caller a published key before the day that stands at its token")
 	}
 	if reported := n[purge.Reported]; reported > 0 {
-		s.find(report.Warning, "legacy tokens", fmt.Sprintf("%d are still there", reported), "set ROTATOR_LEGACY_TOKENS=delete to delete them")
+		s.find(report.Warning, "legacy tokens", are(reported)+" still there", "set ROTATOR_LEGACY_TOKENS=delete to delete them")
 	}
 	return []error{err}
 }
@@ -239,4 +239,11 @@ func (s *session) deleted(accessKey string) bool {
 	return slices.ContainsFunc(s.journal.Changes(), func(c report.Change) bool {
 		return c.Kind == "delete_key" && c.Object == accessKey && c.Result != report.Refused
 	})
+}
+
+func are(n int) string {
+	if n == 1 {
+		return "1 is"
+	}
+	return fmt.Sprintf("%d are", n)
 }

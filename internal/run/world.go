@@ -19,6 +19,7 @@ type world struct {
 	ownKey       *scaleway.APIKey // nil: not found
 	applications []scaleway.Application
 	members      []member
+	callers      []caller      // who can call private endpoints, whatever lets them
 	nobodys      []string      // names of policies that do not say whose they are
 	credentials  []*credential // of the members in scope
 	own          own

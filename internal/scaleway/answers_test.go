@@ -57,6 +57,7 @@ func answered(c *scaleway.Client) map[string]func(context.Context) error {
 		"HasVersion":      func(ctx context.Context) error { _, err := c.HasVersion(ctx, secret, 1); return err },
 		"KeyLifetimeCap":  func(ctx context.Context) error { _, err := c.KeyLifetimeCap(ctx); return err },
 		"Namespaces":      func(ctx context.Context) error { _, err := c.Namespaces(ctx, scaleway.Functions, "fr-par"); return err },
+		"Users":           func(ctx context.Context) error { _, err := c.Users(ctx); return err },
 		"Policies":        func(ctx context.Context) error { _, err := c.Policies(ctx); return err },
 		"Publish":         func(ctx context.Context) error { _, err := c.Publish(ctx, secret, pair, "d"); return err },
 		"PublishData":     func(ctx context.Context) error { _, err := c.PublishData(ctx, secret, []byte("{}"), "d"); return err },

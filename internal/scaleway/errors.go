@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/scaleway/scaleway-sdk-go/scw"
@@ -139,6 +140,18 @@ func Quota(err error) (most, have int) {
 		}
 	}
 	return most, have
+}
+
+// NoProject tells whether a call was refused since a project that it names is
+// gone.
+func NoProject(err error) bool {
+	if gone, ok := errors.AsType[*scw.ResourceNotFoundError](err); ok {
+		return strings.Contains(gone.Resource, "project")
+	}
+	if invalid, ok := errors.AsType[*scw.InvalidArgumentsError](err); ok {
+		return slices.ContainsFunc(invalid.Details, func(d scw.InvalidArgumentsErrorDetail) bool { return strings.Contains(d.ArgumentName, "project_id") })
+	}
+	return false
 }
 
 // isRefusal knows the SDK's other typed errors, all of them 4xx.

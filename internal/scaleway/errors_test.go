@@ -150,6 +150,7 @@ func calls(c *scaleway.Client) []call {
 		{"list applications", "IAMReadOnly", func(ctx context.Context) error { _, err := c.Applications(ctx); return err }},
 		{"list policies", "IAMReadOnly", func(ctx context.Context) error { _, err := c.Policies(ctx); return err }},
 		{"list groups", "IAMReadOnly", func(ctx context.Context) error { _, err := c.Groups(ctx); return err }},
+		{"list users", "IAMReadOnly", func(ctx context.Context) error { _, err := c.Users(ctx); return err }},
 		{"list rules", "IAMReadOnly", func(ctx context.Context) error {
 			_, err := c.Rules(ctx, scaleway.Principal{PolicyID: "p"})
 			return err

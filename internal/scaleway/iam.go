@@ -60,18 +60,21 @@ type Grant struct {
 type Principal struct {
 	PolicyID      string
 	PolicyName    string
-	ApplicationID string // one of the two, or none for users and orphans
+	ApplicationID string // one of the three, or none for orphans
 	GroupID       string
+	UserID        string
 	// Unknown: it names nobody, and does not say that it has no principal, as
 	// every recorded one does (FACTS section 3). Whom it reaches cannot be told.
 	Unknown bool
 }
 
-// Group is an IAM group's applications.
+// Group is who is in an IAM group.
 type Group struct {
 	ID              string
 	ApplicationIDs  []string
+	UserIDs         []string
 	AllApplications bool
+	AllUsers        bool
 }
 
 // NewKey is what a key is created with.
@@ -203,7 +206,7 @@ func (c *Client) Policies(ctx context.Context) ([]Principal, error) {
 		}
 		if p.OrganizationID == c.organization {
 			policies = append(policies, Principal{
-				PolicyID: p.ID, PolicyName: p.Name, ApplicationID: value(p.ApplicationID), GroupID: value(p.GroupID),
+				PolicyID: p.ID, PolicyName: p.Name, ApplicationID: value(p.ApplicationID), GroupID: value(p.GroupID), UserID: value(p.UserID),
 				Unknown: value(p.ApplicationID) == "" && value(p.GroupID) == "" && value(p.UserID) == "" && !value(p.NoPrincipal),
 			})
 		}
@@ -231,7 +234,9 @@ func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 			return nil, failure("list the organization's groups", needIAMRead, missing("group "+g.ID, "organization_id or application_ids"))
 		}
 		if g.OrganizationID == c.organization {
-			groups = append(groups, Group{ID: g.ID, ApplicationIDs: g.ApplicationIDs, AllApplications: g.AllApplications})
+			groups = append(groups, Group{
+				ID: g.ID, ApplicationIDs: g.ApplicationIDs, UserIDs: g.UserIDs, AllApplications: g.AllApplications, AllUsers: g.AllUsers,
+			})
 		}
 	}
 	return groups, nil
@@ -262,7 +267,8 @@ func (c *Client) Rules(ctx context.Context, policy Principal) ([]Grant, error) {
 		}
 		grants = append(grants, Grant{
 			PermissionSets: value(r.PermissionSetNames), Condition: r.Condition,
-			Organization: r.OrganizationID != nil, ProjectIDs: value(r.ProjectIDs),
+			// The scope of an account's root user is no narrower than the organization.
+			Organization: r.OrganizationID != nil || r.AccountRootUserID != nil, ProjectIDs: value(r.ProjectIDs),
 			OrganizationSets: r.PermissionSetsScopeType == iam.PermissionSetScopeTypeOrganization,
 		})
 	}

@@ -243,6 +243,29 @@ func TestOrganizationLists(t *testing.T) {
 	}
 }
 
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	seed := emulator.Demo()
+	seed.Groups = append(seed.Groups, emulator.SeedGroup{Name: "people", Users: []string{"dana"}}, emulator.SeedGroup{Name: "all", AllUsers: true})
+	r := start(t, emulator.Options{}, seed)
+	users, err := r.Users(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := r.Groups(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []any{names(users, func(u scaleway.User) string { return fmt.Sprint(u.Name, " owner:", u.Owner, " ID:", len(u.ID)) })}
+	for _, g := range groups {
+		got = append(got, fmt.Sprint(len(g.ApplicationIDs), " ", slices.Equal(g.UserIDs, []string{users[1].ID}), " ", g.AllUsers))
+	}
+	want := []any{[]string{"owner owner:true ID:36", "dana owner:false ID:36"}, "1 false false", "0 true false", "0 false true"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestKeyLifetimeCap(t *testing.T) {
 	t.Parallel()
 	for days, want := range map[int]time.Duration{0: 0, 90: 90 * 24 * time.Hour} {
@@ -321,6 +344,7 @@ func TestManyGoroutinesShareAClient(t *testing.T) {
 				func() error { _, err := r.Applications(t.Context()); return err },
 				func() error { _, err := r.Policies(t.Context()); return err },
 				func() error { _, err := r.Groups(t.Context()); return err },
+				func() error { _, err := r.Users(t.Context()); return err },
 				func() error { _, err := r.KeyLifetimeCap(t.Context()); return err },
 				func() error { _, err := r.Secrets(t.Context(), "fr-par", "/"); return err },
 				func() error { _, err := r.Namespaces(t.Context(), scaleway.Functions, "fr-par"); return err },
@@ -345,7 +369,7 @@ func TestManyGoroutinesShareAClient(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if sent, retried := r.Calls(); sent != 80 || retried != 0 {
+	if sent, retried := r.Calls(); sent != 88 || retried != 0 {
 		t.Errorf("%d sent, %d retried", sent, retried)
 	}
 }

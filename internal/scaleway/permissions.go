@@ -27,7 +27,7 @@ type PermissionSet struct {
 // that the whole job needs.
 func Policy() []PermissionSet {
 	return []PermissionSet{
-		{needIAMRead, true, "find applications, policies, groups and API keys, and the organization's cap on key lifetimes"},
+		{needIAMRead, true, "find applications, users, policies, groups and API keys, and the organization's cap on key lifetimes"},
 		{needKeys, true, "create and delete applications' API keys"},
 		{needFunctions, false, "list functions, their domains and environments; give a new key to an environment that carries an old one; list and delete legacy tokens"},
 		{needContainers, false, "list containers, their domains and environments; give a new key to an environment that carries an old one; list and delete legacy tokens"},

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/scw-key-rotator/rotator/internal/printable"
 	"github.com/scw-key-rotator/rotator/internal/redact"
 )
 
@@ -118,7 +119,7 @@ func (f *filter) replace(text []byte) []byte {
 	for _, form := range f.forms {
 		text = bytes.ReplaceAll(text, form, []byte(redact.Placeholder))
 	}
-	return bytes.Clone(text)
+	return []byte(printable.Text(string(text))) // what osls passes on of the API is not ours
 }
 
 func (f *filter) longest() int {

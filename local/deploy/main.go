@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/scw-key-rotator/rotator/internal/printable"
 )
 
 type commands struct {
@@ -72,7 +74,7 @@ func (p program) run(ctx context.Context, args []string) int {
 		err = p.command(ctx, parsed.Command(), cli, env)
 	}
 	if err != nil {
-		fmt.Fprintln(p.stderr, "deploy:", err)
+		fmt.Fprintln(p.stderr, "deploy:", printable.Text(err.Error()))
 		return 1
 	}
 	return 0
@@ -106,5 +108,5 @@ func (p program) service(env environment) (service, error) {
 
 // say writes a line of progress.
 func (p program) say(format string, args ...any) {
-	fmt.Fprintf(p.stdout, format+"\n", args...)
+	fmt.Fprintln(p.stdout, printable.Text(fmt.Sprintf(format, args...)))
 }

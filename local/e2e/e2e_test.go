@@ -35,7 +35,7 @@ func TestTheWholeWay(t *testing.T) {
 	s.curls(403, "-H", "X-Auth-Token: nonsense", at)
 	s.say("$ curl -H \"X-Auth-Token: $KEY\" \"https://$HOST?format=text\" # a caller's key; a GET is a dry run")
 	report := s.curls(200, "-H", "X-Auth-Token: "+s.callerKey, at+"?format=text")
-	s.wants("the dry run", report, "SUCCESS: dry run", "3 keys to be rotated", "6 legacy tokens to be deleted")
+	s.wants("the dry run", report, "✓ SUCCESS", ": dry run ", "3 keys to be rotated", "6 legacy tokens to be deleted")
 	s.say(head(report, 3))
 	before := s.state()
 	if tokens := before.tokens(); tokens != 9 || len(before.published()) != 1 {
@@ -68,7 +68,7 @@ func TestTheWholeWay(t *testing.T) {
 	s.say("\n$ curl -H \"X-Auth-Token: $(the key that was published)\" -X POST \"https://$HOST?format=text\"")
 	s.callerKey = s.credential("storefront")
 	report = s.curls(200, "-H", "X-Auth-Token: "+s.callerKey, "-X", "POST", at+"?format=text")
-	s.wants("the run after it", report, "SUCCESS: run", "0 keys rotated", "ENDPOINTS: WHO IS LET IN", "accepted 404")
+	s.wants("the run after it", report, "✓ SUCCESS", ": run ", "0 keys rotated", "ENDPOINTS: WHO IS LET IN", "accepted 404")
 	s.say(head(report, 3))
 
 	s.cron(f.Host, 8*24*time.Hour, "the grace is over; its cron fires")

@@ -1,0 +1,107 @@
+package report_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/report"
+)
+
+var now = time.Date(2026, time.December, 20, 4, 0, 0, 0, time.UTC)
+
+func written(t *testing.T, r *report.Report) string {
+	t.Helper()
+	r.StartedAt, r.RunID, r.ProjectID = now, "r", "p"
+	r.Conclude()
+	var out strings.Builder
+	if err := r.Text(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// before fails the test unless the texts stand in this order.
+func before(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	at := 0
+	for _, part := range parts {
+		i := strings.Index(text[at:], part)
+		if i < 0 {
+			t.Fatalf("no %q, or not after what comes before it:\n%s", part, text)
+		}
+		at += i + len(part)
+	}
+}
+
+func TestTheFirstLineCountsWhatAPersonMustActOn(t *testing.T) {
+	t.Parallel()
+	finding := func(level report.Level) report.Finding {
+		return report.Finding{Level: level, Subject: "s", Text: "t", Hint: "h"}
+	}
+	failed := report.Step{Name: "check", Outcome: report.Failure, Errors: []string{"e", "f"}}
+	for _, tt := range []struct {
+		name string
+		r    report.Report
+		want string
+	}{
+		{"nothing", report.Report{}, "✓ SUCCESS, nothing to act on: run r on project p"},
+		{"notes", report.Report{Findings: []report.Finding{finding(report.Note)}}, "✓ SUCCESS, nothing to act on: run r on project p"},
+		{"a warning", report.Report{Findings: []report.Finding{finding(report.Warning), finding(report.Note)}}, "✓ SUCCESS, 1 thing to act on: run r on project p"},
+		{"three", report.Report{DryRun: true, Findings: []report.Finding{finding(report.Warning), finding(report.Warning), finding(report.Warning)}}, "✓ SUCCESS, 3 things to act on: dry run r on project p"},
+		{"a failed step", report.Report{Steps: []report.Step{failed}}, "✗ FAILURE, 1 thing to act on: run r on project p"},
+		{"an error beside", report.Report{Steps: []report.Step{failed}, Findings: []report.Finding{finding(report.Error)}}, "✗ FAILURE, 2 things to act on: run r on project p"},
+		{"no time", report.Report{Steps: []report.Step{{Name: "purge", Outcome: report.Incomplete}}}, "✗ FAILURE, 1 thing to act on: run r on project p"},
+	} {
+		if got, _, _ := strings.Cut(written(t, &tt.r), "\n"); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestWhatToActOnStandsBeforeTheRest(t *testing.T) {
+	t.Parallel()
+	r := &report.Report{
+		Steps: []report.Step{{Name: "check", Outcome: report.Failure, Errors: []string{"an endpoint is open"}}},
+		Findings: []report.Finding{
+			{Level: report.Note, Subject: "tokens", Text: "may exist"},
+			{Level: report.Warning, Subject: "function a", Text: "is in error", Hint: "mend it"},
+			{Level: report.Error, Subject: "API keys", Text: "no room", Hint: "delete some"},
+			{Level: report.Warning, Subject: "function b", Text: "is in error", Hint: "mend it"},
+		},
+		Changes:      []report.Change{{Kind: "delete_token", Object: "token t", Result: report.Refused, Reason: "expired"}},
+		Left:         []string{"step purge"},
+		Applications: []report.Application{{Name: "checkout", InScope: true, Action: "kept", Why: "young"}},
+	}
+	got := written(t, r)
+	before(t, got, "✗ FAILURE, 4 things to act on", "\nTO ACT ON\n", "error: API keys: no room", "→ delete some", "✗ step check: failure", "an endpoint is open",
+		"warning: function a,\n      function b: is in error", "→ mend it", "\nCHANGES THAT WENT WRONG\n", "token t", "\nLEFT FOR THE NEXT RUN\n", "step purge",
+		"\nFOUND\n", "\nAPPLICATIONS\n", "\nNOTES\n", "note: tokens: may exist", "API calls")
+	if quiet := written(t, &report.Report{}); strings.Contains(quiet, "TO ACT ON\n") || strings.Contains(quiet, "NOTES") {
+		t.Errorf("nothing is to be said:\n%s", quiet)
+	}
+}
+
+func TestADayHasItsYearWhereItIsNotThisOne(t *testing.T) {
+	t.Parallel()
+	for at, want := range map[time.Time]string{
+		now.AddDate(0, 0, 7):   "27 December",
+		now.AddDate(0, 0, 14):  "3 January 2027",
+		now.AddDate(-1, 0, 0):  "20 December 2025",
+		now.AddDate(0, -11, 0): "20 January",
+	} {
+		if got := report.Day(at, now); got != want {
+			t.Errorf("%s is %q, want %q", at, got, want)
+		}
+	}
+	got := written(t, &report.Report{Coming: []report.Coming{{Day: "2026-12-27", Keys: 1}, {Day: "2027-01-03", LegacyTokens: 2}}})
+	before(t, got, "  On 27 December: 1 old key goes\n", "  On 3 January 2027: 2 legacy tokens go\n")
+}
+
+func TestTimesSayWhoseTheyAre(t *testing.T) {
+	t.Parallel()
+	before(t, written(t, &report.Report{Clock: "the emulator's"}), "on project p\n", "  All times here are the emulator's\n", "\nFOUND\n")
+	if got := written(t, &report.Report{}); strings.Contains(got, "All times") {
+		t.Errorf("Scaleway's own times need no word:\n%s", got)
+	}
+}

@@ -1,0 +1,109 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+)
+
+// toDo says how much there is that a person must act on: findings, and steps that
+// failed or had no time.
+func (r *Report) toDo() string {
+	n := 0
+	for _, f := range r.Findings {
+		if f.Level != Note {
+			n++
+		}
+	}
+	for _, s := range r.Steps {
+		if s.wentWrong() {
+			n++
+		}
+	}
+	switch n {
+	case 0:
+		return "nothing to act on"
+	case 1:
+		return "1 thing to act on"
+	}
+	return fmt.Sprintf("%d things to act on", n)
+}
+
+func (s Step) wentWrong() bool { return s.Outcome == Failure || s.Outcome == Incomplete }
+
+// toActOn comes before all else, the worst first.
+func (p *printer) toActOn(r *Report) {
+	if r.toDo() == "nothing to act on" {
+		return
+	}
+	p.section("To act on")
+	p.findings(r, Error)
+	for _, s := range r.Steps {
+		if !s.wentWrong() {
+			continue
+		}
+		p.line("  ✗ step %s: %s", s.Name, s.Outcome)
+		for _, e := range s.Errors {
+			p.line("      %s", e)
+		}
+	}
+	p.findings(r, Warning)
+}
+
+// notes ask nobody to act.
+func (p *printer) notes(r *Report) {
+	for _, f := range r.Findings {
+		if f.Level == Note {
+			p.section("Notes")
+			p.findings(r, Note)
+			return
+		}
+	}
+}
+
+// findings are those of a level, once each, whatever their subject.
+func (p *printer) findings(r *Report, level Level) {
+	var said []Finding
+	subjects := map[Finding][]string{}
+	for _, f := range r.Findings {
+		if f.Level != level {
+			continue
+		}
+		same := Finding{Level: level, Text: f.Text, Hint: f.Hint}
+		if subjects[same] == nil {
+			said = append(said, same)
+		}
+		subjects[same] = append(subjects[same], f.Subject)
+	}
+	for _, f := range said {
+		p.line("  %s: %s: %s", level, strings.Join(subjects[f], ",\n      "), f.Text)
+		if f.Hint != "" {
+			p.line("    → %s", f.Hint)
+		}
+	}
+}
+
+// changes shows those that were not made, or may have been; the others stand
+// with what they were done to.
+func (p *printer) changes(r *Report) {
+	var rows [][]string
+	for _, c := range r.Changes {
+		if c.Result == Refused || c.Result == Unknown {
+			rows = append(rows, []string{"✗", string(c.Result), c.Kind, c.Object, c.Reason})
+		}
+	}
+	if len(rows) > 0 {
+		p.section("Changes that went wrong")
+		p.table("  ", rows)
+	}
+}
+
+// left is what there was no time for.
+func (p *printer) left(r *Report) {
+	if len(r.Left) == 0 {
+		return
+	}
+	p.section("Left for the next run")
+	for _, l := range r.Left {
+		p.line("  %s", l)
+	}
+}

@@ -1,0 +1,177 @@
+package run_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/run"
+	"github.com/scw-key-rotator/rotator/local/emulator"
+)
+
+// principal is an application with a key of 40 days and one rule.
+func principal(name string, rules ...emulator.SeedRule) emulator.SeedApplication {
+	return emulator.SeedApplication{
+		Name: name, Keys: []emulator.SeedKey{{Age: age(40), Project: "demo"}},
+		Policies: []emulator.SeedPolicy{{Name: name, Rules: rules}},
+	}
+}
+
+func here(condition string, sets ...string) emulator.SeedRule {
+	return emulator.SeedRule{PermissionSets: sets, Projects: []string{"demo"}, Condition: condition}
+}
+
+func onOrganization(sets ...string) emulator.SeedRule {
+	return emulator.SeedRule{PermissionSets: sets, Organization: true}
+}
+
+// callersSeed has a principal of every kind that can call private endpoints.
+func callersSeed() emulator.Seed {
+	const until = "request.time < timestamp('2100-01-01T00:00:00Z')"
+	seed := small(emulator.SeedApplication{Keys: []emulator.SeedKey{{AccessKey: keyA, Age: age(40), Project: "demo"}}})
+	seed.Applications = append(seed.Applications,
+		principal("till-2100", here(until, "FunctionsPrivateAccess")),
+		principal("never", here("1 == 2", "ContainersPrivateAccess")),
+		principal("iam-admin", here("", "FunctionsPrivateAccess"), onOrganization("IAMManager")),
+		principal("billing-reader", here("", "ContainersPrivateAccess"), onOrganization("BillingReadOnly")),
+		principal("everything", here("", "AllProductsFullAccess")),
+		principal("pipeline", here("", "FunctionsFullAccess", "ContainersReadOnly")),
+		principal("seldom-pipeline", here(until, "ContainersFullAccess")),
+		principal("both", emulator.SeedRule{PermissionSets: []string{"FunctionsPrivateAccess"}, Projects: []string{"demo", "other"}}),
+		emulator.SeedApplication{Name: "grouped"},
+		principal("reader", here("", "AllProductsReadOnly", "SecretManagerSecretAccess")),
+	)
+	seed.Users = []emulator.SeedUser{
+		{Username: "dana", Policies: []emulator.SeedPolicy{{Name: "dana", Rules: []emulator.SeedRule{here("", "AllProductsFullAccess")}}}},
+		{Username: "eve"},
+		{Username: "fay", Policies: []emulator.SeedPolicy{{Name: "fay", Rules: []emulator.SeedRule{onOrganization("IAMManager")}}}},
+	}
+	seed.Groups = []emulator.SeedGroup{
+		{Name: "deployers", Applications: []string{"grouped"}, Users: []string{"eve"}, Policies: []emulator.SeedPolicy{{Name: "deployers", Rules: []emulator.SeedRule{here("", "ContainersFullAccess")}}}},
+	}
+	return seed
+}
+
+func TestEveryCallerIsInTheReport(t *testing.T) {
+	t.Parallel()
+	r := startSeed(t, emulator.Options{}, callersSeed(), "ROTATOR_OWN_KEY=keep", "ROTATOR_REGIONS=fr-par")
+	rep := r.run(t, run.Request{})
+	got := map[string]string{}
+	for _, c := range rep.Callers {
+		line := fmt.Sprint(c.Kind, " ", c.Products, " ", c.PermissionSets)
+		if c.Conditional {
+			line += " on a condition"
+		}
+		if !c.InScope {
+			line += ": " + c.Why
+		}
+		got[c.Name] = line
+	}
+	want := map[string]string{
+		"rotator":         "application [functions containers] [FunctionsFullAccess ContainersFullAccess]: the function's own application",
+		"orders":          "application [functions containers] [FunctionsPrivateAccess ContainersPrivateAccess]",
+		"till-2100":       "application [functions] [FunctionsPrivateAccess] on a condition",
+		"never":           "application [containers] [ContainersPrivateAccess] on a condition",
+		"iam-admin":       "application [functions] [FunctionsPrivateAccess]: an administrator's: it has IAMManager on the organization",
+		"billing-reader":  "application [containers] [ContainersPrivateAccess]: an administrator's: it has BillingReadOnly on the organization",
+		"everything":      "application [functions containers] [AllProductsFullAccess]: an administrator's: it has AllProductsFullAccess",
+		"pipeline":        "application [functions] [FunctionsFullAccess]: what lets it (FunctionsFullAccess) gives more than that",
+		"seldom-pipeline": "application [containers] [ContainersFullAccess] on a condition: what lets it (ContainersFullAccess) gives more than that",
+		"both":            "application [functions] [FunctionsPrivateAccess]: it reaches more than this project",
+		"grouped":         "application [containers] [ContainersFullAccess]: what lets it (ContainersFullAccess) gives more than that",
+		"owner":           "user [functions containers] []: the organization's owner: a person's keys are never rotated",
+		"dana":            "user [functions containers] [AllProductsFullAccess]: a person's keys are never rotated",
+		"eve":             "user [containers] [ContainersFullAccess]: a person's keys are never rotated",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("who can call (-want +got):\n%s", diff)
+	}
+	said := text(t, rep)
+	for name := range want {
+		if !strings.Contains(said, " "+name+" ") && !strings.Contains(said, " "+name+":") {
+			t.Errorf("the text does not name %s:\n%s", name, said)
+		}
+	}
+	warned := []string{}
+	for _, f := range rep.Findings {
+		if f.Level != report.Note {
+			warned = append(warned, string(f.Level)+" "+f.Subject)
+		}
+	}
+	if diff := cmp.Diff([]string{
+		"warning application pipeline", "warning application seldom-pipeline", "warning application both", "warning application grouped",
+	}, warned, cmpopts.SortSlices(strings.Compare)); diff != "" {
+		t.Errorf("warned of (-want +got):\n%s", diff)
+	}
+	for _, name := range []string{"orders", "till-2100", "never"} {
+		if a := application(t, rep, name); a.Action != "rotated" {
+			t.Errorf("%s is %s: %s", name, a.Action, a.Why)
+		}
+	}
+	if note := application(t, rep, "never").Keys[1].Note; note != "created, verified by the API and published in this run" {
+		t.Errorf("the key that a condition keeps out: %s", note)
+	}
+	for _, name := range []string{"iam-admin", "billing-reader", "everything", "pipeline", "both"} {
+		if keys := r.Keys(name); len(keys) != 1 {
+			t.Errorf("%s has %d keys", name, len(keys))
+		}
+	}
+}
+
+// An administrator's application is rotated where it is listed, and who is not
+// listed is a line.
+func TestAnAdministratorsKeyIsRotatedWhereItIsListed(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"iam-admin", "everything"} {
+		seed := callersSeed()
+		id := "5a6c1e2d-7f43-4b19-9c58-3d2e8b90f2ff"
+		for i := range seed.Applications {
+			if seed.Applications[i].Name == name {
+				seed.Applications[i].ID = id
+			}
+		}
+		r := startSeed(t, emulator.Options{}, seed, "ROTATOR_OWN_KEY=keep", "ROTATOR_REGIONS=fr-par", "ROTATOR_APPLICATIONS="+id)
+		rep := r.run(t, run.Request{})
+		if a := application(t, rep, name); a.Action != "rotated" {
+			t.Errorf("%s: %s", a.Action, a.Why)
+		}
+		for _, f := range rep.Findings {
+			if f.Level != report.Note && strings.HasPrefix(f.Subject, "application ") {
+				t.Errorf("%s: %s: %s", f.Level, f.Subject, f.Text)
+			}
+		}
+		if len(rep.Callers) != 14 {
+			t.Errorf("%d can call, want 14", len(rep.Callers))
+		}
+	}
+}
+
+// Who of the people can call is not known where users cannot be listed: that is
+// said, and stops nothing else.
+func TestUsersThatCannotBeListedStopNothing(t *testing.T) {
+	t.Parallel()
+	r := startSeed(t, emulator.Options{}, callersSeed(), "ROTATOR_OWN_KEY=keep", "ROTATOR_REGIONS=fr-par")
+	r.Arm(emulator.Fault{Path: "/iam/v1alpha1/users", Times: -1, Status: http.StatusForbidden, Body: `{"type":"permissions_denied","message":"insufficient permissions","details":[]}`})
+	rep := r.run(t, run.Request{})
+	errs := strings.Join(step(t, rep, "discover").Errors, "\n")
+	if rep.Outcome != report.Failure || !strings.Contains(errs, "list the organization's users: ") || !strings.Contains(errs, "IAMReadOnly") {
+		t.Errorf("it says:\n%s", text(t, rep))
+	}
+	if a := application(t, rep, "orders"); a.Action != "rotated" {
+		t.Errorf("%s: %s", a.Action, a.Why)
+	}
+	named := 0
+	for _, c := range rep.Callers {
+		if c.Kind == "user" && len(c.ID) == 36 {
+			named++
+		}
+	}
+	if named != 2 { // that a policy and a group name
+		t.Errorf("%d users are told, want 2", named)
+	}
+}
