@@ -113,8 +113,16 @@ undeploy: node_modules ## delete what was deployed, after asking
 	@go run ./local/deploy undeploy
 
 .PHONY: invoke
-invoke: ## call the deployed function: a dry run (ARGS='--body={}' for a real one)
+invoke: ## call the deployed function: a dry run (ARGS=--run for a real one, ARGS=--help for more)
 	@go run ./local/deploy invoke $(ARGS)
+
+.PHONY: revoke
+revoke: ## have the deployed function replace and delete a leaked key (KEY=SCW…; NOW=1 deletes first, whoever carries it)
+	@go run ./local/deploy invoke --revoke '$(KEY)' $(if $(NOW),--now) $(ARGS)
+
+.PHONY: rollback
+rollback: ## have the deployed function go back to the key before (APP=name or ID)
+	@go run ./local/deploy invoke --rollback '$(APP)' $(ARGS)
 
 # npm writes the inner lock file last: it is as old as the installation.
 node_modules: node_modules/.package-lock.json

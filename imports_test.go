@@ -37,7 +37,7 @@ func TestImportsPointInward(t *testing.T) {
 	t.Parallel()
 	allowed := map[string]string{
 		"":                            "handler",
-		"handler":                     "internal/clock internal/config internal/printable internal/report internal/run internal/safe",
+		"handler":                     "internal/clock internal/config internal/printable internal/redact internal/report internal/run internal/safe",
 		"internal/run":                "internal/clock internal/config internal/deliver internal/duration internal/envhash internal/ledger internal/printable internal/probe internal/redact internal/purge internal/report internal/rotate internal/safe internal/scaleway",
 		"internal/rotate":             "internal/clock internal/duration internal/report internal/safe internal/scaleway",
 		"internal/deliver":            "internal/clock internal/envhash internal/ledger internal/redact internal/report internal/scaleway",
@@ -53,10 +53,11 @@ func TestImportsPointInward(t *testing.T) {
 		"internal/clock":              "",
 		"internal/safe":               "",
 		"internal/duration":           "",
-		"local":                       "handler internal/clock internal/config internal/printable internal/scaleway local/deploy local/emulator local/host local/platform",
+		"local":                       "handler internal/clock internal/config internal/printable internal/scaleway local/ask local/deploy local/emulator local/host local/platform",
+		"local/ask":                   "",
 		"local/host":                  "local/emulator local/platform",
 		"local/platform":              "",
-		"local/deploy":                "internal/clock internal/config internal/duration internal/printable internal/redact internal/rotate internal/scaleway local/platform",
+		"local/deploy":                "handler internal/clock internal/config internal/duration internal/printable internal/redact internal/rotate internal/scaleway local/ask local/platform",
 		"local/emulator":              "", // it declares its own wire types: sharing ours would hide a misspelt field
 		"local/emulator/emulatortest": "local/emulator",
 	}

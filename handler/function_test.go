@@ -44,6 +44,7 @@ func start(t *testing.T, s surroundings) *function {
 		"ROTATOR_SECRET_KEY=" + own.SecretKey,
 		"ROTATOR_ORGANIZATION_ID=" + f.Organization(),
 		"ROTATOR_PROJECT_ID=" + f.Project("demo"),
+		"ROTATOR_CONTROL_SECRET=" + controlSecret,
 		"ROTATOR_REQUESTS_PER_SECOND=1000", // the emulator has no limit to respect
 	}, s.environ...)
 	api, endpoints := f.RoundTripper(), f.RoundTripper()
@@ -73,15 +74,25 @@ type answer struct {
 	body   string
 }
 
-// send makes a request of the function. header is pairs of name and value.
+// controlSecret is the function's in these tests.
+const controlSecret = "the-control-secret-of-these-tests"
+
+// uncontrolled is the header of a caller that sends no control secret.
+var uncontrolled = []string{handler.ControlHeader, ""}
+
+// send makes a request of the function, with the control secret unless header,
+// pairs of name and value, has another.
 func (f *function) send(ctx context.Context, method, target, body string, header ...string) answer {
 	return f.sendBody(ctx, method, target, strings.NewReader(body), header...)
 }
 
 func (f *function) sendBody(ctx context.Context, method, target string, body io.Reader, header ...string) answer {
 	r := httptest.NewRequestWithContext(ctx, method, target, body)
+	r.Header.Set(handler.ControlHeader, controlSecret)
 	for i := 0; i < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
+		if r.Header.Set(header[i], header[i+1]); header[i+1] == "" {
+			r.Header.Del(header[i])
+		}
 	}
 	w := httptest.NewRecorder()
 	f.handler.ServeHTTP(w, r)

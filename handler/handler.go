@@ -1,6 +1,8 @@
 // Package handler is the HTTP edge of the function: a request in, a run's
 // report out.
 //
+// Every key that may call private functions of the project opens the function's
+// endpoint, so what goes beyond a plain run needs the control secret (control.go).
 // It decodes strictly, lets one run at a time through, and holds the only
 // table from outcomes to statuses and the only recover. What a run is, it
 // leaves to package run.
@@ -15,8 +17,11 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
+	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 
@@ -82,19 +87,20 @@ func (f *failure) Error() string { return f.text }
 
 // ServeHTTP does one run and answers with its report: 200 if the run did all it
 // should, 500 if it failed somewhere or the configuration is wrong. Errors of
-// the request are 400, 405, 409 and 413, and change nothing.
+// the request are 400, 403, 404, 405, 409 and 413, and change nothing.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	runID := h.options.NewRunID()
 	log := h.log.With("run_id", runID)
 	if id := r.Header.Get("X-Request-Id"); id != "" {
 		log = log.With("request_id", report.Line(id))
 	}
+	may := h.authority(r)
 	text, err := wantsText(r)
 	if err != nil {
 		h.refuse(w, log, false, err)
 		return
 	}
-	done, err := h.serve(r, runID, log)
+	done, err := h.serve(r, may, runID, log)
 	if err != nil {
 		h.refuse(w, log, text, err)
 		return
@@ -104,9 +110,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusInternalServerError
 	}
 	var body bytes.Buffer
-	if text {
+	switch {
+	case may != control && text:
+		err = done.BriefText(&body, wholeReport)
+	case may != control:
+		err = encode(&body, done.Brief(wholeReport))
+	case text:
 		err = done.Text(&body)
-	} else {
+	default:
 		err = encode(&body, done)
 	}
 	if err != nil {
@@ -117,13 +128,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve checks the request and does the run.
-func (h *Handler) serve(r *http.Request, runID string, log *slog.Logger) (done *report.Report, err error) {
+func (h *Handler) serve(r *http.Request, may authority, runID string, log *slog.Logger) (done *report.Report, err error) {
 	req, err := request(r)
 	if err != nil {
 		return nil, err
 	}
 	if h.invalid != nil {
 		return nil, h.invalid
+	}
+	if err := h.allowed(may, req); err != nil {
+		return nil, err
 	}
 	if !h.running.TryLock() {
 		return nil, &failure{http.StatusConflict, "a run is in progress in this instance", "wait for its end, then ask again"}
@@ -167,7 +181,11 @@ func (h *Handler) refuse(w http.ResponseWriter, log *slog.Logger, text bool, err
 	case errors.As(err, &tooBig):
 		answer = failure{http.StatusRequestEntityTooLarge, "the body is larger than 64 KiB", "send an empty body or a JSON object"}
 	}
-	log.Error("request refused", "status", answer.status, "error", err.Error())
+	say := log.Error
+	if answer.status < http.StatusInternalServerError { // the caller's doing, and nothing is wrong here
+		say = log.Warn
+	}
+	say("request refused", "status", answer.status, "error", err.Error())
 	if answer.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", "GET, POST")
 	}
@@ -203,7 +221,16 @@ func encode(w io.Writer, v any) error {
 
 // wantsText tells whether the caller would rather read than parse.
 func wantsText(r *http.Request) (bool, error) {
-	switch format := r.URL.Query().Get("format"); format {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return false, bad("the query of the address cannot be read; want ?format=json, ?format=text or none")
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if name != "format" || len(query[name]) != 1 {
+			return false, bad("%s: no such parameter, or given twice; want ?format=json, ?format=text or none; what a run is to do stands in its body", quote(name))
+		}
+	}
+	switch format := query.Get("format"); format {
 	case "text":
 		return true, nil
 	case "json":

@@ -14,6 +14,7 @@ import (
 
 	"github.com/scaleway/scaleway-sdk-go/validation"
 
+	"github.com/scw-key-rotator/rotator/internal/printable"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/run"
 )
@@ -46,16 +47,15 @@ func shown(name string, value json.RawMessage) string {
 	if name == "revoke" {
 		return "the value (not shown)"
 	}
-	return report.Line(string(value))
+	return printable.Unkeyed(report.Line(string(value)))
 }
 
 // request reads what a run is asked to do. A GET is safe: always a dry run.
 func request(r *http.Request) (run.Request, error) {
-	switch r.Method {
-	case http.MethodGet:
-		return run.Request{DryRun: true}, nil
-	case http.MethodPost:
-	default:
+	if r.URL.Path != "/" && r.URL.Path != "" {
+		return run.Request{}, &failure{http.StatusNotFound, "there is nothing at " + quote(r.URL.Path) + "; want /", "nothing was changed"}
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		return run.Request{}, &failure{http.StatusMethodNotAllowed, "method " + quote(r.Method) + " is not served; want POST, or GET for a dry run", ""}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, bodyMax))
@@ -65,6 +65,12 @@ func request(r *http.Request) (run.Request, error) {
 		return run.Request{}, err
 	case err != nil:
 		return run.Request{}, bad("the body could not be read to its end")
+	}
+	if r.Method == http.MethodGet {
+		if len(bytes.TrimSpace(body)) > 0 {
+			return run.Request{}, bad("a GET is a dry run, and takes no body; send it with POST")
+		}
+		return run.Request{DryRun: true}, nil
 	}
 	return decode(body)
 }
@@ -155,4 +161,4 @@ func names(v json.RawMessage, into *[]string, want string, allowed []string) (st
 }
 
 // quote makes text from outside fit for a sentence.
-func quote(text string) string { return strconv.Quote(report.Line(text)) }
+func quote(text string) string { return strconv.Quote(printable.Unkeyed(report.Line(text))) }

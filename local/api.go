@@ -47,7 +47,7 @@ func (c *apiCommand) Run(ctx context.Context, p program) error {
 		return err
 	}
 	defer e.Close() //nolint:errcheck // at most a temporary folder stays behind
-	project, err := c.defaultProject(e)
+	project, err := defaultProject(e, c.Project)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (c *apiCommand) emulator(stderr io.Writer) (*emulator.Emulator, error) {
 	if !c.Clock.IsZero() {
 		options.Clock = emulator.NewClockAt(c.Clock.Time)
 	}
-	seed, err := c.seed()
+	seed, err := seedOf(c.Seed)
 	if err == nil && c.HostFunctions {
 		options.Clock = cmp.Or(options.Clock, emulator.NewClock())
 		options.Host, err = host.New(host.Options{Clock: options.Clock, Env: func() []string { return c.network }, Log: stderr})
@@ -69,14 +69,15 @@ func (c *apiCommand) emulator(stderr io.Writer) (*emulator.Emulator, error) {
 	return e, nil
 }
 
-func (c *apiCommand) seed() (emulator.Seed, error) {
-	switch c.Seed {
+// seedOf is the seed of a --seed flag.
+func seedOf(name string) (emulator.Seed, error) {
+	switch name {
 	case "demo":
 		return emulator.Demo(), nil
 	case "empty":
 		return emulator.Empty(), nil
 	}
-	text, err := os.ReadFile(c.Seed)
+	text, err := os.ReadFile(name) //nolint:gosec // the file that the user names
 	if cause, ok := errors.AsType[*os.PathError](err); ok {
 		return emulator.Seed{}, fmt.Errorf("want demo, empty or a file: %w", cause.Err)
 	}
@@ -86,15 +87,15 @@ func (c *apiCommand) seed() (emulator.Seed, error) {
 	return emulator.ParseSeed(text)
 }
 
-// defaultProject is the id of the project that clients use unless they say
-// otherwise.
-func (c *apiCommand) defaultProject(e *emulator.Emulator) (string, error) {
+// defaultProject is the id of the project that clients use: the one of that name,
+// or the seed's first that is not default.
+func defaultProject(e *emulator.Emulator, name string) (string, error) {
 	names := e.ProjectNames()
-	if c.Project != "" {
-		if id := e.Project(c.Project); id != "" {
+	if name != "" {
+		if id := e.Project(name); id != "" {
 			return id, nil
 		}
-		return "", fmt.Errorf("--project %s: the seed has only %s", c.Project, strings.Join(names, ", "))
+		return "", fmt.Errorf("--project %s: the seed has only %s", name, strings.Join(names, ", "))
 	}
 	for _, name := range names {
 		if name != "default" {

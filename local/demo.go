@@ -1,7 +1,11 @@
 package main
 
 import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,30 +16,57 @@ import (
 // demoFunction is the function itself, as the demo project has it.
 const demoFunction = "key-rotator"
 
-// demo is the demo project in an emulator.
+// demo is a project in an emulator, and the function's environment there.
 type demo struct {
 	*emulator.Emulator
 
-	environ []string // the function's environment there
+	environ []string
+	control string // the control secret of environ
 }
 
-// newDemo loads the demo project. extra goes over its environment.
-func newDemo(o emulator.Options, extra []string) (*demo, error) {
+// newDemo loads a seed, which must have an application named rotator with a key.
+// extra goes over the function's environment.
+func newDemo(o emulator.Options, seedName string, extra []string) (*demo, error) {
+	seed, err := seedOf(seedName)
 	e := emulator.New(o)
-	if err := e.Load(emulator.Demo()); err != nil {
+	if err == nil {
+		err = e.Load(seed)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--seed %s: %s", seedName, strings.ReplaceAll(err.Error(), "\n", "\n  "))
+	}
+	project, err := defaultProject(e, "")
+	if err != nil {
 		return nil, err
 	}
 	keys := e.Keys("rotator")
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("the demo has no key of application rotator")
+		return nil, errors.New("--seed " + seedName + ": it has no application rotator with a key, which the function would run on")
 	}
-	return &demo{Emulator: e, environ: append([]string{
-		config.Prefix + "ACCESS_KEY=" + keys[0].AccessKey,
-		config.Prefix + "SECRET_KEY=" + keys[0].SecretKey,
+	own := keys[len(keys)-1]
+	control, extra := controlSecret(extra)
+	return &demo{Emulator: e, control: control, environ: append([]string{
+		config.Prefix + "ACCESS_KEY=" + own.AccessKey,
+		config.Prefix + "SECRET_KEY=" + own.SecretKey,
 		config.Prefix + "ORGANIZATION_ID=" + e.Organization(),
-		config.Prefix + "PROJECT_ID=" + e.Project("demo"),
+		config.Prefix + "PROJECT_ID=" + project,
 		config.Prefix + "REQUESTS_PER_SECOND=1000", // the emulator has no limit to respect
 	}, extra...)}, nil
+}
+
+// controlSecret is the control secret of an environment; where that has none, one
+// is made.
+func controlSecret(environ []string) (secret string, with []string) {
+	const name = config.Prefix + "CONTROL_SECRET="
+	for _, line := range slices.Backward(environ) {
+		if value, is := strings.CutPrefix(line, name); is && value != "" {
+			return value, environ
+		}
+	}
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	secret = hex.EncodeToString(b[:])
+	return secret, append(slices.Clone(environ), name+secret)
 }
 
 // demoStart is what the demo's clock reads at first: whole seconds, as the API

@@ -19,7 +19,7 @@ import (
 // same.
 func TestTheRunnerPrintsNoSecret(t *testing.T) {
 	t.Parallel()
-	twin, err := newDemo(emulator.Options{Clock: emulator.NewManualClock(demoStart(time.Now())), Seed: 1}, nil)
+	twin, err := newDemo(emulator.Options{Clock: emulator.NewManualClock(demoStart(time.Now())), Seed: 1}, "demo", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func main() {
 	log.SetPrefix("local: ")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	code := program{getenv: os.Getenv, environ: os.Environ, stdout: os.Stdout, stderr: os.Stderr}.run(ctx, os.Args[1:])
+	code := program{getenv: os.Getenv, environ: os.Environ, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}.run(ctx, os.Args[1:])
 	stop()
 	os.Exit(code)
 }
@@ -46,6 +46,7 @@ func main() {
 type program struct {
 	getenv         func(string) string
 	environ        func() []string
+	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 

@@ -35,7 +35,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "interrupt": interrupt, "ask": ask, "capture": capture,
+			"start": start, "interrupt": interrupt, "ask": askURL, "capture": capture,
 		},
 		RequireExplicitExec: true,
 	})
@@ -119,7 +119,7 @@ func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("URL", "")
 }
 
-func ask(ts *testscript.TestScript, neg bool, args []string) {
+func askURL(ts *testscript.TestScript, neg bool, args []string) {
 	header := http.Header{}
 	body := ""
 	for len(args) >= 2 && strings.HasPrefix(args[0], "-") {

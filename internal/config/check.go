@@ -78,6 +78,24 @@ func (c *checker) secretKey(name, value string) redact.Secret {
 	return redact.Secret{}
 }
 
+// ControlSecretMin is how long the control secret is at the least, in
+// characters.
+const ControlSecretMin = 32
+
+// controlSecret never shows the value. The function's own key is not taken for
+// it: it would travel with requests.
+func (c *checker) controlSecret(name, value, ownKey string) redact.Secret {
+	if value == "" {
+		return redact.Secret{}
+	}
+	printable := !strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' })
+	if len(value) < ControlSecretMin || !printable || value == ownKey {
+		c.hide(name, fmt.Sprintf("at least %d letters, digits or signs, and no key: make one with openssl rand -hex 32", ControlSecretMin))
+		return redact.Secret{}
+	}
+	return redact.New(value)
+}
+
 func (c *checker) id(name, value string) string {
 	if !uuid.MatchString(value) {
 		c.refuse(name, value, "a UUID in lower case")

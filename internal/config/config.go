@@ -54,6 +54,7 @@ const DefaultAPIURL = "https://api.scaleway.com"
 type Config struct {
 	AccessKey      string        // of the key that the function runs on
 	SecretKey      redact.Secret // of the same key
+	ControlSecret  redact.Secret // who sends it may ask for more than a plain run; empty: nobody may
 	OrganizationID string        // UUID
 	ProjectID      string        // UUID
 
@@ -92,6 +93,7 @@ type Config struct {
 type settings struct {
 	AccessKey         string `env:"ACCESS_KEY"`
 	SecretKey         string `env:"SECRET_KEY"`
+	ControlSecret     string `env:"CONTROL_SECRET"`
 	OrganizationID    string `env:"ORGANIZATION_ID"`
 	ProjectID         string `env:"PROJECT_ID"`
 	Regions           string `env:"REGIONS"`
@@ -209,6 +211,7 @@ func (c *checker) config(s settings) Config {
 	return Config{
 		AccessKey:      c.accessKey("ACCESS_KEY", s.AccessKey),
 		SecretKey:      c.secretKey("SECRET_KEY", s.SecretKey),
+		ControlSecret:  c.controlSecret("CONTROL_SECRET", s.ControlSecret, s.SecretKey),
 		OrganizationID: c.id("ORGANIZATION_ID", s.OrganizationID),
 		ProjectID:      c.id("PROJECT_ID", s.ProjectID),
 		Regions:        c.regions("REGIONS", s.Regions),

@@ -1,7 +1,8 @@
 // Package printable makes text from outside fit to be shown: names, descriptions
 // and what an API says may hold characters that a terminal obeys, that end a line,
 // or that turn the order of what follows. It promises that none of them is left,
-// and that text without them stays as it is. What is secret is not its business.
+// and that text without them stays as it is. Of secrets it knows no more than what a
+// secret key looks like.
 package printable
 
 import (

@@ -3,6 +3,7 @@ package rotate
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/duration"
@@ -22,6 +23,9 @@ func (p *Plan) decide(policy Policy, now time.Time) {
 			return
 		}
 	}
+	if p.Blocked = p.crowd(policy, now); p.Blocked != "" {
+		return
+	}
 	standing := 0
 	for _, v := range p.State.Versions {
 		if !v.Going {
@@ -34,6 +38,37 @@ func (p *Plan) decide(policy Policy, now time.Time) {
 		return
 	}
 	p.Rotate = true
+}
+
+// supersededMax is how many keys of an application may be within their grace at a
+// time: each run that is forced would add one, until the organization can hold no
+// more.
+const supersededMax = 2
+
+// crowd tells why an application gets no new key by force, if enough others are
+// within their grace. What is due all the same is done: under a cap on lifetimes,
+// keys follow one another faster than a grace lasts.
+func (p *Plan) crowd(policy Policy, now time.Time) string {
+	unforced := policy
+	unforced.Force = false
+	if due, _ := p.due(unforced, now); due || !policy.Force {
+		return ""
+	}
+	var within []string
+	var over time.Time
+	for _, k := range p.Keys {
+		if since := supersededAt(p.State, k.Key); k.State == Superseded && !k.Dead && !k.Key.Expired(now) && !k.Going() && !policy.graceOver(since, now) {
+			if end := policy.RetireFrom(since.Add(policy.Grace)); over.IsZero() || end.Before(over) {
+				over = end
+			}
+			within = append(within, k.Key.AccessKey)
+		}
+	}
+	if len(within) < supersededMax {
+		return ""
+	}
+	return fmt.Sprintf("%s are superseded and within their grace, and there are never more than %d; the first of them goes from %s on, or revoke one",
+		strings.Join(within, ", "), supersededMax, over.UTC().Format("2 January 2006 15:04"))
 }
 
 func (p *Plan) due(policy Policy, now time.Time) (due bool, why string) {

@@ -120,6 +120,8 @@ func (o *OwnPlan) renew(p Policy, now time.Time) {
 	switch {
 	case o.Exposed:
 		o.Renew, o.Why = true, "an earlier release published it in Secret Manager, where readers of credentials can have it"
+	case p.Force && o.waiting() >= supersededMax:
+		o.Why = fmt.Sprintf("forced, but %d keys before it are within their grace, and there are never more", supersededMax)
 	case p.Force:
 		o.Renew, o.Why = true, "forced"
 	case !now.Before(o.From):
@@ -127,6 +129,16 @@ func (o *OwnPlan) renew(p Policy, now time.Time) {
 	default:
 		o.Why = fmt.Sprintf("%s old, rotated at %s", span(now.Sub(o.Current.CreatedAt)), span(Due(o.Current, p).Sub(o.Current.CreatedAt)))
 	}
+}
+
+// waiting is how many of the rotator's other keys live on.
+func (o *OwnPlan) waiting() (n int) {
+	for _, k := range o.Others {
+		if !k.Theirs && !k.Give {
+			n++
+		}
+	}
+	return n
 }
 
 // other decides about a key that this run does not call with. What the rotator

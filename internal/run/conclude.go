@@ -46,7 +46,7 @@ func (s *session) observe() {
 			*private++
 		}
 	}
-	if len(w.noTokens) == 0 && !w.untold && w.blind == nil {
+	if s.asked(StepPurge) && len(w.noTokens) == 0 && !w.untold && w.blind == nil { // else nobody has looked
 		found.LegacyTokens = new(len(w.tokens))
 	}
 	for _, m := range w.members {

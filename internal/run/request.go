@@ -3,8 +3,10 @@ package run
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/scw-key-rotator/rotator/internal/config"
+	"github.com/scw-key-rotator/rotator/internal/printable"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 )
@@ -41,8 +43,15 @@ func (s *session) acceptable() error {
 				return &RequestError{"rollback: " + own.Name + " is the function's own application: it cannot go back from the key that it may run on"}
 			}
 			own := field == "applications" && s.cfg.OwnKey == config.OwnKeyRotate && name != "" && (name == s.world.own.app.ID || name == s.world.own.app.Name)
-			if !own && !slices.ContainsFunc(s.world.credentials, func(c *credential) bool { return c.named([]string{name}) }) && complete {
-				return &RequestError{fmt.Sprintf("%s: %q is not an application in scope: want the ID or the name of one that the report of a dry run lists", field, report.Line(name))}
+			ids := s.meant(name)
+			if own {
+				ids = append(ids, s.world.own.app.ID)
+			}
+			switch {
+			case len(ids) > 1:
+				return &RequestError{fmt.Sprintf("%s: %q is the name of %d applications: want the ID of the one that is meant, %s", field, printable.Unkeyed(report.Line(name)), len(ids), strings.Join(ids, " or "))}
+			case len(ids) == 0 && complete:
+				return &RequestError{fmt.Sprintf("%s: %q is not an application in scope: want the ID or the name of one that the report of a dry run lists", field, printable.Unkeyed(report.Line(name)))}
 			}
 		}
 	}
@@ -62,6 +71,18 @@ func (s *session) acceptable() error {
 		c.back = &back
 	}
 	return nil
+}
+
+// meant are the IDs of the applications whose keys are rotated here and that a
+// name, or an ID, stands for.
+func (s *session) meant(name string) (ids []string) {
+	for _, c := range s.world.credentials {
+		if c.named([]string{name}) {
+			ids = append(ids, c.member.app.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // irrevocable returns why a key cannot be revoked, or "". complete tells that

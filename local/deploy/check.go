@@ -130,8 +130,9 @@ func checkFunction(f function) error {
 	for _, event := range f.Events {
 		problems = append(problems, checkSchedule(event.Schedule.Rate))
 	}
-	if _, ok := f.Secret[ownSecretKey]; !ok || len(f.Secret) != 1 {
-		problem("secret: want %s, and nothing else", ownSecretKey)
+	_, own := f.Secret[ownSecretKey]
+	if _, control := f.Secret[controlSecret]; !own || !control || len(f.Secret) != 2 {
+		problem("secret: want %s and %s, and nothing else", ownSecretKey, controlSecret)
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Env)) {
 		if len(f.Env[name]) > 1000 {

@@ -228,6 +228,11 @@ func TestChecksNameTheMistake(t *testing.T) {
 			name: "missing secret", env: "-ROTATOR_SECRET_KEY",
 			want: "ROTATOR_SECRET_KEY: not set, neither in the environment nor in .env (deploy/env.example has a line for it)",
 		},
+		{
+			name: "missing control secret", env: "-ROTATOR_CONTROL_SECRET",
+			want: "ROTATOR_CONTROL_SECRET: not set, neither in the environment nor in .env (deploy/env.example has a line for it)",
+		},
+		{name: "short control secret", env: "ROTATOR_CONTROL_SECRET=a-short-one", want: "configuration: ROTATOR_CONTROL_SECRET: the value (not shown) is not right; want at least 32 letters, digits or signs, and no key: make one with openssl rand -hex 32"},
 		{name: "empty secret", env: "ROTATOR_SECRET_KEY=", want: "configuration: ROTATOR_SECRET_KEY: is not set"},
 		{name: "malformed secret", env: "ROTATOR_SECRET_KEY=mistyped-secret", want: "configuration: ROTATOR_SECRET_KEY: the value (not shown) is not right"},
 		{name: "malformed deployer", env: "SCW_SECRET_KEY=mistyped-secret", want: "SCW_SECRET_KEY: missing or not a UUID (not shown)"},
@@ -368,7 +373,7 @@ func TestVerifyWantsExactlyOneCron(t *testing.T) {
 // The token must not be in the arguments, which everybody on the machine can see.
 func TestInvokeGivesCurlTheTokenOnItsInput(t *testing.T) {
 	bin := t.TempDir()
-	script := "#!/bin/sh\necho \"arguments: $*\"\nenv | grep SECRET_KEY\ncat >" + filepath.Join(bin, "stdin") + "\necho " + deployerUID + "\n"
+	script := "#!/bin/sh\necho \"arguments: $*\"\nenv | grep -E 'SECRET_KEY|CONTROL'\ncat >" + filepath.Join(bin, "stdin") + "\necho " + deployerUID + "\n"
 	if err := os.WriteFile(filepath.Join(bin, "curl"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -391,7 +396,7 @@ func TestInvokeGivesCurlTheTokenOnItsInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`header = "X-Auth-Token: ` + deployerUID + `"`, `url = "http://127.0.0.1:8080"`, `data = "{\"dry_run\":true}"`} {
+	for _, want := range []string{`header = "X-Auth-Token: ` + deployerUID + `"`, `url = "http://127.0.0.1:8080?format=text"`, `header = "X-Rotator-Control: ` + controlText + `"`, `data = "{\"dry_run\":true}"`} {
 		if !strings.Contains(string(stdin), want+"\n") {
 			t.Errorf("curl is not told %s", want)
 		}
@@ -401,11 +406,13 @@ func TestInvokeGivesCurlTheTokenOnItsInput(t *testing.T) {
 	}
 }
 
+const controlText = "the-control-secret-of-these-tests"
+
 // settings are the variables that a deploy needs, and no more.
 func settings(api string) []string {
 	return []string{
 		deployerKey + "=" + deployerUID, deployerProject + "=" + projectID, "SCW_API_URL=" + api,
-		ownAccessKey + "=" + ownAccess, ownSecretKey + "=" + ownUID,
+		ownAccessKey + "=" + ownAccess, ownSecretKey + "=" + ownUID, controlSecret + "=" + controlText,
 		"ROTATOR_ORGANIZATION_ID=0a1b2c3d-0000-4000-8000-00000000000f", "ROTATOR_PROJECT_ID=" + projectID,
 	}
 }

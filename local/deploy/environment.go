@@ -21,6 +21,7 @@ const (
 	deployerProject = "SCW_DEFAULT_PROJECT_ID"
 	ownAccessKey    = "ROTATOR_ACCESS_KEY"
 	ownSecretKey    = "ROTATOR_SECRET_KEY" //nolint:gosec // the variable's name
+	controlSecret   = "ROTATOR_CONTROL_SECRET"
 )
 
 // A line of .env, as far as osls reads it as everybody would: it expands $ even in single quotes, and takes # for a
@@ -97,7 +98,9 @@ func (env environment) harmless() environment {
 	return rest
 }
 
-func isSecret(name string) bool { return strings.HasSuffix(name, "SECRET_KEY") }
+func isSecret(name string) bool {
+	return strings.HasSuffix(name, "SECRET_KEY") || name == controlSecret
+}
 
 // list is the environment of a child process.
 func (env environment) list() []string {

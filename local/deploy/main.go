@@ -19,6 +19,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/scw-key-rotator/rotator/internal/printable"
+	"github.com/scw-key-rotator/rotator/local/ask"
 )
 
 type commands struct {
@@ -30,7 +31,11 @@ type commands struct {
 	} `cmd:"" help:"Check, deploy, and verify what was deployed."`
 	Undeploy struct{} `cmd:"" help:"Delete the namespace and all in it, after asking."`
 	Invoke   struct {
-		Body string `help:"JSON body of a POST. Without it a GET: a dry run." placeholder:"JSON"`
+		ask.Flags `embed:""`
+
+		Run  bool   `help:"A real run, of everything that is due. Without any flag, invoke does a dry run."`
+		Body string `help:"JSON body, in the place of flags." placeholder:"JSON"`
+		JSON bool   `name:"json" help:"Print the report as JSON."`
 		URL  string `name:"url" help:"Call this address, not the deployed function's; http only to this machine." placeholder:"URL"`
 	} `cmd:"" help:"Call the deployed function."`
 }
@@ -93,7 +98,12 @@ func (p program) command(ctx context.Context, command string, cli commands, env 
 	case "undeploy":
 		return p.undeploy(ctx, service, env)
 	default:
-		return p.invoke(ctx, service, env, cli.Invoke.URL, cli.Invoke.Body)
+		i := cli.Invoke
+		body := i.Body
+		if asked := i.Flags.Body(); body == "" && (i.Run || asked != "{}") {
+			body = asked
+		}
+		return p.invoke(ctx, service, env, i.URL, body, i.JSON)
 	}
 }
 

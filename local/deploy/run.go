@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/handler"
 )
 
 // attempts is how often osls is started: again only if it found the namespace in a change.
@@ -175,7 +177,7 @@ func (p program) undeploy(ctx context.Context, s service, env environment) error
 
 // invoke calls the function with curl, whose configuration, token included, comes on its standard input: arguments can
 // be seen by everybody on the machine.
-func (p program) invoke(ctx context.Context, s service, env environment, address, body string) error {
+func (p program) invoke(ctx context.Context, s service, env environment, address, body string, asJSON bool) error {
 	if address == "" {
 		r, err := newRemote(s, env, p.poll)
 		if err != nil {
@@ -197,11 +199,18 @@ func (p program) invoke(ctx context.Context, s service, env environment, address
 	if err != nil || u.Scheme != "https" && u.Hostname() != "127.0.0.1" && u.Hostname() != "localhost" {
 		return fmt.Errorf("%q: want https: the key would travel in clear", address)
 	}
+	if !asJSON && u.RawQuery == "" {
+		u.RawQuery = "format=text"
+	}
+	address = u.String()
 	lines := []string{
 		"url = " + quote(address),
 		"header = " + quote("X-Auth-Token: "+env[deployerKey]),
 		"silent", "show-error", "fail-with-body",
 		"max-time = 1000",
+	}
+	if control := env[controlSecret]; control != "" { // without it, the answer is short
+		lines = append(lines, "header = "+quote(handler.ControlHeader+": "+control))
 	}
 	if body != "" {
 		lines = append(lines, "data = "+quote(body), `header = "Content-Type: application/json"`)

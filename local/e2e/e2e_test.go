@@ -65,9 +65,12 @@ func TestTheWholeWay(t *testing.T) {
 		}
 	}
 
-	s.say("\n$ curl -H \"X-Auth-Token: $(the key that was published)\" -X POST \"https://$HOST?format=text\"")
+	s.say("$ curl -H \"X-Auth-Token: $KEY\" -d '{\"force\": true}' https://$HOST   # more than a plain run needs the control secret")
+	s.say(s.curls(403, "-H", "X-Auth-Token: "+s.callerKey, "-d", `{"force": true}`, at))
+
+	s.say("\n$ curl -H \"X-Auth-Token: $(the key that was published)\" -H \"X-Rotator-Control: $CONTROL\" -X POST \"https://$HOST?format=text\"")
 	s.callerKey = s.credential("storefront")
-	report = s.curls(200, "-H", "X-Auth-Token: "+s.callerKey, "-X", "POST", at+"?format=text")
+	report = s.curls(200, "-H", "X-Auth-Token: "+s.callerKey, "-H", s.control(), "-X", "POST", at+"?format=text")
 	s.wants("the run after it", report, "✓ SUCCESS", ": run ", "0 keys rotated", "ENDPOINTS: WHO IS LET IN", "accepted 404")
 	s.say(head(report, 3))
 
@@ -102,7 +105,7 @@ func TestTheWholeWay(t *testing.T) {
 	}
 	s.say("\n$ make invoke")
 	invoked := s.mustMake("", "invoke")
-	s.wants("make invoke", invoked, `"outcome": "success"`, `"dry_run": true`)
+	s.wants("make invoke", invoked, "✓ SUCCESS", ": dry run ", "APPLICATIONS")
 	s.say(head(invoked, 4))
 
 	s.say("\n$ echo " + namespace + " | make undeploy")
@@ -124,12 +127,15 @@ func (s *shell) ownKey(at string) (now string) {
 	if runs := s.runsOn(at); runs != old {
 		s.t.Fatalf("deployed with %s, the function runs on %s", old, runs)
 	}
-	s.say("\n$ curl -H \"X-Auth-Token: $KEY\" -d '{\"steps\": [\"own_key\"], \"force\": true}' \"https://$HOST\"")
-	s.curls(200, "-H", "X-Auth-Token: "+s.callerKey, "-d", `{"steps": ["own_key"], "force": true}`, at)
+	s.say("\n$ curl -H \"X-Auth-Token: $KEY\" -H \"X-Rotator-Control: $CONTROL\" -d '{\"steps\": [\"own_key\"], \"force\": true}' \"https://$HOST\"")
+	s.curls(200, "-H", "X-Auth-Token: "+s.callerKey, "-H", s.control(), "-d", `{"steps": ["own_key"], "force": true}`, at)
 	s.until("the function runs on its new key", func() bool { now = s.runsOn(at); return now != old })
 	s.say("# it has redeployed itself, and runs on another key now")
 	return now
 }
+
+// control is the header with the function's control secret.
+func (s *shell) control() string { return "X-Rotator-Control: " + s.rotator["ROTATOR_CONTROL_SECRET"] }
 
 // runsOn is the key that the function says it runs on.
 func (s *shell) runsOn(at string) string {
@@ -139,7 +145,7 @@ func (s *shell) runsOn(at string) string {
 			AccessKey string `json:"access_key"`
 		} `json:"own_key"`
 	}
-	if err := json.Unmarshal([]byte(s.curls(200, "-H", "X-Auth-Token: "+s.callerKey, at)), &report); err != nil {
+	if err := json.Unmarshal([]byte(s.curls(200, "-H", "X-Auth-Token: "+s.callerKey, "-H", s.control(), at)), &report); err != nil {
 		s.t.Fatal(err)
 	}
 	return report.OwnKey.AccessKey

@@ -65,10 +65,11 @@ func start(t *testing.T) *shell {
 	own := s.newKey("rotator")
 	s.rotator = map[string]string{
 		"ROTATOR_ACCESS_KEY": own.AccessKey, "ROTATOR_SECRET_KEY": own.SecretKey,
-		"ROTATOR_VERIFY_WINDOW": "5s", // not to wait for a minute
+		"ROTATOR_CONTROL_SECRET": "made-up-control-secret-of-this-test",
+		"ROTATOR_VERIFY_WINDOW":  "5s", // not to wait for a minute
 	}
 	s.callerKey = s.newKey("storefront").SecretKey
-	s.secrets = []string{own.SecretKey, s.callerKey, s.vars["SCW_SECRET_KEY"]}
+	s.secrets = []string{s.rotator["ROTATOR_CONTROL_SECRET"], own.SecretKey, s.callerKey, s.vars["SCW_SECRET_KEY"]}
 	return s
 }
 

@@ -1,0 +1,35 @@
+// Package ask is what both command lines of this project, the local runner's run
+// and make invoke, can ask of the function: flags in the place of JSON, which
+// nobody should have to write in an emergency. What each field means is the
+// function's.
+package ask
+
+import "encoding/json"
+
+// Flags say what a run is to do.
+type Flags struct {
+	DryRun       bool     `help:"Change nothing; say what a run would do."`
+	Steps        []string `help:"Do only these of rotate, deliver, check, purge, retire and own_key." placeholder:"STEP"`
+	Applications []string `help:"Rotate, deliver and retire for these only (names or IDs)." placeholder:"APP"`
+	Force        bool     `help:"Rotate every key in scope, whatever its age."`
+	Revoke       []string `help:"Have these keys replaced where they are current, and deleted at once (access keys)." placeholder:"SCW…"`
+	Now          bool     `help:"With --revoke: delete first, whoever carries it."`
+	Rollback     []string `help:"Give readers and consumers of these applications the key before (names or IDs)." placeholder:"APP"`
+}
+
+// Body is the request's; {} where no flag is set.
+func (f Flags) Body() string {
+	fields := map[string]any{}
+	for name, on := range map[string]bool{"dry_run": f.DryRun, "force": f.Force, "now": f.Now} {
+		if on {
+			fields[name] = true
+		}
+	}
+	for name, list := range map[string][]string{"steps": f.Steps, "applications": f.Applications, "revoke": f.Revoke, "rollback": f.Rollback} {
+		if len(list) > 0 {
+			fields[name] = list
+		}
+	}
+	text, _ := json.Marshal(fields) //nolint:errchkjson // flags and names
+	return string(text)
+}
