@@ -19,7 +19,7 @@ import (
 func TestNoSecretGetsOut(t *testing.T) {
 	t.Parallel()
 	f := start(t, surroundings{environ: []string{"ROTATOR_LOG_LEVEL=debug"}})
-	known := emulatortest.Secrets{}
+	known := emulatortest.Secrets{controlSecret: "the control secret"}
 	var said strings.Builder
 	// The caller's own key goes with the request, as the platform would have it.
 	send := func(method, target, body string, faults ...emulator.Fault) answer {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -325,6 +326,27 @@ func url(given, want string) (row struct {
 	row.environ = []string{"ROTATOR_API_URL=" + given}
 	row.want = func(c *config.Config) { c.APIURL = want }
 	return row
+}
+
+// The control secret is optional, long, and in no message.
+func TestTheControlSecret(t *testing.T) {
+	t.Parallel()
+	const right = "0123456789abcdef0123456789ABCDEF"
+	base := []string{
+		"ROTATOR_ACCESS_KEY=SCWEXAMPLE0000000000", "ROTATOR_SECRET_KEY=" + planted,
+		"ROTATOR_ORGANIZATION_ID=0a6c1e2d-7f43-4b19-9c58-3d2e8b90f101", "ROTATOR_PROJECT_ID=0a6c1e2d-7f43-4b19-9c58-3d2e8b90f102",
+	}
+	for value, ok := range map[string]bool{
+		"": true, right: true, right[1:]: false, right + " ": false, " " + right: false, right + "\n": false, right + "é": false, planted: false,
+	} {
+		cfg, err := config.Read(append(slices.Clone(base), "ROTATOR_CONTROL_SECRET="+value))
+		switch {
+		case ok && (err != nil || cfg.ControlSecret.Reveal() != value):
+			t.Errorf("%q: %v", value, err)
+		case !ok && (err == nil || !strings.Contains(err.Error(), "at least 32") || strings.Contains(err.Error(), value)):
+			t.Errorf("%q: %v", value, err)
+		}
+	}
 }
 
 // TestSecretKeyIsInNoMessage plants a secret key in the ways in which people
