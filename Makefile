@@ -1,5 +1,5 @@
-# make alone runs what CI runs. make help lists the rest.
-.DEFAULT_GOAL := ci
+# make alone lists what there is. make ci runs what CI runs.
+.DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
@@ -118,10 +118,12 @@ invoke: ## call the deployed function: a dry run (ARGS=--run for a real one, ARG
 
 .PHONY: revoke
 revoke: ## have the deployed function replace and delete a leaked key (KEY=SCW…; NOW=1 deletes first, whoever carries it)
+	@[ -n '$(KEY)' ] || { echo "make revoke: which key? KEY=SCW… is its access key, never its secret key" >&2; exit 2; }
 	@go run ./local/deploy invoke --revoke '$(KEY)' $(if $(NOW),--now) $(ARGS)
 
 .PHONY: rollback
 rollback: ## have the deployed function go back to the key before (APP=name or ID)
+	@[ -n '$(APP)' ] || { echo "make rollback: which application? APP=name or ID" >&2; exit 2; }
 	@go run ./local/deploy invoke --rollback '$(APP)' $(ARGS)
 
 # npm writes the inner lock file last: it is as old as the installation.

@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/scw-key-rotator/rotator/internal/printable"
+	"github.com/scw-key-rotator/rotator/internal/version"
 )
 
 // Exit codes.
@@ -26,6 +27,8 @@ const (
 )
 
 type cli struct {
+	Version kong.VersionFlag `help:"Print the version."`
+
 	Run     runCommand     `cmd:"" help:"Do one run on a demo project in the emulator and print its report."`
 	Serve   serveCommand   `cmd:"" help:"Serve the function behind an emulated front door, to try it with curl."`
 	API     apiCommand     `cmd:"" name:"api" help:"Serve the emulated Scaleway API alone, for any client."`
@@ -65,6 +68,7 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 		kong.Exit(func(code int) { panic(exit(code)) }), // --help ends here
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(p),
+		kong.Vars{"version": version.UserAgent},
 	)
 	if err != nil {
 		fmt.Fprintln(p.stderr, "local:", err)

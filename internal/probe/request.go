@@ -20,6 +20,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/redact"
+	"github.com/scw-key-rotator/rotator/internal/version"
 )
 
 // Verdict is what one request to an endpoint showed.
@@ -93,7 +94,7 @@ func (p *Prober) send(ctx context.Context, url string, token redact.Secret) Answ
 	if err != nil {
 		return Answer{Verdict: Inconclusive, Detail: "not an address"}
 	}
-	req.Header.Set("User-Agent", "scaleway-key-rotator")
+	req.Header.Set("User-Agent", version.UserAgent)
 	if !token.Empty() {
 		req.Header.Set("X-Auth-Token", token.Reveal())
 	}

@@ -21,6 +21,7 @@ const (
 
 // Report is one run.
 type Report struct {
+	Version        string        `json:"version"` // of the function
 	RunID          string        `json:"run_id"`
 	Outcome        Outcome       `json:"outcome"`
 	DryRun         bool          `json:"dry_run"`

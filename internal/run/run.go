@@ -29,6 +29,7 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/version"
 )
 
 // The steps that a request may name, in the order in which they run.
@@ -93,7 +94,7 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 			Transport: o.Endpoints, Timeout: cfg.ProbeTimeout, Clock: o.Clock, Concurrency: cfg.Concurrency, Patience: cfg.VerifyBound,
 		}),
 		report: &report.Report{
-			RunID: o.RunID, DryRun: req.DryRun, OrganizationID: cfg.OrganizationID, ProjectID: cfg.ProjectID,
+			Version: version.Version, RunID: o.RunID, DryRun: req.DryRun, OrganizationID: cfg.OrganizationID, ProjectID: cfg.ProjectID,
 			Left: []string{}, Findings: []report.Finding{}, Clock: clockOf(cfg, o),
 		},
 		world: &world{},
@@ -103,7 +104,7 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 		SecretPath: cfg.SecretPath, SecretRegion: cfg.SecretRegion,
 		Window: cfg.VerifyWindow, Bound: cfg.VerifyBound, Tester: s.tester,
 	}
-	o.Log.InfoContext(ctx, "run started", "dry_run", req.DryRun, "steps", req.Steps, "force", req.Force, "clock", s.report.Clock)
+	o.Log.InfoContext(ctx, "run started", "version", version.Version, "dry_run", req.DryRun, "steps", req.Steps, "force", req.Force, "clock", s.report.Clock)
 	s.step(ctx, "discover", true, s.discover)
 	if err := s.acceptable(); err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/redact"
+	"github.com/scw-key-rotator/rotator/internal/version"
 )
 
 // Options say whom to call, as whom, and how hard.
@@ -84,7 +85,7 @@ func newSDK(o Options, accessKey string, secretKey redact.Secret, t *transport) 
 		scw.WithAuth(accessKey, secretKey.Reveal()),
 		scw.WithDefaultOrganizationID(o.OrganizationID),
 		scw.WithDefaultProjectID(o.ProjectID),
-		scw.WithUserAgent("scaleway-key-rotator"),
+		scw.WithUserAgent(version.UserAgent),
 		scw.WithHTTPClient(&http.Client{Transport: metadata{wholeOnly{t}}, CheckRedirect: stay}),
 	)
 	if err != nil {
