@@ -18,5 +18,5 @@ var served = sync.OnceValue(func() http.Handler { //nolint:gochecknoglobals // t
 })
 
 // Handle does one run and answers with its report. POST runs, GET only looks;
-// the README has the request and the report.
+// docs/operations.md has the request, docs/report.md the report.
 func Handle(w http.ResponseWriter, r *http.Request) { served().ServeHTTP(w, r) }

@@ -14,29 +14,30 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
-var update = flag.Bool("update", false, "rewrite the README's demo")
+var update = flag.Bool("update", false, "rewrite the demo in docs/report.md")
 
-// part returns what stands in the README between <!-- name --> and <!-- /name -->.
-func part(t *testing.T, readme, name string) (before, inside, after string) {
+// part returns what stands in a document between <!-- name --> and <!-- /name -->.
+func part(t *testing.T, text, name string) (before, inside, after string) {
 	t.Helper()
-	before, rest, found := strings.Cut(readme, "<!-- "+name+" -->\n")
+	before, rest, found := strings.Cut(text, "<!-- "+name+" -->\n")
 	inside, after, closed := strings.Cut(rest, "<!-- /"+name+" -->")
 	if !found || !closed {
-		t.Fatalf("the README has no part %s", name)
+		t.Fatalf("the document has no part %s", name)
 	}
 	return before, inside, after
 }
 
-func readme(t *testing.T) string {
+func document(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("README.md")
+	text, err := os.ReadFile(name) //nolint:gosec // one of the project's
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
 }
 
-// The README shows the report that internal/run's test pins.
+// docs/report.md shows the report that internal/run's test pins, and the README
+// lines of it, in their order.
 func TestReadmeShowsTheDemosRealOutput(t *testing.T) {
 	t.Parallel()
 	golden, err := os.ReadFile("internal/run/testdata/demo.txt")
@@ -44,16 +45,29 @@ func TestReadmeShowsTheDemosRealOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "```\n" + string(golden) + "```\n"
-	before, got, after := part(t, readme(t), "demo")
+	const page = "docs/report.md"
+	before, got, after := part(t, document(t, page), "demo")
 	if *update {
 		text := before + "<!-- demo -->\n" + want + "<!-- /demo -->" + after
-		if err := os.WriteFile("README.md", []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(page, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the README's demo (-want +got); write it with make golden:\n%s", diff)
+		t.Errorf("the demo in %s (-want +got); write it with make golden:\n%s", page, diff)
+	}
+	rest := strings.Split(string(golden), "\n")
+	_, short, _ := part(t, document(t, "README.md"), "demo")
+	for line := range strings.Lines(short) {
+		if line = strings.TrimRight(line, "\n"); line == "```" || line == "[…]" || line == "" {
+			continue
+		}
+		i := slices.Index(rest, line)
+		if i < 0 {
+			t.Fatalf("the README's demo says what the report does not, or not there:\n%s", line)
+		}
+		rest = rest[i+1:]
 	}
 }
 
@@ -68,7 +82,7 @@ func TestReadmeTellsThePolicy(t *testing.T) {
 		}
 		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", set.Name, scope, set.Why)
 	}
-	_, inside, _ := part(t, readme(t), "policy")
+	_, inside, _ := part(t, document(t, "README.md"), "policy")
 	var got strings.Builder
 	for line := range strings.Lines(inside) {
 		if line = strings.TrimSpace(line); strings.HasPrefix(line, "| `") {
@@ -80,16 +94,16 @@ func TestReadmeTellsThePolicy(t *testing.T) {
 	}
 }
 
-// The alerts of the README find what a run logs: each of their filters stands in a
+// The alerts of docs/operations.md find what a run logs: each of their filters stands in a
 // pinned log, on the line that it is meant for, and the fields that they read are
 // there.
-func TestReadmesAlertsFindWhatARunLogs(t *testing.T) {
+func TestTheAlertsFindWhatARunLogs(t *testing.T) {
 	t.Parallel()
 	log, err := os.ReadFile("internal/run/testdata/ten-findings.log")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, alerts, _ := part(t, readme(t), "alerts")
+	_, alerts, _ := part(t, document(t, "docs/operations.md"), "alerts")
 	queries := 0
 	for query := range strings.Lines(alerts) {
 		filters := regexp.MustCompile("\\|= `([^`]*)`").FindAllStringSubmatch(query, -1)

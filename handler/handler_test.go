@@ -277,11 +277,11 @@ func TestWrongConfigurationIsTheAnswer(t *testing.T) {
 	t.Parallel()
 	environ := []string{"ROTATOR_GRACE=40d", "ROTATOR_SECRET_KEY=5ec2e700-cafe", "ROTATOR_DRY=1", "SCW_DEBUG=1"}
 	const problems = "configuration:\n" +
-		"  ROTATOR_DRY: no such setting; the settings are in the README's table\n" +
+		"  ROTATOR_DRY: no such setting; the settings are in docs/settings.md\n" +
 		"  SCW_DEBUG: is set, and makes the Scaleway SDK print new secret keys; unset it\n" +
 		"  ROTATOR_SECRET_KEY: the value (not shown) is not right; want the secret key that belongs to ROTATOR_ACCESS_KEY, a UUID\n" +
 		"  ROTATOR_GRACE: 40d is longer than ROTATE_AFTER (30d), so superseded keys would pile up; at most 30d fits"
-	const hint = "set the function's environment variables as the README's table says; nothing was changed"
+	const hint = "set the function's environment variables as docs/settings.md says; nothing was changed"
 	for name, row := range map[string]struct{ method, target, body, want string }{
 		"a run":         {http.MethodPost, "/", "", "{\n  \"error\": " + asJSON(t, problems) + ",\n  \"hint\": " + asJSON(t, hint) + "\n}\n"},
 		"a dry run":     {http.MethodGet, "/?format=json", "", "{\n  \"error\": " + asJSON(t, problems) + ",\n  \"hint\": " + asJSON(t, hint) + "\n}\n"},

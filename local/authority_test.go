@@ -18,7 +18,7 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
-// The README's table of who may ask for what is what the function, behind the
+// The table in docs/operations.md of who may ask for what is what the function, behind the
 // gateway, answers to every kind of key that there is in the demo project.
 func TestWhoMayAskForWhat(t *testing.T) {
 	t.Parallel()
@@ -43,14 +43,14 @@ func TestWhoMayAskForWhat(t *testing.T) {
 		}
 		got += line
 	}
-	text, err := os.ReadFile("../README.md")
+	text, err := os.ReadFile("../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, rest, _ := strings.Cut(string(text), "<!-- authority -->\n")
 	want, _, _ := strings.Cut(rest, "<!-- /authority -->")
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("README's table of who may ask for what (-README +function):\n%s", diff)
+		t.Errorf("the table of who may ask for what (-docs/operations.md +function):\n%s", diff)
 	}
 }
 

@@ -1,7 +1,7 @@
 // Package config turns the environment into a Config, once, at the program's
 // edge. It reports every problem at once, each with the variable, its value
 // and what would be right, and never shows a secret. The settings and their
-// defaults are those of the README's table; nothing else in the program reads
+// defaults are those of docs/settings.md; nothing else in the program reads
 // the environment.
 package config
 
@@ -134,7 +134,7 @@ func (e *Error) Error() string {
 
 // Hint says what to do.
 func (e *Error) Hint() string {
-	return "set the function's environment variables as the README's table says; nothing was changed"
+	return "set the function's environment variables as docs/settings.md says; nothing was changed"
 }
 
 // Read checks the environment, given as KEY=VALUE lines, and returns the
@@ -160,7 +160,7 @@ func Read(environ []string) (Config, error) {
 	return cfg, nil
 }
 
-// Names returns the settings' variables in the order of the README's table.
+// Names returns the settings' variables in the order of docs/settings.md.
 func Names() []string {
 	var names []string
 	for _, p := range params() {
@@ -198,7 +198,7 @@ func (c *checker) names(vars map[string]string) {
 	}
 	slices.Sort(unknown)
 	for _, name := range unknown {
-		c.problem("%s: no such setting; the settings are in the README's table", name)
+		c.problem("%s: no such setting; the settings are in docs/settings.md", name)
 	}
 	// The SDK prints response bodies then, and the answer to a key's creation
 	// holds its secret.

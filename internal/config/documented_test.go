@@ -15,17 +15,17 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/config"
 )
 
-// A setting is documented once, in the README's table, and deployed from
+// A setting is documented once, in the table in docs/settings.md, and deployed from
 // serverless.yml: names and defaults there are those of the code.
 
 func TestReadmeTableHasTheSettingsAndTheirDefaults(t *testing.T) {
 	t.Parallel()
 	names, defaults := readme(t)
 	if diff := cmp.Diff(config.Names(), names); diff != "" {
-		t.Errorf("names in the README's table, in order (-code +README.md):\n%s", diff)
+		t.Errorf("names in the table in docs/settings.md, in order (-code +docs/settings.md):\n%s", diff)
 	}
 	if diff := cmp.Diff(config.Defaults(), defaults); diff != "" {
-		t.Errorf("defaults in the README's table (-code +README.md):\n%s", diff)
+		t.Errorf("defaults in the table in docs/settings.md (-code +docs/settings.md):\n%s", diff)
 	}
 }
 
@@ -34,11 +34,11 @@ func TestReadmeTableHasTheSettingsAndTheirDefaults(t *testing.T) {
 // `the default`. A second column without backquotes is no default.
 func readme(t *testing.T) (names []string, defaults map[string]string) {
 	t.Helper()
-	text := read(t, "README.md")
+	text := read(t, "docs/settings.md")
 	_, rest, begun := strings.Cut(text, "<!-- settings -->\n")
 	table, _, ended := strings.Cut(rest, "<!-- /settings -->")
 	if !begun || !ended {
-		t.Fatal("README.md has no table of settings between the lines <!-- settings --> and <!-- /settings -->")
+		t.Fatal("docs/settings.md has no table of settings between the lines <!-- settings --> and <!-- /settings -->")
 	}
 	code := regexp.MustCompile("^`([^`]+)`$")
 	defaults = map[string]string{}
@@ -49,7 +49,7 @@ func readme(t *testing.T) (names []string, defaults map[string]string) {
 			continue // the head, or the line under it
 		}
 		if len(cells) < 2 {
-			t.Fatalf("README.md: no default in the row %q", line)
+			t.Fatalf("docs/settings.md: no default in the row %q", line)
 		}
 		value := ""
 		if m := code.FindStringSubmatch(strings.TrimSpace(cells[1])); m != nil {
@@ -59,7 +59,7 @@ func readme(t *testing.T) (names []string, defaults map[string]string) {
 		defaults[name[1]] = value
 	}
 	if len(names) == 0 {
-		t.Fatal("README.md: the table of settings has no row that starts with a name in backquotes")
+		t.Fatal("docs/settings.md: the table of settings has no row that starts with a name in backquotes")
 	}
 	return names, defaults
 }

@@ -14,7 +14,7 @@ import (
 
 // Nobody reads the answer to a cron's call: what a person must know of a run that
 // was not asked for by one stands in the log, once, at a level that an alert can
-// ask for. README has the queries.
+// ask for. docs/operations.md has the queries.
 
 // find notes something that a person should know.
 func (s *session) find(level report.Level, subject, text, hint string) {
