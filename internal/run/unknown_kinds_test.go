@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/scw-key-rotator/rotator/local/emulator"
@@ -122,7 +121,7 @@ func TestNobodyIsRefusedForMoreOfTheSameKind(t *testing.T) {
 			story: func(l *life) {
 				l.days(1)
 				l.version(2, http.MethodPost, disable)
-				l.cfg.SecretRegion = "nl-ams"
+				l.publishesAt("nl-ams", "/rotator")
 				l.days(12)
 			},
 		},
@@ -196,9 +195,6 @@ func TestNobodyIsRefusedForMoreOfTheSameKind(t *testing.T) {
 			l.unbroken()
 			if len(row.says) > 0 {
 				l.says(row.says...)
-			}
-			if _, violations := l.auditor.Result(); len(violations) > 0 {
-				t.Errorf("invariants:\n  %s", strings.Join(violations, "\n  "))
 			}
 		})
 	}

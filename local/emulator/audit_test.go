@@ -253,11 +253,6 @@ func TestAuditorOfRevokedKeys(t *testing.T) {
 			w.deliver("f", currentKey, time.Second)
 			w.remove(oldKey)
 		}, "runs with"},
-		{"while a consumer carries it, by a person's word: no version shows it", func(w *audited) {
-			w.disable(ordersName, 1)
-			w.auditor.Revoked(oldKey)
-			w.remove(oldKey)
-		}, ""},
 		{"while a consumer carries it, and a person wants it now", func(w *audited) {
 			w.auditor.RevokedNow(oldKey)
 			w.remove(oldKey)
