@@ -121,7 +121,24 @@ func (d *Delivery) beforeNow(k scaleway.KeyPair) string {
 // keys, where its secret is not known; and those that cannot be compared.
 func (d *Delivery) doubt(c Credential, k scaleway.KeyPair) *HoldError {
 	unknown := k.Secret.Empty() && !slices.Contains(c.Released, k.AccessKey)
-	var variables []string
+	variables := d.unmatched(k, unknown)
+	if len(variables) == 0 {
+		return nil
+	}
+	why := "it cannot be compared with"
+	if unknown {
+		why = "its secret is not known, and no known key is in"
+	}
+	return &HoldError{Why: why + " " + listed(variables), Doubt: true, Variables: variables}
+}
+
+// Unmatched are the variables that may hold a key whose secret is not known, each
+// with what has it.
+func (d *Delivery) Unmatched(k scaleway.APIKey) []string {
+	return d.unmatched(scaleway.KeyPair{APIKey: k}, true)
+}
+
+func (d *Delivery) unmatched(k scaleway.KeyPair, unknown bool) (variables []string) {
 	for i, e := range d.Environments {
 		if changedBefore(e, k.CreatedAt, d.now) {
 			continue
@@ -135,14 +152,7 @@ func (d *Delivery) doubt(c Credential, k scaleway.KeyPair) *HoldError {
 			variables = append(variables, fmt.Sprintf("%s of %s", strings.Join(names, ", "), e))
 		}
 	}
-	if len(variables) == 0 {
-		return nil
-	}
-	why := "it cannot be compared with"
-	if unknown {
-		why = "its secret is not known, and no known key is in"
-	}
-	return &HoldError{Why: why + " " + listed(variables), Doubt: true, Variables: variables}
+	return variables
 }
 
 // listed writes a list down, or its beginning.

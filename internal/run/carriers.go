@@ -77,6 +77,9 @@ func (s *session) observeDoubts(d *deliver.Delivery) {
 			k := &c.plan.Keys[i]
 			superseded := k.State == rotate.Superseded || (k.State == rotate.Unpublished && c.rotation != nil && c.rotation.Err == nil)
 			var hold *deliver.HoldError
+			if k.Revoke && slices.Contains(c.gave, k.Key.AccessKey) { // now: what is left of it is not known
+				s.mayBreak(c, *k, d.Unmatched(k.Key))
+			}
 			if !superseded || k.Revoke || !errors.As(d.Holds(k.Key.AccessKey), &hold) || !hold.Doubt {
 				continue
 			}
@@ -92,6 +95,17 @@ func (s *session) observeDoubts(d *deliver.Delivery) {
 					c.member.app.Name, s.secretName(c), k.Key.AccessKey))
 		}
 	}
+}
+
+// mayBreak names what may hold a key that goes by a person's word, and that cannot
+// be compared with anything: a person should not learn of it from whoever breaks.
+func (s *session) mayBreak(c *credential, k rotate.KeyPlan, variables []string) {
+	if len(variables) == 0 {
+		return
+	}
+	s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.app.Name,
+		"is revoked by a person's word, and what carries it cannot be told: whatever of these held it is refused from now on: "+strings.Join(variables, "; "),
+		fmt.Sprintf("put the published key of %s (%s) into those that did", c.member.app.Name, s.secretName(c)))
 }
 
 func (s *session) secretName(c *credential) string {
