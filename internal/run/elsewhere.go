@@ -55,7 +55,7 @@ func (d *discovery) elsewhere(ctx context.Context, c *credential) error {
 	}
 	for _, p := range c.placed {
 		for _, v := range p.versions {
-			if access := rotate.VersionKey(v.Description); access != "" && !v.Going {
+			if access := rotate.VersionKey(v.Description); access != "" { // of one that is going, readers may hold the key
 				c.state.Elsewhere = append(c.state.Elsewhere, access)
 			}
 		}

@@ -64,3 +64,21 @@ func TestConsumersOfAKeyThatDiedNowGetTheCurrentOne(t *testing.T) {
 		}
 	}
 }
+
+// A key that is only superseded does not go along: nobody has looked yet who
+// carries it.
+func TestNothingElseDiesWithAKeyThatDiesNow(t *testing.T) {
+	t.Parallel()
+	seed := carrying(10)
+	seed.Applications[1].Keys = []emulator.SeedKey{minted(keyB, 40), minted(keyA, 10)}
+	seed.Secrets = []emulator.SeedSecret{credentialOf(holds(keyB, 40), holds(keyA, 10))} // the grace of the first is over
+	r := startSeed(t, emulator.Options{}, seed, only()...)
+	got := r.announced(t, revokeNow(keyA))
+	if r.lives(keyA) || !r.lives(keyB) {
+		t.Errorf("%s lives: %t, %s lives: %t\n%s", keyA, r.lives(keyA), keyB, r.lives(keyB), text(t, got))
+	}
+	r.Clock().Advance(8 * day)
+	if r.mustRun(t, run.Request{}); r.lives(keyB) {
+		t.Errorf("%s is not retired once its grace is over", keyB)
+	}
+}

@@ -125,8 +125,8 @@ func (s *session) givingOf(ctx context.Context, c *credential) ([]rotate.KeyPlan
 // kept tells whether a key lives on for somebody who carries it, or may. That is
 // an error where a person wants it dead: else the findings say it.
 func (s *session) kept(c *credential, k rotate.KeyPlan) (bool, error) {
-	if k.Revoke && s.req.Now {
-		return false, nil
+	if s.req.Now { // who carries the others, nobody has looked yet
+		return !k.Revoke, nil
 	}
 	if c.publishedElsewhere(k.Key.AccessKey) && !k.Revoke {
 		return true, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
@@ -122,6 +123,18 @@ func TestNobodyIsRefusedForMoreOfTheSameKind(t *testing.T) {
 				l.days(1)
 				l.version(2, http.MethodPost, disable)
 				l.publishesAt("nl-ams", "/rotator")
+				l.days(12)
+			},
+		},
+		{
+			name: "the path is changed, what is published there deleted, and the path changed back", seed: rotated(),
+			says: []string{"secret_1 of function courier", "revoke"},
+			story: func(l *life) {
+				l.publishesAt("fr-par", "/elsewhere")
+				l.run()
+				l.version(1, http.MethodDelete, "")
+				l.publishesAt("fr-par", "/rotator")
+				l.Clock().Advance(70 * time.Minute) // as old as an orphan
 				l.days(12)
 			},
 		},

@@ -3,6 +3,7 @@ package run_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -118,11 +119,12 @@ func (l *life) says(words ...string) {
 	l.t.Errorf("no finding says %q:\n%s", words, text(l.t, l.last))
 }
 
-// secretOf is the path of the secret of orders in the API.
+// secretOf is the path of the secret of orders in the API, where it is published.
 func (l *life) secretOf() string {
 	l.t.Helper()
-	const base = "/secret-manager/v1beta1/regions/fr-par/secrets"
-	return base + "/" + l.MustCall(http.MethodGet, base+"?name="+ordersID, nil)["secrets"].([]any)[0].(map[string]any)["id"].(string)
+	base := "/secret-manager/v1beta1/regions/" + l.cfg.SecretRegion + "/secrets"
+	rows := l.MustCall(http.MethodGet, base+"?name="+ordersID+"&path="+url.QueryEscape(l.cfg.SecretPath), nil)["secrets"].([]any)
+	return base + "/" + rows[0].(map[string]any)["id"].(string)
 }
 
 // set gives a consumer's variable a value by hand.

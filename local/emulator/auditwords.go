@@ -30,6 +30,15 @@ func (a *Auditor) RevokedNow(accessKey string) {
 	a.now[accessKey] = true
 }
 
+// Unsaid takes a person's word back: it was for one request.
+func (a *Auditor) Unsaid(accessKey string) {
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	delete(a.revoked, accessKey)
+	delete(a.blindly, accessKey)
+	delete(a.now, accessKey)
+}
+
 // word tells whether a key may go under what carries it, since a person said so:
 // outright, or of a key that cannot be looked for. One that a plain variable
 // names can: anybody reads there who carries it.
