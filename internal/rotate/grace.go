@@ -17,7 +17,20 @@ func allOurs(s State) bool {
 // supersededAt tells since when nobody should use a key: it stopped being the
 // published one, and the last consumer known to carry it got another.
 func supersededAt(s State, k scaleway.APIKey) time.Time {
-	return latest(unpublishedAt(s, k), s.carriedUntil(k.AccessKey))
+	return latest(latest(unpublishedAt(s, k), s.ReadUntil[k.AccessKey]), s.carriedUntil(k.AccessKey))
+}
+
+// ReadUntil tells by access key until when the readers of a secret got it, and
+// consumers carried it, where that is over. versions are newest first.
+func ReadUntil(versions []scaleway.Version) map[string]time.Time {
+	out := map[string]time.Time{}
+	for i, v := range versions {
+		mark := ReadMark(v.Description)
+		if end := endOf(versions, i); mark.AccessKey != "" && end.Before(forever()) {
+			out[mark.AccessKey] = latest(out[mark.AccessKey], latest(end, mark.CarriedUntil))
+		}
+	}
+	return out
 }
 
 // carriedUntil is when the last consumer known to carry a key has left it.
@@ -52,7 +65,7 @@ func unpublishedAt(s State, k scaleway.APIKey) time.Time {
 	if keyProject(k.Description) != "" && !allOurs(s) {
 		since = s.Versions[0].CreatedAt // its own version may be the one whose description was changed
 	}
-	return latest(at, since)
+	return latest(latest(at, since), s.LostAt) // what was deleted may have held it
 }
 
 // forever is later than any time here.

@@ -44,6 +44,11 @@ type State struct {
 	// Elsewhere are the access keys that another secret of the application's name
 	// holds, at another path or in another region.
 	Elsewhere []string
+	// ReadUntil is by access key until when readers there got it, or consumers
+	// carried it, where that is over.
+	ReadUntil map[string]time.Time
+	// LostAt is when the last secret of the application's name was deleted.
+	LostAt time.Time
 	// Lost tells that a secret of the application's name is being deleted: what it
 	// holds cannot be read any more.
 	Lost        bool

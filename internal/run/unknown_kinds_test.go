@@ -139,6 +139,45 @@ func TestNobodyIsRefusedForMoreOfTheSameKind(t *testing.T) {
 			},
 		},
 		{
+			name: "a secret at another place, which was read there, is deleted as the finding says", seed: rotated(),
+			story: func(l *life) {
+				l.publishesAt("fr-par", "/elsewhere")
+				l.days(1)
+				l.publishesAt("fr-par", "/rotator")
+				l.days(10)
+				l.publishesAt("fr-par", "/elsewhere")
+				l.MustCall(http.MethodDelete, l.secretOf(), nil)
+				l.publishesAt("fr-par", "/rotator")
+				l.days(12)
+			},
+		},
+		{
+			name: "its version is deleted", seed: rotated(),
+			story: func(l *life) {
+				l.publishesAt("fr-par", "/elsewhere")
+				l.days(1)
+				l.publishesAt("fr-par", "/rotator")
+				l.days(10)
+				l.publishesAt("fr-par", "/elsewhere")
+				l.version(1, http.MethodDelete, "")
+				l.publishesAt("fr-par", "/rotator")
+				l.days(12)
+			},
+		},
+		{
+			name: "its version is disabled", seed: rotated(),
+			story: func(l *life) {
+				l.publishesAt("fr-par", "/elsewhere")
+				l.days(1)
+				l.publishesAt("fr-par", "/rotator")
+				l.days(10)
+				l.publishesAt("fr-par", "/elsewhere")
+				l.version(1, http.MethodPost, disable)
+				l.publishesAt("fr-par", "/rotator")
+				l.days(12)
+			},
+		},
+		{
 			name: "a container is excluded, its old version deleted, and the ledger lost", seed: rotated(),
 			settings: []string{"ROTATOR_CONSUMERS_EXCLUDE=packer"}, says: []string{keyA, "x of container packer", "revoke"},
 			story: func(l *life) {
