@@ -87,17 +87,17 @@ func (d *Delivery) hold(key string) *HoldError {
 	}
 	c := d.Credentials[credential]
 	k := c.Old[slices.IndexFunc(c.Old, func(k scaleway.KeyPair) bool { return k.AccessKey == key })]
-	if why := d.beforeNow(k); why != "" {
-		return &HoldError{Why: why}
+	if why := d.BeforeNow(k.APIKey); len(why) > 0 {
+		return &HoldError{Why: why[0]}
 	}
 	return d.doubt(c, k)
 }
 
-// beforeNow tells what may run with a key that its variables do not show any
-// more, or "": what is being deployed, or failed to be, goes on with what it had,
+// BeforeNow tells what may run with a key that its variables do not show any
+// more: what is being deployed, or failed to be, goes on with what it had,
 // and what was deployed before its namespace changed has the namespace's
 // variables of then.
-func (d *Delivery) beforeNow(k scaleway.KeyPair) string {
+func (d *Delivery) BeforeNow(k scaleway.APIKey) (why []string) {
 	for _, e := range d.Environments {
 		if e.OfNamespace() || e.State == scaleway.EnvIdle || d.own != nil && d.own(e) || changedBefore(e, k.CreatedAt, d.now) {
 			continue
@@ -106,14 +106,14 @@ func (d *Delivery) beforeNow(k scaleway.KeyPair) string {
 		switch until := e.UpdatedAt.Add(FailedFor); {
 		case d.settled[e.ID]: // in this run
 		case e.State == scaleway.EnvChanging:
-			return fmt.Sprintf("%s is being deployed, and may run with it until that is done", e)
+			why = append(why, fmt.Sprintf("%s is being deployed, and may run with it until that is done", e))
 		case e.State == scaleway.EnvFailed && d.now.Before(until):
-			return fmt.Sprintf("the last deployment of %s failed, and the revision before may run with it until %s", e, until.UTC().Format("2 January 15:04"))
+			why = append(why, fmt.Sprintf("the last deployment of %s failed, and the revision before may run with it until %s", e, until.UTC().Format("2 January 15:04")))
 		case known && e.UpdatedAt.Before(since.At):
-			return fmt.Sprintf("%s was deployed before its namespace was changed, and may run with it: redeploy it", e)
+			why = append(why, fmt.Sprintf("%s was deployed before its namespace was changed, and may run with it: redeploy it", e))
 		}
 	}
-	return ""
+	return why
 }
 
 // doubt finds the variables that may hold a key for all that is known: of

@@ -28,6 +28,7 @@ type written struct {
 	Environments string                       `json:"carrying_none"`    // prints
 	Without      map[string][]string          `json:"compared_without"` // by print: access keys
 	Namespaces   map[string]writtenSince      `json:"namespaces"`
+	Carried      map[string]time.Time         `json:"carried_until,omitempty"` // by access key
 }
 
 type writtenKey struct {
@@ -49,7 +50,8 @@ const version = 1
 func (l Ledger) Encode() (data []byte, whole bool) {
 	w := written{
 		Version: version, Deleted: []writtenKey{}, At: l.Compared.At.UTC().Truncate(time.Microsecond),
-		Keys: slices.Sorted(maps.Keys(l.Compared.Keys)), Carrying: map[string]map[string]string{},
+		Carried: l.Carried,
+		Keys:    slices.Sorted(maps.Keys(l.Compared.Keys)), Carrying: map[string]map[string]string{},
 	}
 	for _, d := range l.Deleted {
 		w.Deleted = append(w.Deleted, writtenKey{d.ApplicationID, d.AccessKey, d.Secret.Reveal(), d.At.UTC().Truncate(time.Second)})
@@ -101,7 +103,7 @@ func Decode(data []byte) (Ledger, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return Ledger{}, ErrUnreadable
 	}
-	l := Ledger{Compared: Compared{At: w.At, Keys: map[string]bool{}, Environments: map[Print]map[string]string{}}}
+	l := Ledger{Carried: w.Carried, Compared: Compared{At: w.At, Keys: map[string]bool{}, Environments: map[Print]map[string]string{}}}
 	for _, d := range w.Deleted {
 		if d.Application == "" || d.AccessKey == "" || d.SecretKey == "" || d.At.IsZero() {
 			return Ledger{}, ErrUnreadable

@@ -34,6 +34,9 @@ const (
 type Ledger struct {
 	Deleted  []Deleted
 	Compared Compared
+	// Carried tells by access key when the last consumer known to carry a key left
+	// it, where no version was there to say so.
+	Carried map[string]time.Time
 }
 
 // Deleted is a key that the rotator deleted. Its secret opens nothing any more.
@@ -146,7 +149,7 @@ func (l Ledger) With(deleted []Deleted, now time.Time) Ledger {
 	for _, d := range all {
 		applications[d.ApplicationID] = true
 	}
-	out := Ledger{Compared: l.Compared}
+	out := Ledger{Compared: l.Compared, Carried: l.Carried}
 	for _, id := range slices.Sorted(maps.Keys(applications)) {
 		out.Deleted = append(out.Deleted, Ledger{Deleted: all}.DeletedOf(id, now)...)
 	}

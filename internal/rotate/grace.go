@@ -17,7 +17,7 @@ func allOurs(s State) bool {
 // supersededAt tells since when nobody should use a key: it stopped being the
 // published one, and the last consumer known to carry it got another.
 func supersededAt(s State, k scaleway.APIKey) time.Time {
-	return latest(latest(unpublishedAt(s, k), s.ReadUntil[k.AccessKey]), s.carriedUntil(k.AccessKey))
+	return latest(unpublishedAt(s, k), s.carriedUntil(k.AccessKey))
 }
 
 // ReadUntil tells by access key until when the readers of a secret got it, and
@@ -36,7 +36,7 @@ func ReadUntil(versions []scaleway.Version) map[string]time.Time {
 // carriedUntil is when the last consumer known to carry a key has left it.
 // Zero: none did.
 func (s State) carriedUntil(accessKey string) time.Time {
-	var until time.Time
+	until := s.ReadUntil[accessKey]
 	for _, v := range s.Versions {
 		if mark := ReadMark(v.Description); mark.AccessKey == accessKey {
 			until = latest(until, mark.CarriedUntil)

@@ -44,8 +44,8 @@ type State struct {
 	// Elsewhere are the access keys that another secret of the application's name
 	// holds, at another path or in another region.
 	Elsewhere []string
-	// ReadUntil is by access key until when readers there got it, or consumers
-	// carried it, where that is over.
+	// ReadUntil is by access key until when readers there got it, and until when
+	// consumers carried it where no version here is left to say so.
 	ReadUntil map[string]time.Time
 	// LostAt is when the last secret of the application's name was deleted.
 	LostAt time.Time

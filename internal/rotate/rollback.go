@@ -117,10 +117,17 @@ func (a *Applier) Carried(ctx context.Context, p *Plan, accessKey string, until 
 	if !p.State.carriedUntil(accessKey).Before(until) {
 		return nil
 	}
-	return a.note(ctx, p, accessKey, func(mark *VersionMark) {
+	noted, err := a.note(ctx, p, accessKey, func(mark *VersionMark) {
 		mark.CarriedUntil = until
 		mark.Carriers = max(mark.Carriers, consumers)
 	})
+	if err == nil && !noted {
+		if p.State.ReadUntil == nil {
+			p.State.ReadUntil = map[string]time.Time{}
+		}
+		p.State.ReadUntil[accessKey] = until
+	}
+	return err
 }
 
 // Carry notes how many consumers carry a key that this run has published, or
@@ -136,8 +143,8 @@ func (a *Applier) Carry(ctx context.Context, r *Rotation, consumers int) error {
 // note changes the mark of the version that holds a key: of an enabled one, if
 // there is one. Describing a disabled one moves the date at which it counts as
 // disabled (FACTS section 6), so its key has its grace anew; where the API
-// refuses that, the key goes without a note.
-func (a *Applier) note(ctx context.Context, p *Plan, accessKey string, change func(*VersionMark)) error {
+// refuses that, or there is none, noted is false.
+func (a *Applier) note(ctx context.Context, p *Plan, accessKey string, change func(*VersionMark)) (noted bool, err error) {
 	var held *scaleway.Version
 	for i := range p.State.Versions {
 		v := &p.State.Versions[i]
@@ -146,18 +153,18 @@ func (a *Applier) note(ctx context.Context, p *Plan, accessKey string, change fu
 		}
 	}
 	if held == nil {
-		return nil
+		return false, nil
 	}
 	mark := ReadMark(held.Description)
 	change(&mark)
-	err := a.mark(ctx, p.State.Secret, *held, mark, "consumers carry its key")
+	err = a.mark(ctx, p.State.Secret, *held, mark, "consumers carry its key")
 	if err == nil {
 		held.Description = mark.String()
 	}
 	if errors.Is(err, scaleway.ErrRefused) && !held.Enabled {
-		return nil
+		return false, nil
 	}
-	return err
+	return true, err
 }
 
 // RetireAt tells when the grace of a key ends that was superseded at a time, by

@@ -72,13 +72,13 @@ func (s *session) broken(d *deliver.Delivery, c *deliver.Consumer, key string) {
 // observeDoubts names the keys that live on because nobody can tell who carries
 // them.
 func (s *session) observeDoubts(d *deliver.Delivery) {
-	for _, c := range s.delivering {
+	for at, c := range s.delivering {
 		for i := range c.plan.Keys {
 			k := &c.plan.Keys[i]
 			superseded := k.State == rotate.Superseded || (k.State == rotate.Unpublished && c.rotation != nil && c.rotation.Err == nil)
 			var hold *deliver.HoldError
-			if k.Revoke && slices.Contains(c.gave, k.Key.AccessKey) { // now: what is left of it is not known
-				s.mayBreak(c, *k, d.Unmatched(k.Key))
+			if k.Revoke && s.req.Now && !d.Credentials[at].Lives(k.Key.AccessKey) {
+				s.brokenNow(d, c, *k)
 			}
 			if !superseded || k.Revoke || !errors.As(d.Holds(k.Key.AccessKey), &hold) || !hold.Doubt {
 				continue
@@ -94,6 +94,18 @@ func (s *session) observeDoubts(d *deliver.Delivery) {
 				fmt.Sprintf(`put the published key of %s (%s) into those variables that carry it; then, or if none does, ask for {"revoke": ["%s"]}`,
 					c.member.app.Name, s.secretName(c), k.Key.AccessKey))
 		}
+	}
+}
+
+// brokenNow names what may have had a key that died before anybody looked, beside
+// what was found to carry it.
+func (s *session) brokenNow(d *deliver.Delivery, c *credential, k rotate.KeyPlan) {
+	if slices.Contains(c.gave, k.Key.AccessKey) {
+		s.mayBreak(c, k, d.Unmatched(k.Key))
+	}
+	for _, why := range d.BeforeNow(k.Key) {
+		s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.app.Name, "is revoked by a person's word, and something may go on with it, and be refused: "+why,
+			"see that it is deployed with the published key")
 	}
 }
 
@@ -173,8 +185,12 @@ func (s *session) heldBy(accessKey string) string {
 }
 
 // publishedElsewhere tells whether readers at another place get a key.
+// A version that somebody else wrote there may hold any.
 func (c *credential) publishedElsewhere(accessKey string) bool {
 	return slices.ContainsFunc(c.placed, func(e placed) bool {
-		return slices.ContainsFunc(e.versions, func(v scaleway.Version) bool { return v.Enabled && rotate.VersionKey(v.Description) == accessKey })
+		return slices.ContainsFunc(e.versions, func(v scaleway.Version) bool {
+			named := rotate.VersionKey(v.Description)
+			return v.Enabled && (named == accessKey || named == "")
+		})
 	})
 }

@@ -243,6 +243,7 @@ func (s *session) plan() {
 				c.state.Deleted = append(c.state.Deleted, d.AccessKey)
 			}
 		}
+		c.state.ReadUntil = s.world.memory.until(c.state)
 		c.plan = rotate.Make(c.state, s.policy, s.world.now)
 	}
 	s.planOwn()

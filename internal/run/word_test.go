@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/run"
@@ -47,6 +48,26 @@ func TestTheRunThatDeletesAKeyByAPersonsWordNamesWhomThatMayBreak(t *testing.T) 
 				t.Errorf("now %t, first %t: the run after it speaks of it still:\n%s", now, first, text(t, l.last))
 			}
 		}
+	}
+}
+
+// What was deployed before its namespace was changed runs with what its variables
+// do not show any more.
+func TestTheRunThatDeletesAKeyNowNamesWhatMayRunWithItStill(t *testing.T) {
+	t.Parallel()
+	l := live(t, plainly(emulator.SeedApplication{Keys: []emulator.SeedKey{minted(keyA, 10)}}, credentialOf(holds(keyA, 10))))
+	l.days(1)
+	l.setNamespace("functions/v1beta1", "batch", "ORDERS_SECRET", "none-of-ours")
+	l.auditor.RevokedNow(keyA)
+	l.last = l.rig.run(t, run.Request{Revoke: []string{keyA}, Now: true})
+	if status := l.CallAs("nightly", "ORDERS_SECRET", "checkout"); status != http.StatusForbidden || l.lives(keyA) {
+		t.Fatalf("it gets %d; the key lives: %t", status, l.lives(keyA))
+	}
+	l.says(keyA, "function nightly was deployed before its namespace was changed", "redeploy it")
+	upright(t, l.auditor)
+	l.Clock().Advance(time.Minute)
+	if behind := l.auditor.Behind()["orders"]; len(behind) > 0 {
+		t.Errorf("behind are %q", behind)
 	}
 }
 

@@ -281,6 +281,8 @@ func (a *Auditor) deleted(r *Request, access string, k seenKey, current map[stri
 		a.violate(r, "I2: "+access+" is gone, which "+carrier)
 	case a.blindly[access]:
 		a.loses(access, k.secret, false, now)
+	case a.now[access]:
+		a.losesUnseen(access, k.secret, now)
 	case a.revoked[access]:
 	case wasPublished && now.Sub(last) < a.rules.Grace:
 		a.violate(r, fmt.Sprintf("I2: %s is gone %s after it was current", access, now.Sub(last)))

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -108,6 +109,20 @@ func (a *Auditor) loses(access, secret string, shown bool, now time.Time) {
 	}
 	if !shown {
 		a.consumers.unread[access] = true
+	}
+}
+
+// losesUnseen notes what runs with a key that is gone by a person's word, and does
+// not show it: a person changed its namespace, and has not deployed it since.
+func (a *Auditor) losesUnseen(access, secret string, now time.Time) {
+	for _, p := range a.e.products(now) {
+		for _, w := range p.workloads.all(a.ours) {
+			place := p.placeOf(w)
+			shown := slices.ContainsFunc(w.environment(), func(line string) bool { return strings.HasSuffix(line, "="+secret) })
+			if _, carries := a.carriers(secret, now)[place]; carries && !shown {
+				a.consumers.lost[carry{place, access}] = true
+			}
+		}
 	}
 }
 
