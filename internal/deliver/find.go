@@ -51,6 +51,9 @@ func (c Credential) old(accessKey string) bool {
 	return slices.ContainsFunc(c.Old, func(k scaleway.KeyPair) bool { return k.AccessKey == accessKey })
 }
 
+// Lives tells whether a key is one that something may call with.
+func (c Credential) Lives(accessKey string) bool { return c.old(accessKey) || c.current(accessKey) }
+
 // current tells whether a key is the one that consumers are to carry.
 func (c Credential) current(accessKey string) bool {
 	return accessKey != "" && accessKey == c.Target.AccessKey

@@ -87,17 +87,17 @@ func (d *Delivery) hold(key string) *HoldError {
 	}
 	c := d.Credentials[credential]
 	k := c.Old[slices.IndexFunc(c.Old, func(k scaleway.KeyPair) bool { return k.AccessKey == key })]
-	if why := d.beforeNow(k); why != "" {
-		return &HoldError{Why: why}
+	if why := d.BeforeNow(k.APIKey); len(why) > 0 {
+		return &HoldError{Why: why[0]}
 	}
 	return d.doubt(c, k)
 }
 
-// beforeNow tells what may run with a key that its variables do not show any
-// more, or "": what is being deployed, or failed to be, goes on with what it had,
+// BeforeNow tells what may run with a key that its variables do not show any
+// more: what is being deployed, or failed to be, goes on with what it had,
 // and what was deployed before its namespace changed has the namespace's
 // variables of then.
-func (d *Delivery) beforeNow(k scaleway.KeyPair) string {
+func (d *Delivery) BeforeNow(k scaleway.APIKey) (why []string) {
 	for _, e := range d.Environments {
 		if e.OfNamespace() || e.State == scaleway.EnvIdle || d.own != nil && d.own(e) || changedBefore(e, k.CreatedAt, d.now) {
 			continue
@@ -106,14 +106,14 @@ func (d *Delivery) beforeNow(k scaleway.KeyPair) string {
 		switch until := e.UpdatedAt.Add(FailedFor); {
 		case d.settled[e.ID]: // in this run
 		case e.State == scaleway.EnvChanging:
-			return fmt.Sprintf("%s is being deployed, and may run with it until that is done", e)
+			why = append(why, fmt.Sprintf("%s is being deployed, and may run with it until that is done", e))
 		case e.State == scaleway.EnvFailed && d.now.Before(until):
-			return fmt.Sprintf("the last deployment of %s failed, and the revision before may run with it until %s", e, until.UTC().Format("2 January 15:04"))
+			why = append(why, fmt.Sprintf("the last deployment of %s failed, and the revision before may run with it until %s", e, until.UTC().Format("2 January 15:04")))
 		case known && e.UpdatedAt.Before(since.At):
-			return fmt.Sprintf("%s was deployed before its namespace was changed, and may run with it: redeploy it", e)
+			why = append(why, fmt.Sprintf("%s was deployed before its namespace was changed, and may run with it: redeploy it", e))
 		}
 	}
-	return ""
+	return why
 }
 
 // doubt finds the variables that may hold a key for all that is known: of
@@ -121,7 +121,24 @@ func (d *Delivery) beforeNow(k scaleway.KeyPair) string {
 // keys, where its secret is not known; and those that cannot be compared.
 func (d *Delivery) doubt(c Credential, k scaleway.KeyPair) *HoldError {
 	unknown := k.Secret.Empty() && !slices.Contains(c.Released, k.AccessKey)
-	var variables []string
+	variables := d.unmatched(k, unknown)
+	if len(variables) == 0 {
+		return nil
+	}
+	why := "it cannot be compared with"
+	if unknown {
+		why = "its secret is not known, and no known key is in"
+	}
+	return &HoldError{Why: why + " " + listed(variables), Doubt: true, Variables: variables}
+}
+
+// Unmatched are the variables that may hold a key whose secret is not known, each
+// with what has it.
+func (d *Delivery) Unmatched(k scaleway.APIKey) []string {
+	return d.unmatched(scaleway.KeyPair{APIKey: k}, true)
+}
+
+func (d *Delivery) unmatched(k scaleway.KeyPair, unknown bool) (variables []string) {
 	for i, e := range d.Environments {
 		if changedBefore(e, k.CreatedAt, d.now) {
 			continue
@@ -135,14 +152,7 @@ func (d *Delivery) doubt(c Credential, k scaleway.KeyPair) *HoldError {
 			variables = append(variables, fmt.Sprintf("%s of %s", strings.Join(names, ", "), e))
 		}
 	}
-	if len(variables) == 0 {
-		return nil
-	}
-	why := "it cannot be compared with"
-	if unknown {
-		why = "its secret is not known, and no known key is in"
-	}
-	return &HoldError{Why: why + " " + listed(variables), Doubt: true, Variables: variables}
+	return variables
 }
 
 // listed writes a list down, or its beginning.

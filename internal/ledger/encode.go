@@ -50,7 +50,8 @@ const version = 1
 func (l Ledger) Encode() (data []byte, whole bool) {
 	w := written{
 		Version: version, Deleted: []writtenKey{}, At: l.Compared.At.UTC().Truncate(time.Microsecond),
-		Keys: slices.Sorted(maps.Keys(l.Compared.Keys)), Carrying: map[string]map[string]string{},
+		Carried: l.Carried,
+		Keys:    slices.Sorted(maps.Keys(l.Compared.Keys)), Carrying: map[string]map[string]string{},
 	}
 	for _, d := range l.Deleted {
 		w.Deleted = append(w.Deleted, writtenKey{d.ApplicationID, d.AccessKey, d.Secret.Reveal(), d.At.UTC().Truncate(time.Second)})

@@ -34,8 +34,8 @@ const (
 type Ledger struct {
 	Deleted  []Deleted
 	Compared Compared
-	// Carried is by access key when the last consumer known to carry a living key
-	// has left it, where no version of the key's own is left to note that on.
+	// Carried tells by access key when the last consumer known to carry a key left
+	// it, where no version was there to say so.
 	Carried map[string]time.Time
 }
 

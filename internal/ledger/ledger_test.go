@@ -32,6 +32,7 @@ func full() ledger.Ledger {
 	p, other := ledger.PrintOf(environment("f")), ledger.PrintOf(environment("g"))
 	return ledger.Ledger{
 		Deleted: []ledger.Deleted{deleted("app", "D", 3)},
+		Carried: map[string]time.Time{"SCW3": now},
 		Compared: ledger.Compared{
 			At:           now,
 			Keys:         map[string]bool{ledger.KeyOf(scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: "SCW1"}, Secret: redact.New("s")}): true},

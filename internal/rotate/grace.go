@@ -20,10 +20,23 @@ func supersededAt(s State, k scaleway.APIKey) time.Time {
 	return latest(unpublishedAt(s, k), s.carriedUntil(k.AccessKey))
 }
 
+// ReadUntil tells by access key until when the readers of a secret got it, and
+// consumers carried it, where that is over. versions are newest first.
+func ReadUntil(versions []scaleway.Version) map[string]time.Time {
+	out := map[string]time.Time{}
+	for i, v := range versions {
+		mark := ReadMark(v.Description)
+		if end := endOf(versions, i); mark.AccessKey != "" && end.Before(forever()) {
+			out[mark.AccessKey] = latest(out[mark.AccessKey], latest(end, mark.CarriedUntil))
+		}
+	}
+	return out
+}
+
 // carriedUntil is when the last consumer known to carry a key has left it.
 // Zero: none did.
 func (s State) carriedUntil(accessKey string) time.Time {
-	until := s.Carried[accessKey]
+	until := s.ReadUntil[accessKey]
 	for _, v := range s.Versions {
 		if mark := ReadMark(v.Description); mark.AccessKey == accessKey {
 			until = latest(until, mark.CarriedUntil)
@@ -52,7 +65,7 @@ func unpublishedAt(s State, k scaleway.APIKey) time.Time {
 	if keyProject(k.Description) != "" && !allOurs(s) {
 		since = s.Versions[0].CreatedAt // its own version may be the one whose description was changed
 	}
-	return latest(at, since)
+	return latest(latest(at, since), s.LostAt) // what was deleted may have held it
 }
 
 // forever is later than any time here.

@@ -41,12 +41,14 @@ type State struct {
 	// Deleted are the access keys of which the rotator remembers that it deleted
 	// them.
 	Deleted []string
-	// Carried is by access key when the last consumer known to carry a key has left
-	// it, where no version of the secret could be marked with that.
-	Carried map[string]time.Time
 	// Elsewhere are the access keys that another secret of the application's name
 	// holds, at another path or in another region.
 	Elsewhere []string
+	// ReadUntil is by access key until when readers there got it, and until when
+	// consumers carried it where no version here is left to say so.
+	ReadUntil map[string]time.Time
+	// LostAt is when the last secret of the application's name was deleted.
+	LostAt time.Time
 	// Lost tells that a secret of the application's name is being deleted: what it
 	// holds cannot be read any more.
 	Lost        bool

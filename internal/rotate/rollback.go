@@ -121,11 +121,11 @@ func (a *Applier) Carried(ctx context.Context, p *Plan, accessKey string, until 
 		mark.CarriedUntil = until
 		mark.Carriers = max(mark.Carriers, consumers)
 	})
-	if err == nil && !noted { // its version is gone: the ledger has to keep it
-		if p.State.Carried == nil {
-			p.State.Carried = map[string]time.Time{}
+	if err == nil && !noted {
+		if p.State.ReadUntil == nil {
+			p.State.ReadUntil = map[string]time.Time{}
 		}
-		p.State.Carried[accessKey] = until
+		p.State.ReadUntil[accessKey] = until
 	}
 	return err
 }
@@ -142,8 +142,8 @@ func (a *Applier) Carry(ctx context.Context, r *Rotation, consumers int) error {
 
 // note changes the mark of the version that holds a key: of an enabled one, if
 // there is one. Describing a disabled one moves the date at which it counts as
-// disabled (FACTS section 6), so its key has its grace anew. noted is false where
-// there is none, or the API refuses that.
+// disabled (FACTS section 6), so its key has its grace anew; where the API
+// refuses that, or there is none, noted is false.
 func (a *Applier) note(ctx context.Context, p *Plan, accessKey string, change func(*VersionMark)) (noted bool, err error) {
 	var held *scaleway.Version
 	for i := range p.State.Versions {
@@ -164,7 +164,7 @@ func (a *Applier) note(ctx context.Context, p *Plan, accessKey string, change fu
 	if errors.Is(err, scaleway.ErrRefused) && !held.Enabled {
 		return false, nil
 	}
-	return err == nil, err
+	return true, err
 }
 
 // RetireAt tells when the grace of a key ends that was superseded at a time, by

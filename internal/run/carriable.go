@@ -186,6 +186,9 @@ func (s *session) goneKeys(c *credential, pairs []scaleway.KeyPair) []ledger.Del
 	for _, p := range pairs {
 		add(p.AccessKey, p)
 	}
+	for _, access := range c.gave { // a plain variable may name it
+		add(access, scaleway.KeyPair{})
+	}
 	for _, v := range c.state.Versions {
 		if !v.Going {
 			add(rotate.VersionKey(v.Description), scaleway.KeyPair{})

@@ -10,7 +10,6 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/deliver"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
-	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
 // observeConsumers says what a person should know of who carries what.
@@ -78,15 +77,15 @@ func (s *session) broken(d *deliver.Delivery, c *deliver.Consumer, key string) {
 // observeDoubts names the keys that live on because nobody can tell who carries
 // them.
 func (s *session) observeDoubts(d *deliver.Delivery) {
-	for _, c := range s.delivering {
+	for at, c := range s.delivering {
 		for i := range c.plan.Keys {
 			k := &c.plan.Keys[i]
-			if s.onAWord(d, k) {
-				continue
-			}
 			superseded := k.State == rotate.Superseded || (k.State == rotate.Unpublished && c.rotation != nil && c.rotation.Err == nil)
 			var hold *deliver.HoldError
-			if !superseded || !errors.As(d.Holds(k.Key.AccessKey), &hold) || !hold.Doubt {
+			if k.Revoke && s.req.Now && !d.Credentials[at].Lives(k.Key.AccessKey) {
+				s.brokenNow(d, c, *k)
+			}
+			if !superseded || k.Revoke || !errors.As(d.Holds(k.Key.AccessKey), &hold) || !hold.Doubt {
 				continue
 			}
 			text := "is kept: " + hold.Why
@@ -103,16 +102,27 @@ func (s *session) observeDoubts(d *deliver.Delivery) {
 	}
 }
 
-// onAWord says what a key that a person revokes may be in, where nobody can tell
-// who carries it: it goes on that person's word, and what carries it is broken.
-func (s *session) onAWord(d *deliver.Delivery, k *rotate.KeyPlan) bool {
-	var hold *deliver.HoldError
-	if !k.Revoke || !errors.As(d.Holds(k.Key.AccessKey), &hold) || !hold.Doubt {
-		return k.Revoke
+// brokenNow names what may have had a key that died before anybody looked, beside
+// what was found to carry it.
+func (s *session) brokenNow(d *deliver.Delivery, c *credential, k rotate.KeyPlan) {
+	if slices.Contains(c.gave, k.Key.AccessKey) {
+		s.mayBreak(c, k, d.Unmatched(k.Key))
 	}
-	s.find(report.Warning, "key "+k.Key.AccessKey, "is revoked on your word: "+hold.Why,
-		"put the published key into those variables that carried it: what carries it is refused once it is deleted")
-	return true
+	for _, why := range d.BeforeNow(k.Key) {
+		s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.app.Name, "is revoked by a person's word, and something may go on with it, and be refused: "+why,
+			"see that it is deployed with the published key")
+	}
+}
+
+// mayBreak names what may hold a key that goes by a person's word, and that cannot
+// be compared with anything: a person should not learn of it from whoever breaks.
+func (s *session) mayBreak(c *credential, k rotate.KeyPlan, variables []string) {
+	if len(variables) == 0 {
+		return
+	}
+	s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.app.Name,
+		"is revoked by a person's word, and what carries it cannot be told: whatever of these held it is refused from now on: "+strings.Join(variables, "; "),
+		fmt.Sprintf("put the published key of %s (%s) into those that did", c.member.app.Name, s.secretName(c)))
 }
 
 func (s *session) secretName(c *credential) string {
@@ -180,12 +190,19 @@ func (s *session) heldBy(accessKey string) string {
 }
 
 // publishedElsewhere names the place at which readers get a key that is not
-// where this run publishes, or is "".
-func (c *credential) publishedElsewhere(accessKey string) string {
+// where this run publishes, or is "". A version that somebody else wrote there may
+// hold any: sure tells that it is this one.
+func (c *credential) publishedElsewhere(accessKey string) (where string, sure bool) {
 	for _, e := range c.placed {
-		if slices.ContainsFunc(e.versions, func(v scaleway.Version) bool { return v.Enabled && rotate.VersionKey(v.Description) == accessKey }) {
-			return e.secret.FullName() + " in " + e.secret.Region
+		for _, v := range e.versions {
+			switch named := rotate.VersionKey(v.Description); {
+			case !v.Enabled:
+			case named == accessKey:
+				return e.secret.FullName() + " in " + e.secret.Region, true
+			case named == "":
+				where = e.secret.FullName() + " in " + e.secret.Region
+			}
 		}
 	}
-	return ""
+	return where, false
 }

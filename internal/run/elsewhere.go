@@ -53,14 +53,25 @@ func (d *discovery) elsewhere(ctx context.Context, c *credential) error {
 			}
 		}
 	}
+	c.state.ReadUntil = map[string]time.Time{}
 	for _, p := range c.placed {
+		for access, until := range rotate.ReadUntil(p.versions) {
+			if until.After(c.state.ReadUntil[access]) {
+				c.state.ReadUntil[access] = until
+			}
+		}
 		for _, v := range p.versions {
-			if access := rotate.VersionKey(v.Description); access != "" && !v.Going {
+			if access := rotate.VersionKey(v.Description); access != "" { // of one that is going, readers may hold the key
 				c.state.Elsewhere = append(c.state.Elsewhere, access)
 			}
 		}
 	}
 	c.state.Lost = len(c.deleted) > 0
+	for _, s := range c.deleted {
+		if s.DeletionRequestedAt.After(c.state.LostAt) {
+			c.state.LostAt = s.DeletionRequestedAt
+		}
+	}
 	c.lose(made, d.world.now)
 	return nil
 }

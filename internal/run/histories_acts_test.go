@@ -15,7 +15,6 @@ const (
 	fnAPI     = "/functions/v1beta1/regions/fr-par"
 	conAPI    = "/containers/v1/regions/fr-par"
 	conOldAPI = "/containers/v1beta1/regions/fr-par"
-	secAPI    = "/secret-manager/v1beta1/regions/fr-par/secrets"
 	iamAPI    = "/iam/v1alpha1"
 )
 
@@ -51,11 +50,15 @@ func pick[T any](things []T, i int) (thing T, ok bool) {
 	return things[i%len(things)], true
 }
 
-// secret is the id of an application's secret, or "".
+// secAPI is the path of the secrets of a region.
+func secAPI(region string) string { return "/secret-manager/v1beta1/regions/" + region + "/secrets" }
+
+// secret is the path of an application's secret where it is published now, or "".
 func (p *player) secret(app string) string {
-	for _, s := range p.list(secAPI+"?page_size=100&path="+url.QueryEscape(p.cfg.SecretPath)+"&project_id="+p.Project("demo"), "secrets") {
-		if s["name"] == p.Application(app) {
-			return s["id"].(string)
+	base := secAPI(p.cfg.SecretRegion)
+	for _, s := range p.list(base+"?page_size=100&path="+url.QueryEscape(p.cfg.SecretPath)+"&project_id="+p.Project("demo"), "secrets") {
+		if s["name"] == p.Application(app) && s["path"] == p.cfg.SecretPath {
+			return fmt.Sprint(base, "/", s["id"])
 		}
 	}
 	return ""
@@ -65,14 +68,17 @@ func (p *player) secret(app string) string {
 var standing = []string{"enabled", "disabled"}
 
 // versions are those in one of these statuses, newest first, each with its path.
-func (p *player) versions(app string, statuses ...string) (out []map[string]any) {
-	id := p.secret(app)
-	if id == "" {
-		return nil
+func (p *player) versions(app string, statuses ...string) []map[string]any {
+	if secret := p.secret(app); secret != "" {
+		return p.versionsOf(secret, statuses...)
 	}
-	for _, v := range p.list(secAPI+"/"+id+"/versions?page_size=100", "versions") {
+	return nil
+}
+
+func (p *player) versionsOf(secret string, statuses ...string) (out []map[string]any) {
+	for _, v := range p.list(secret+"/versions?page_size=100", "versions") {
 		if slices.Contains(statuses, v["status"].(string)) {
-			v["path"] = fmt.Sprint(secAPI, "/", id, "/versions/", v["revision"])
+			v["path"] = fmt.Sprint(secret, "/versions/", v["revision"])
 			out = append(out, v)
 		}
 	}
@@ -198,6 +204,17 @@ func (p *player) foreign(app string, how int) string {
 	}
 }
 
+// publish writes a version by hand.
+func (p *player) publish(app, data, description string) string {
+	secret := p.secret(app)
+	if secret == "" {
+		return nothing
+	}
+	return p.byHand(http.MethodPost, secret+"/versions", map[string]any{
+		"data": base64.StdEncoding.EncodeToString([]byte(data)), "description": description,
+	})
+}
+
 // peopleVerbs are what people do by hand.
 func peopleVerbs() []verb { return append(credentialVerbs(), serverlessVerbs()...) }
 
@@ -245,13 +262,7 @@ func credentialVerbs() []verb {
 				return fmt.Sprintf("a person publishes %s for %s", []string{"the oldest key", "the youngest key", "nonsense"}[m], app(n))
 			},
 			do: func(p *player, n, m int) string {
-				id := p.secret(app(n))
-				if id == "" {
-					return nothing
-				}
-				return p.byHand(http.MethodPost, secAPI+"/"+id+"/versions", map[string]any{
-					"data": base64.StdEncoding.EncodeToString([]byte(p.foreign(app(n), m))), "description": "by hand",
-				})
+				return p.publish(app(n), p.foreign(app(n), m), "by hand")
 			},
 		},
 		{
@@ -266,8 +277,10 @@ func credentialVerbs() []verb {
 			},
 		},
 		{
-			weight: 1, n: last, m: 3,
-			say: func(n, m int) string { return fmt.Sprintf("a person restores version %d of %s", m, app(n)) },
+			weight: 3, n: last, m: 3,
+			say: func(n, m int) string {
+				return fmt.Sprintf("a person restores version %d of those of %s that were removed", m, app(n))
+			},
 			do: func(p *player, n, m int) string {
 				v, ok := pick(p.versions(app(n), "scheduled_for_deletion"), m)
 				if !ok {

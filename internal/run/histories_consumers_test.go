@@ -1,7 +1,6 @@
 package run_test
 
 import (
-	"encoding/base64"
 	"fmt"
 	"maps"
 	"net/http"
@@ -9,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
@@ -199,105 +197,14 @@ func (p *player) remember() {
 	}
 }
 
-// settingsVerbs are what people set for the function, and undo again.
-func settingsVerbs() []verb {
-	names := []string{"courier", "batch", "packer", "jobs"}
-	return []verb{
-		{
-			weight: 3, n: len(names) - 1,
-			say: func(n, _ int) string { return "a person excludes " + names[n] + ", or does not any more" },
-			do: func(p *player, n, _ int) string {
-				if i := slices.Index(p.cfg.ConsumersExclude, names[n]); i >= 0 {
-					p.cfg.ConsumersExclude = slices.Delete(slices.Clone(p.cfg.ConsumersExclude), i, i+1)
-				} else {
-					p.cfg.ConsumersExclude = append(slices.Clone(p.cfg.ConsumersExclude), names[n])
-				}
-				return fmt.Sprint(p.cfg.ConsumersExclude)
-			},
-		},
-		{
-			weight: 2,
-			say:    func(int, int) string { return "a person has consumers reported only, or not any more" },
-			do: func(p *player, _, _ int) string {
-				p.cfg.Consumers = map[string]string{config.ConsumersDeliver: config.ConsumersReport, config.ConsumersReport: config.ConsumersDeliver}[p.cfg.Consumers]
-				return p.cfg.Consumers
-			},
-		},
-		{
-			weight: 2,
-			say:    func(int, int) string { return "a person sets another ROTATOR_SECRET_PATH, or the one before" },
-			do: func(p *player, _, _ int) string {
-				return p.moveTo(map[string]string{"/rotator": "/elsewhere", "/elsewhere": "/rotator"}[p.cfg.SecretPath])
-			},
-		},
-		{
-			weight: 1,
-			say:    func(int, int) string { return "a person leaves out the region, or takes it in again" },
-			do: func(p *player, _, _ int) string {
-				if p.cfg.Regions = []string{"nl-ams"}; p.settings.Regions == nil || slices.Equal(p.cfg.Regions, p.settings.Regions) {
-					p.cfg.Regions = p.settings.Regions
-				}
-				return fmt.Sprint(p.cfg.Regions)
-			},
-		},
-		{
-			weight: 2, n: 1,
-			say: func(n, _ int) string {
-				return "a person deletes the secret of " + []string{"orders", "the ledger"}[n] + ", or restores it"
-			},
-			do: func(p *player, n, _ int) string {
-				name := []string{p.Application("orders"), "rotator-ledger"}[n]
-				for _, going := range []string{"false", "true"} {
-					secrets := p.list(secAPI+"?page_size=100&scheduled_for_deletion="+going+"&name="+name, "secrets")
-					if len(secrets) == 0 {
-						continue
-					}
-					path := fmt.Sprint(secAPI, "/", secrets[0]["id"])
-					if going == "true" {
-						return "restored " + p.byHand(http.MethodPost, path+"/restore", map[string]any{})
-					}
-					p.forgot = p.forgot || n == 1
-					return "deleted " + p.byHand(http.MethodDelete, path, nil)
-				}
-				return nothing
-			},
-		},
-		{
-			weight: 1, n: 3,
-			say: func(n, _ int) string {
-				return fmt.Sprintf("a person publishes another secret beside key %d of orders", n)
-			},
-			do: func(p *player, n, _ int) string {
-				id, keys := p.secret("orders"), p.Keys("orders")
-				slices.Reverse(keys) // the youngest first
-				k, ok := pick(keys, n)
-				if id == "" || !ok {
-					return nothing
-				}
-				access := k.AccessKey
-				return access + " " + p.byHand(http.MethodPost, secAPI+"/"+id+"/versions", map[string]any{
-					"description": "rotator: key " + access,
-					"data":        base64.StdEncoding.EncodeToString([]byte(`{"access_key":"` + access + `","secret_key":"11111111-2222-4333-8444-555555555555"}`)),
-				})
-			},
-		},
-	}
-}
-
-// moveTo has the function publish somewhere else, or where it did before. What it
-// remembers stays where it is.
-func (p *player) moveTo(path string) string {
-	p.cfg.SecretPath, p.forgot = path, p.forgot || path != p.cfg.SecretPath
-	p.auditor.Moved(path)
-	return path
-}
-
 // handed are the keys of an application whose secrets people can have: not those
 // of a run that died before it published them.
 func (p *player) handed(app string) []emulator.KeyPair {
 	var published strings.Builder
-	for _, v := range p.versions(app, "enabled", "disabled", "scheduled_for_deletion") {
-		fmt.Fprintln(&published, v["description"])
+	for _, secret := range p.secretsNamed(p.Application(app)) {
+		for _, v := range p.versionsOf(secret.path, "enabled", "disabled", "scheduled_for_deletion") {
+			fmt.Fprintln(&published, v["description"])
+		}
 	}
 	keys := p.Keys(app)
 	for _, row := range p.list(iamAPI+"/api-keys?page_size=100&bearer_id="+p.Application(app), "api_keys") {
@@ -398,9 +305,8 @@ func consumerVerbs() []verb {
 func (p *player) makeConsumer(kind int, k emulator.KeyPair) string {
 	api, plural := []string{fnAPI, conAPI}[kind%2], []string{"functions", "containers", "namespaces", "namespaces"}[kind]
 	spaces := p.list(api+"/namespaces?page_size=100&project_id="+p.Project("demo"), "namespaces")
-	name, _ := pick([]string{"ORDERS_TOKEN", "secret_1", "X", "returns", "ORDERS_SECRET"}, len(p.places()))
 	body := map[string]any{
-		"name": fmt.Sprint("new-", len(p.places())+len(spaces)), "secret_environment_variables": secrets(kind%2 == 0, nil, name, k.SecretKey),
+		"name": fmt.Sprint("new-", len(p.places())+len(spaces)), "secret_environment_variables": secrets(kind%2 == 0, nil, oddNames[(kind+len(spaces))%len(oddNames)], k.SecretKey),
 	}
 	if kind >= 2 {
 		body["project_id"] = p.Project("demo")

@@ -3,6 +3,7 @@ package run_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -52,6 +53,13 @@ func asks() []ask {
 			return "SCWNOBODYS0000000000"
 		}
 	}
+	now := func(a ask) ask {
+		return ask{a.name + " now", func(p *player) run.Request {
+			r := a.request(p)
+			r.Now = true
+			return r
+		}}
+	}
 	oldest, youngest := func(int) int { return 0 }, func(n int) int { return n - 1 }
 	return []ask{
 		{"a run", plain(run.Request{})},
@@ -62,7 +70,8 @@ func asks() []ask {
 		key("the oldest own key", of("rotator", oldest)),
 		key("the key that it runs on", func(p *player) string { return p.cfg.AccessKey }),
 		key("an unknown key", of("", oldest)),
-		{"a request to revoke the oldest key of orders now", func(p *player) run.Request { return revokeNow(of("orders", oldest)(p)) }},
+		now(key("the youngest key of orders", of("orders", youngest))),
+		now(key("the oldest key of orders", of("orders", oldest))),
 		{"a request to roll orders back", plain(run.Request{Rollback: []string{"orders"}})},
 	}
 }
@@ -100,7 +109,11 @@ func (p *player) runs(n int, seed uint64, req run.Request, s *saboteur) []*repor
 		o.API, o.Endpoints, o.Clock, o.RunID = way, way, clock.Real(), way.name
 		go func() {
 			defer ended.Add(1)
-			defer func() { panics[i] = recover() }()
+			defer func() {
+				if err := recover(); err != nil {
+					panics[i] = fmt.Sprintf("%v\n%s", err, debug.Stack())
+				}
+			}()
 			var err error
 			if reports[i], err = run.Do(p.t.Context(), p.cfg, req, o); err != nil {
 				reports[i] = &report.Report{Outcome: refused, Findings: []report.Finding{{Text: err.Error()}}}
@@ -108,6 +121,9 @@ func (p *player) runs(n int, seed uint64, req run.Request, s *saboteur) []*repor
 		}()
 	}
 	gate.play(&ended, int32(n))
+	for _, key := range req.Revoke {
+		p.auditor.Unsaid(key)
+	}
 	for i, rep := range reports {
 		if panics[i] != nil || rep == nil {
 			p.wrong = append(p.wrong, fmt.Sprintf("a run panicked: %v", panics[i]))

@@ -84,24 +84,24 @@ func beginnings() map[string]beginning {
 	legacy.Serverless[0].ContainerNamespaces[0].Containers[0].Tokens = []emulator.SeedToken{{Description: "old"}}
 	middle := with(small(keys(minted(keyA, 33), minted(keyB, 3)), credentialOf(holds(keyA, 33), holds(keyB, 3))),
 		minted(keyR, 29), credentialOf(holds(keyR, 29)))
-	odd := carrying(31)
-	odd.Applications[1].Keys, odd.Secrets = []emulator.SeedKey{person}, nil
-	for i, names := 0, odd.Serverless[0].FunctionNamespaces[0].Functions; i < len(names); i++ {
-		if secret, is := names[i].SecretEnv["ORDERS_SECRET_KEY"]; is { // nothing tells it but its value
-			names[i].Env, names[i].SecretEnv = nil, map[string]string{"secret_1": secret, "DB_PASSWORD": "hunter"}
-		}
-	}
 	verbs := append(runVerbs(), peopleVerbs()...)
+	// Nobody published the key that everybody carries, and nothing names it.
+	byHand := carrying(31)
+	byHand.Applications[1].Keys, byHand.Secrets = []emulator.SeedKey{person}, nil
+	place := &byHand.Serverless[0]
+	place.FunctionNamespaces[0].Functions[1].Env = nil
+	place.ContainerNamespaces[1].Env = nil
+	consuming := slices.Concat(verbs, consumerVerbs(), settingsVerbs())
 	return map[string]beginning{
 		"before the first run": {seed: with(legacy, person), verbs: verbs},
 		"in the middle":        {seed: middle, verbs: verbs},
 		"with consumers": {
 			seed: with(superseded(), minted(keyR, 29), credentialOf(holds(keyR, 29))), settings: only(),
-			verbs: slices.Concat(verbs, consumerVerbs(), settingsVerbs()), carriers: true,
+			verbs: consuming, carriers: true,
 		},
-		"with keys made by hand": {
-			seed: with(odd, person), settings: only(),
-			verbs: slices.Concat(verbs, consumerVerbs(), settingsVerbs()), carriers: true,
+		"with hand-made keys": {
+			seed: with(byHand, minted(keyR, 29), credentialOf(holds(keyR, 29))), settings: only(),
+			verbs: consuming, carriers: true,
 		},
 	}
 }
@@ -124,10 +124,11 @@ type player struct {
 }
 
 // play plays one history in a bubble, and returns it as it went, a line an act,
-// and what broke, if anything did.
-func play(t *testing.T, begun beginning, history []act) (lines, wrong []string, requests int) {
+// and what broke, if anything did. names numbers how the consumers' variables are
+// called.
+func play(t *testing.T, begun beginning, names int, history []act) (lines, wrong []string, requests int) {
 	t.Helper()
-	r := startSeed(t, emulator.Options{Clock: emulator.NewClock(), Seed: 3}, begun.seed, append(begun.settings, "ROTATOR_CONCURRENCY=64")...)
+	r := startSeed(t, emulator.Options{Clock: emulator.NewClock(), Seed: 3}, renamed(begun.seed, names), append(begun.settings, "ROTATOR_CONCURRENCY=64")...)
 	rules := emulator.AuditRules{Project: r.Project("demo"), Path: "/rotator", Applications: applications, OwnKey: r.cfg.AccessKey, Grace: r.cfg.Grace}
 	if begun.carriers {
 		rules.OwnApplication = "rotator"
@@ -180,11 +181,8 @@ func aftermath() []act {
 		say: func(int, int) string { return "at last, the settings are the usual ones" },
 		do: func(p *player, _, _ int) string {
 			access, secret := p.cfg.AccessKey, p.cfg.SecretKey
-			path := p.cfg.SecretPath
+			p.publishesAt(spot{p.settings.SecretRegion, p.settings.SecretPath})
 			p.cfg = p.settings
-			if p.cfg.SecretPath != path {
-				p.moveTo(p.cfg.SecretPath)
-			}
 			p.cfg.AccessKey, p.cfg.SecretKey = access, secret
 			return ""
 		},
@@ -250,11 +248,11 @@ func TestHistories(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var played, acts, requests int
-			broken, broke := false, []act{} // the last history that broke something
-			try := func(history []act) (lines, wrong []string) {
+			broken, broke, called := false, []act{}, 0 // the last history that broke something
+			try := func(names int, history []act) (lines, wrong []string) {
 				synctest.Test(t, func(t *testing.T) {
 					var audited int
-					lines, wrong, audited = play(t, begun, history)
+					lines, wrong, audited = play(t, begun, names, history)
 					played, acts, requests = played+1, acts+len(history), requests+audited
 				})
 				return lines, wrong
@@ -262,14 +260,14 @@ func TestHistories(t *testing.T) {
 			defer func() { // rapid ends the test where it fails
 				t.Logf("histories that begin %s: %d, with %d acts, %d requests audited", name, played, acts, requests)
 				if broken {
-					lines, wrong := try(trim(broke, func(h []act) bool { _, wrong := try(h); return len(wrong) > 0 }))
-					t.Errorf("it went so:\n  %s\nand that broke:\n  %s", strings.Join(lines, "\n  "), strings.Join(wrong, "\n  "))
+					lines, wrong := try(called, trim(broke, func(h []act) bool { _, wrong := try(called, h); return len(wrong) > 0 }))
+					t.Errorf("with names %d, it went so:\n  %s\nand that broke:\n  %s", called, strings.Join(lines, "\n  "), strings.Join(wrong, "\n  "))
 				}
 			}()
 			rapid.Check(t, func(rt *rapid.T) {
-				history := histories(begun.verbs).Draw(rt, "history")
-				if _, wrong := try(history); len(wrong) > 0 {
-					broken, broke = true, history
+				names, history := rapid.IntRange(0, 99).Draw(rt, "names"), histories(begun.verbs).Draw(rt, "history")
+				if _, wrong := try(names, history); len(wrong) > 0 {
+					broken, broke, called = true, history, names
 					rt.Fatal("an invariant broke")
 				}
 			})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/ledger"
 	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
@@ -66,11 +67,10 @@ func (s *session) remember(ctx context.Context, dying []ledger.Deleted) (kept bo
 		return false, fmt.Errorf("what earlier runs found out is left as it is: %w", m.unread)
 	}
 	dying = slices.Concat(s.buriedKeys, dying)
-	news := len(dying) > 0
+	carried := s.carriedUntil()
+	news := len(dying) > 0 || !maps.EqualFunc(carried, m.ledger.Carried, time.Time.Equal)
 	next := m.ledger.With(dying, s.client.Now())
-	if next.Carried = s.carriedKeys(); len(next.Carried) > 0 && !maps.EqualFunc(next.Carried, m.ledger.Carried, time.Time.Equal) {
-		news = true
-	}
+	next.Carried = carried
 	if s.consumers != nil && !s.narrowed() && s.world.blind == nil { // else not everything was compared
 		next.Compared = s.consumers.Found.Compared
 		urgent := len(s.req.Revoke)+len(s.req.Rollback) > 0 // does what it is asked for, and no more
@@ -86,15 +86,39 @@ func (s *session) remember(ctx context.Context, dying []ledger.Deleted) (kept bo
 	return s.writeLedger(ctx, next, dying)
 }
 
-// carriedKeys are when the living keys were left whose own versions cannot say it.
-func (s *session) carriedKeys() map[string]time.Time {
-	out := map[string]time.Time{}
-	for _, c := range s.world.credentials {
-		for _, k := range c.state.Keys {
-			if until, is := c.plan.State.Carried[k.AccessKey]; is {
-				out[k.AccessKey] = until.UTC()
-			}
+// until is what the API and the ledger say together of when an application's keys
+// were left.
+func (m *remembered) until(state rotate.State) map[string]time.Time {
+	known := map[string]time.Time{}
+	for _, k := range state.Keys {
+		if at, is := m.ledger.Carried[k.AccessKey]; is {
+			known[k.AccessKey] = at
 		}
+	}
+	return later(known, state.ReadUntil)
+}
+
+// later merges times by key: the later ones count.
+func later(a, b map[string]time.Time) map[string]time.Time {
+	out := maps.Clone(a)
+	if out == nil {
+		out = map[string]time.Time{}
+	}
+	for key, at := range b {
+		if at.After(out[key]) {
+			out[key] = at
+		}
+	}
+	return out
+}
+
+// carriedUntil is what the ledger is to say: what it said, as long as that can
+// matter, and what this run could note nowhere else.
+func (s *session) carriedUntil() map[string]time.Time {
+	out := maps.Clone(s.world.memory.ledger.Carried)
+	maps.DeleteFunc(out, func(_ string, at time.Time) bool { return s.world.now.Sub(at) > ledger.DeletedFor })
+	for _, c := range s.world.credentials {
+		out = later(out, c.plan.State.ReadUntil)
 	}
 	return out
 }
@@ -144,16 +168,10 @@ func (s *session) writeLedger(ctx context.Context, next ledger.Ledger, dying []l
 		if err := theirs.read(ctx, s.client); err != nil {
 			return false, err
 		}
-		compared := next.Compared
-		ours := next.Carried
+		compared, carried := next.Compared, next.Carried
 		next = theirs.ledger.With(slices.Concat(next.Deleted, dying), s.client.Now())
 		next.Compared = compared
-		for access, until := range theirs.ledger.Carried {
-			if until.After(ours[access]) {
-				ours[access] = until
-			}
-		}
-		next.Carried = ours
+		next.Carried = later(theirs.ledger.Carried, carried)
 	}
 	change := report.Change{Kind: "remember", Object: m.secret.FullName(), Reason: "who carries which key, and the keys that are deleted"}
 	err = s.journal.Do(ctx, change, func(ctx context.Context) error {

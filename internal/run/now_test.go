@@ -65,18 +65,20 @@ func TestConsumersOfAKeyThatDiedNowGetTheCurrentOne(t *testing.T) {
 	}
 }
 
-// A run that deletes one key now leaves the others to the next: who carries them
-// it has not looked for yet.
-func TestOthersWaitWhileAKeyDiesNow(t *testing.T) {
+// A key that is only superseded does not go along: nobody has looked yet who
+// carries it.
+func TestNothingElseDiesWithAKeyThatDiesNow(t *testing.T) {
 	t.Parallel()
-	seed := small(emulator.SeedApplication{Keys: []emulator.SeedKey{minted(keyA, 60), minted(keyB, 20), minted("SCWCCCCCCCCCCCCCCCCC", 10)}},
-		credentialOf(holds(keyA, 60), holds(keyB, 20), holds("SCWCCCCCCCCCCCCCCCCC", 10)))
-	r := startSeed(t, emulator.Options{}, seed, append(only(), "ROTATOR_OWN_KEY=keep")...)
-	r.announced(t, revokeNow(keyA))
+	seed := carrying(10)
+	seed.Applications[1].Keys = []emulator.SeedKey{minted(keyB, 40), minted(keyA, 10)}
+	seed.Secrets = []emulator.SeedSecret{credentialOf(holds(keyB, 40), holds(keyA, 10))} // the grace of the first is over
+	r := startSeed(t, emulator.Options{}, seed, only()...)
+	got := r.announced(t, revokeNow(keyA))
 	if r.lives(keyA) || !r.lives(keyB) {
-		t.Errorf("A lives: %t, B lives: %t; want B alone", r.lives(keyA), r.lives(keyB))
+		t.Errorf("%s lives: %t, %s lives: %t\n%s", keyA, r.lives(keyA), keyB, r.lives(keyB), text(t, got))
 	}
+	r.Clock().Advance(8 * day)
 	if r.mustRun(t, run.Request{}); r.lives(keyB) {
-		t.Error("the next run does not retire B")
+		t.Errorf("%s is not retired once its grace is over", keyB)
 	}
 }

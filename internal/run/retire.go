@@ -128,10 +128,11 @@ func (s *session) kept(c *credential, k rotate.KeyPlan) (bool, error) {
 	if s.req.Now { // who carries what is told once that key is dead: the others wait for the next run
 		return !k.Revoke, nil
 	}
-	if where := c.publishedElsewhere(k.Key.AccessKey); where != "" {
-		if !k.Revoke {
-			return true, nil
-		}
+	switch where, sure := c.publishedElsewhere(k.Key.AccessKey); {
+	case where == "":
+	case !k.Revoke:
+		return true, nil
+	case sure:
 		return true, fmt.Errorf(`key %s is kept: readers of %s get it; disable its version there, or delete that secret, and ask again, or add "now": true to have it deleted whoever carries it`, k.Key.AccessKey, where)
 	}
 	err := s.consumers.Holds(k.Key.AccessKey)
@@ -144,6 +145,7 @@ func (s *session) kept(c *credential, k rotate.KeyPlan) (bool, error) {
 	case k.Revoke && hold.Doubt && s.client.Now().Before(c.plan.RetireAt(k.Key.AccessKey, time.Time{}, 0)):
 		return true, fmt.Errorf(`key %s is kept: a consumer was left with it, and nobody can tell any more which one; see that none carries it, and add "now": true`, k.Key.AccessKey)
 	case k.Revoke && hold.Doubt: // a person says that nobody carries it
+		s.mayBreak(c, k, hold.Variables)
 		return false, nil
 	case k.Revoke:
 		return true, fmt.Errorf(`%w; mend that and ask again, or add "now": true to have it deleted whoever carries it`, err)
@@ -158,6 +160,9 @@ func (s *session) buried(d *dying) {
 	is := func(k scaleway.APIKey) bool { return k.AccessKey == d.key.Key.AccessKey }
 	d.c.state.Keys = slices.DeleteFunc(slices.Clone(d.c.state.Keys), is)
 	d.c.plan.State.Keys = d.c.state.Keys
+	if d.pair.Secret.Empty() {
+		d.c.gave = append(d.c.gave, d.key.Key.AccessKey)
+	}
 	s.buriedKeys = append(s.buriedKeys, remembering([]*dying{d}, s)...)
 }
 

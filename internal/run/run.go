@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -240,7 +239,7 @@ func (s *session) plan() {
 				c.state.Deleted = append(c.state.Deleted, d.AccessKey)
 			}
 		}
-		c.state.Carried = maps.Clone(s.world.memory.ledger.Carried)
+		c.state.ReadUntil = s.world.memory.until(c.state)
 		c.plan = rotate.Make(c.state, s.policy, s.world.now)
 	}
 	s.planOwn()

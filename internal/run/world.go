@@ -97,6 +97,7 @@ type credential struct {
 	lost      string            // what is missing of an application that had a secret before, or ""
 	lostUntil time.Time         // until when it can be restored; zero: that is not known
 	useless   error             // readers get a key with a secret that the API refuses
+	gave      []string          // access keys that this run deleted, and whose secrets it did not know
 	works     *error            // what trying the current key came to in this run; nil: not tried
 	plan      rotate.Plan
 	// rotation is what became of the plan in this run, or nil.

@@ -76,7 +76,7 @@ func TestARevokedKeyThatReadersElsewhereGetIsKept(t *testing.T) {
 	l := live(t, rotated())
 	l.days(1)
 	before := current(t, l.last)
-	l.moveTo("/elsewhere")
+	l.publishesAt("fr-par", "/elsewhere")
 	l.days(1)
 	rep := l.rig.run(t, revoke(before))
 	if !l.lives(before) {

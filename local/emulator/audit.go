@@ -12,7 +12,7 @@ import (
 // AuditRules say what a client that rotates keys may do.
 type AuditRules struct {
 	Project      string   // whose credentials these are
-	Path         string   // the secrets in this folder are credentials: {"access_key", "secret_key"}
+	Path         string   // the secrets in this folder are credentials: {"access_key", "secret_key"}; PublishesAt changes it
 	Applications []string // names of those whose keys it may change
 	OwnKey       string   // access key that it calls with; RunsOn changes it
 	// OwnApplication is the name of the client's own application, if it rotates
@@ -44,9 +44,10 @@ type Auditor struct {
 	first     map[string]time.Time // by application: when anything was first published
 	spoilt    map[string]bool      // by application: its credential is out of order, and not by the client
 	others    string               // everything that may not change
+	spots     []spot               // where the client publishes, and before that did, the present one last
 	revoked   map[string]bool      // access keys that a person wants dead
-	read      map[string]time.Time // by access key: when a client could last read its secret
 	now       map[string]bool      // those that a person wants dead whoever carries them
+	blindly   map[string]bool      // those whose secrets no version showed when a person wanted them dead
 	ranOn     map[string]bool      // access keys that the client called with once
 	written   map[string]int       // by secret: how many of its versions were looked at
 	consumers consumers
@@ -73,12 +74,14 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 	a := &Auditor{
 		e: e, rules: rules, keys: map[string]seenKey{}, current: map[string]string{},
 		published: map[string]time.Time{}, first: map[string]time.Time{}, spoilt: map[string]bool{},
-		revoked: map[string]bool{}, read: map[string]time.Time{}, now: map[string]bool{}, ranOn: map[string]bool{rules.OwnKey: true}, written: map[string]int{}, consumers: newConsumers(),
+		revoked: map[string]bool{}, now: map[string]bool{}, blindly: map[string]bool{}, ranOn: map[string]bool{rules.OwnKey: true},
+		written: map[string]int{}, consumers: newConsumers(),
 	}
 	now := e.clock.Now()
+	a.spots = []spot{{"", rules.Path}}
 	a.learn(now, func(k *apiKey) bool { return k.CreatedAt.age(now) < youngAtFirst })
 	a.rest(now)
-	a.noteReadable(now, true)
+	a.forgive(now, rules.Applications...) // what is out of order already
 	for _, region := range secretRegions {
 		if state := e.secrets[region]; state != nil {
 			for _, s := range state.rows.all(nil) {
@@ -108,7 +111,7 @@ func (a *Auditor) Forgive(application string) {
 }
 
 func (a *Auditor) forgive(now time.Time, applications ...string) {
-	for _, s := range a.credentials() {
+	for _, s := range a.present() {
 		if name := a.e.iam.applications.get(s.Name).Name; slices.Contains(applications, name) {
 			a.spoilt[s.Name] = a.unusable(s, now) != ""
 		}
@@ -121,7 +124,7 @@ func (a *Auditor) Spoilt() []string {
 	a.e.mu.Lock()
 	defer a.e.mu.Unlock()
 	var names []string
-	for _, s := range a.credentials() {
+	for _, s := range a.present() {
 		if a.spoilt[s.Name] {
 			names = append(names, a.e.iam.applications.get(s.Name).Name)
 		}
@@ -142,63 +145,6 @@ func (a *Auditor) RunsOn(accessKey string) {
 	a.rules.OwnKey, a.ranOn[accessKey] = accessKey, true
 }
 
-// Revoked says that a person wants a key dead: it need not outlive its grace.
-// It still must not die while it is published, or while something of the
-// project carries it.
-func (a *Auditor) Revoked(accessKey string) {
-	a.e.mu.Lock()
-	defer a.e.mu.Unlock()
-	a.revoked[accessKey] = true
-}
-
-// RevokedNow says that a person wants a key dead whoever carries it. It still must
-// not die while it is published.
-func (a *Auditor) RevokedNow(accessKey string) {
-	a.e.mu.Lock()
-	defer a.e.mu.Unlock()
-	a.revoked[accessKey], a.now[accessKey] = true, true
-}
-
-// Moved says where the client publishes from now on. What stands where it
-// published before has readers still.
-func (a *Auditor) Moved(path string) {
-	a.e.mu.Lock()
-	defer a.e.mu.Unlock()
-	a.rules.Path = path
-	now := a.e.clock.Now()
-	a.learn(now, func(*apiKey) bool { return false })
-	a.forgive(now, a.rules.Applications...)
-	a.rest(now)
-}
-
-// word tells whether a key may go under what carries it, since a person said so:
-// outright, or by having a key revoked whose secret no version shows, of which
-// only a person can know who carries it; but where it is named in the open,
-// everybody knows.
-func (a *Auditor) word(access string, now time.Time) bool {
-	return a.now[access] || a.revoked[access] && !a.couldRead(access, now) && a.named(access, now) == ""
-}
-
-// couldRead tells whether the client could read the secret of a key a moment
-// ago: it disables a version itself before it deletes the key.
-func (a *Auditor) couldRead(access string, now time.Time) bool {
-	last, was := a.read[access]
-	return was && now.Sub(last) < moment
-}
-
-const moment = 5 * time.Minute
-
-// noteReadable notes which keys a client can read now. What a person has put out
-// of sight, it cannot have read.
-func (a *Auditor) noteReadable(now time.Time, person bool) {
-	if person {
-		clear(a.read)
-	}
-	for access := range a.readable() {
-		a.read[access] = now
-	}
-}
-
 // after looks at the emulator after a request; e.mu is held.
 func (a *Auditor) after(r *Request) {
 	now := a.e.clock.Now()
@@ -212,15 +158,14 @@ func (a *Auditor) after(r *Request) {
 	person := r.Method != "GET" && r.AccessKey != "" && r.AccessKey != a.rules.OwnKey
 	a.learn(now, func(*apiKey) bool { return !person })
 	if person {
-		for access := range before {
+		for access, k := range before {
 			if _, lives := a.keys[access]; !lives {
-				a.consumers.lost[access] = true
+				a.loses(access, k.secret, a.readable()[access], now)
 			}
 		}
 		a.forgive(now, a.rules.Applications...)
 		a.handled(now)
 		a.rest(now)
-		a.noteReadable(now, true)
 		return
 	}
 	for access, k := range before {
@@ -236,8 +181,7 @@ func (a *Auditor) after(r *Request) {
 		a.compareEnvironments(r, now)
 		a.leaked(r)
 	}
-	a.noteReadable(now, false)
-	for _, s := range a.credentials() {
+	for _, s := range a.present() {
 		switch problem := a.unusable(s, now); {
 		case problem == "":
 			a.spoilt[s.Name] = false
@@ -270,7 +214,7 @@ func (a *Auditor) learn(now time.Time, minted func(*apiKey) bool) {
 		if pair.AccessKey != "" {
 			a.published[pair.AccessKey] = now
 		}
-		if len(s.versions) > 0 {
+		if first, any := a.first[s.Name]; len(s.versions) > 0 && (!any || s.versions[0].CreatedAt.t.Before(first)) {
 			a.first[s.Name] = s.versions[0].CreatedAt.t
 		}
 	}
@@ -323,66 +267,32 @@ func (a *Auditor) deleted(r *Request, access string, k seenKey, current map[stri
 	last, wasPublished := a.published[access]
 	first, anyPublished := a.first[k.application]
 	carrier := a.carrier(k.secret, now)
+	ago, ran := a.ranWithin(access, now)
 	switch {
 	case access == a.rules.OwnKey:
 		a.violate(r, "I2: the key that the client runs on is gone")
 	case !a.rotates(k.application):
 		a.violate(r, "I4: a key is gone that is not the client's to delete")
 	case !k.expires.IsZero() && !now.Before(k.expires): // it opened nothing any more, since no run came in time
-		a.consumers.lost[access] = true
-	case slices.Contains(slices.Collect(maps.Values(current)), access):
+		a.loses(access, k.secret, a.readable()[access], now)
+	case slices.Contains(slices.Collect(maps.Values(current)), access) && !(a.revoked[access] && !a.isPresent(access)):
 		a.violate(r, "I2: the current key "+access+" is gone")
 	case carrier != "" && !a.word(access, now):
 		a.violate(r, "I2: "+access+" is gone, which "+carrier)
-	case a.readElsewhere(access) != "" && !a.now[access]:
-		a.violate(r, "I2: "+access+" is gone, which readers get of "+a.readElsewhere(access))
-	case carrier != "": // a person's word: what carries it is broken by that
-		a.consumers.lost[access] = true
+	case a.blindly[access]:
+		a.loses(access, k.secret, false, now)
+	case a.now[access]:
+		a.losesUnseen(access, k.secret, now)
 	case a.revoked[access]:
-		if !a.couldRead(access, now) { // nobody can tell later who is given it back
-			a.consumers.lost[access] = true
-		}
 	case wasPublished && now.Sub(last) < a.rules.Grace:
 		a.violate(r, fmt.Sprintf("I2: %s is gone %s after it was current", access, now.Sub(last)))
-	case a.ranWithin(access, now) && !a.consumers.left[access]:
-		a.violate(r, fmt.Sprintf("I2: %s is gone %s after something last ran with it", access, now.Sub(a.consumers.ran[access])))
+	case ran:
+		a.violate(r, fmt.Sprintf("I2: %s is gone %s after something last ran with it", access, ago))
 	case wasPublished || k.minted:
 	case a.own(k.application) && a.ranOn[access]: // nothing runs with it any more
 	case !anyPublished || now.Sub(first) < a.rules.Grace || now.Sub(k.created) < a.rules.Grace:
 		a.violate(r, "I2: "+access+" is gone, which people may hold, before its grace was over")
 	}
-}
-
-// credentials are the secrets that hold keys, where the client publishes.
-func (a *Auditor) credentials() []*secret {
-	return slices.DeleteFunc(a.everywhere(), func(s *secret) bool { return s.Path != a.rules.Path })
-}
-
-// readElsewhere names a secret where the client published before, of which
-// readers get a key; "" if there is none.
-func (a *Auditor) readElsewhere(access string) string {
-	for _, s := range a.everywhere() {
-		if s.Path != a.rules.Path && s.newestPair().AccessKey == access {
-			return s.Path + "/" + s.Name
-		}
-	}
-	return ""
-}
-
-// everywhere are the secrets of applications, wherever they are.
-func (a *Auditor) everywhere() []*secret {
-	var out []*secret
-	for _, region := range secretRegions {
-		state := a.e.secrets[region]
-		if state == nil {
-			continue
-		}
-		out = append(out, state.rows.all(func(s *secret) bool {
-			return s.ProjectID == a.rules.Project && s.DeletionRequestedAt.t.IsZero() &&
-				a.publishes(s.Name) && !slices.Contains(a.rules.Broken, a.e.iam.applications.get(s.Name).Name)
-		})...)
-	}
-	return out
 }
 
 type publishedPair struct {
@@ -454,8 +364,7 @@ func (a *Auditor) outside(now time.Time) string {
 			continue
 		}
 		for _, s := range state.rows.all(func(s *secret) bool {
-			// What is being deleted goes by the clock.
-			return (s.ProjectID != a.rules.Project || s.Path != a.rules.Path) && s.DeletionRequestedAt.t.IsZero()
+			return (s.ProjectID != a.rules.Project || !a.spot().has(s)) && s.DeletionRequestedAt.t.IsZero()
 		}) {
 			fmt.Fprintln(&out, "secret", s.ID, len(s.versions), s.Status)
 		}

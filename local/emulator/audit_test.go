@@ -253,21 +253,6 @@ func TestAuditorOfRevokedKeys(t *testing.T) {
 			w.deliver("f", currentKey, time.Second)
 			w.remove(oldKey)
 		}, "runs with"},
-		{"while a consumer carries it, once the client itself has put it out of sight", func(w *audited) {
-			w.patch("f", `{"environment_variables":{"ACCESS_KEY":"other"}}`) // I4
-			w.auditor.Revoked(oldKey)
-			w.disable(ordersName, 1)
-			w.remove(oldKey)
-		}, "web/f in fr-par"},
-		{"while something carries it, by a person's word: no version shows it", func(w *audited) {
-			w.auditor.Revoked(spareKey)
-			w.remove(spareKey)
-		}, ""},
-		{"no version shows it, and its access key stands in the open", func(w *audited) {
-			w.disable(ordersName, 1)
-			w.auditor.Revoked(oldKey)
-			w.remove(oldKey)
-		}, "runs with"},
 		{"while a consumer carries it, and a person wants it now", func(w *audited) {
 			w.auditor.RevokedNow(oldKey)
 			w.remove(oldKey)

@@ -13,18 +13,25 @@ import (
 // consumers is what an auditor knows of the keys that functions, containers
 // and their namespaces carry in their variables.
 type consumers struct {
-	parts     map[string]keyPart   // by value: every secret and access key that ever was
-	read      map[string]int       // by secret: how many of its versions are in parts
-	ran       map[string]time.Time // by access key: when a revision last ran with its secret
-	variables map[variable]string  // of the project, as the API held them after the last request
-	// left are the access keys that a person took out of a variable: that code does
-	// not need them any more, and nobody else is known to. What is counted for
-	// everybody else is the grace since a key was published.
-	left map[string]bool
-	// lost are the access keys that died by themselves, since no run came, or by a
-	// person's hand: what carries them is broken by that, and may be past finding.
-	lost map[string]bool
+	parts     map[string]keyPart  // by value: every secret and access key that ever was
+	read      map[string]int      // by secret: how many of its versions are in parts
+	ran       map[carry]time.Time // when a revision last ran with the key's secret
+	variables map[variable]string // of the project, as the API held them after the last request
+	// left is what a person took out of a variable: that code does not need the key
+	// any more. It says nothing of others that ran with the same key, and nothing
+	// any more once the client itself takes the key away there.
+	left map[carry]bool
+	// lost is what carried a key when that died by itself, since no run came, by a
+	// person's hand or by a person's word: it is broken by that, and not by the
+	// client, until the client gives it another.
+	lost map[carry]bool
+	// unread are the access keys that died, and not by the client, while no version
+	// showed their secrets: who is given one later is past finding.
+	unread map[string]bool
 }
+
+// carry is a key at the place that carries it.
+type carry struct{ place, access string }
 
 // keyPart is one half of an API key.
 type keyPart struct {
@@ -39,7 +46,7 @@ type variable struct {
 }
 
 func newConsumers() consumers {
-	return consumers{parts: map[string]keyPart{}, read: map[string]int{}, ran: map[string]time.Time{}, left: map[string]bool{}, lost: map[string]bool{}}
+	return consumers{parts: map[string]keyPart{}, read: map[string]int{}, ran: map[carry]time.Time{}, left: map[carry]bool{}, lost: map[carry]bool{}, unread: map[string]bool{}}
 }
 
 // learnConsumers notes the keys that there are, and which ones run.
@@ -49,12 +56,15 @@ func (a *Auditor) learnConsumers(now time.Time) {
 		k.parts[key.secret] = keyPart{key.ApplicationID, key.AccessKey, true}
 		k.parts[key.AccessKey] = keyPart{key.ApplicationID, key.AccessKey, false}
 	}
-	// Keys that died before anybody watched are known by what is left of them.
+	// Keys that died before anybody watched are known by what is left of them. Of
+	// others, a version may say what is not so.
 	for _, s := range a.credentials() {
 		for _, v := range s.versions[min(k.read[s.ID], len(s.versions)):] {
 			var pair publishedPair
 			_ = json.Unmarshal(v.data, &pair) // an empty pair tells
-			if _, known := k.parts[pair.SecretKey]; pair.SecretKey != "" && !known {
+			_, known := k.parts[pair.SecretKey]
+			_, seen := k.parts[pair.AccessKey]
+			if pair.SecretKey != "" && !known && !seen {
 				k.parts[pair.SecretKey] = keyPart{s.Name, pair.AccessKey, true}
 			}
 		}
@@ -63,21 +73,22 @@ func (a *Auditor) learnConsumers(now time.Time) {
 	for _, p := range a.e.products(now) {
 		for _, w := range p.workloads.all(a.ours) {
 			if r := w.revisions.before; r != nil {
-				k.note(r, r.until)
+				k.note(p.placeOf(w), r, r.until)
 			}
 			if r := w.runs(); r != nil {
-				k.note(r, now)
+				k.note(p.placeOf(w), r, now)
 			}
 		}
 	}
 }
 
 // note says that a revision ran at that time.
-func (k *consumers) note(r *revision, when time.Time) {
+func (k *consumers) note(place string, r *revision, when time.Time) {
 	for _, line := range r.env {
 		_, value, _ := strings.Cut(line, "=")
-		if part := k.part(value); part.secret && k.ran[part.access].Before(when) {
-			k.ran[part.access] = when
+		part := k.part(value)
+		if at := (carry{place, part.access}); part.secret && k.ran[at].Before(when) {
+			k.ran[at] = when
 		}
 	}
 }
@@ -85,32 +96,6 @@ func (k *consumers) note(r *revision, when time.Time) {
 // ours tells whether w is of the client's project and there to stay.
 func (a *Auditor) ours(w *workload) bool {
 	return w.namespace.project == a.rules.Project && w.status != statusDeleting
-}
-
-// handled takes over what a person did to variables.
-func (a *Auditor) handled(now time.Time) {
-	k, after := &a.consumers, a.environments(now)
-	for v, was := range k.variables {
-		if part := k.part(was); part.secret && after[v] != was {
-			k.left[part.access] = true
-		}
-	}
-}
-
-// readable are the keys which an enabled version says that it holds: a client
-// can find their secrets in variables.
-func (a *Auditor) readable() map[string]bool {
-	out := map[string]bool{}
-	for _, s := range a.credentials() {
-		for _, v := range s.versions {
-			var pair publishedPair
-			_ = json.Unmarshal(v.data, &pair) // an empty pair tells
-			if pair.AccessKey != "" && v.Status == versionEnabled && strings.Contains(v.Description, pair.AccessKey) {
-				out[pair.AccessKey] = true
-			}
-		}
-	}
-	return out
 }
 
 // Behind tells, by the name of the application, what holds or runs with a key
@@ -122,18 +107,14 @@ func (a *Auditor) Behind() map[string][]string {
 	now := a.e.clock.Now()
 	variables, out := a.environments(now), map[string][]string{}
 	newest := map[string]string{} // by application
-	for _, s := range a.credentials() {
+	for _, s := range a.present() {
 		newest[s.Name] = s.newestPair().AccessKey
 	}
-	note := func(value, text string) {
-		part, is := a.consumers.parts[value]
-		if !is {
-			part = a.consumers.part(value)
-			is = part.access != ""
-		}
-		if current := newest[part.application]; is && !a.consumers.lost[part.access] && current != "" && part.access != current {
+	note := func(value, place, how string) {
+		part := a.consumers.part(value)
+		if current := newest[part.application]; part.access != "" && !a.consumers.lost[carry{place, part.access}] && !a.consumers.unread[part.access] && current != "" && part.access != current {
 			name := a.e.iam.applications.get(part.application).Name
-			out[name] = append(out[name], text+" "+part.access+", and not "+current)
+			out[name] = append(out[name], place+how+" "+part.access+", and not "+current)
 		}
 	}
 	for v, value := range variables {
@@ -146,7 +127,7 @@ func (a *Auditor) Behind() map[string][]string {
 			return false
 		}
 		if v.secret || beside() {
-			note(value, v.place+" holds in "+v.name)
+			note(value, v.place, " holds in "+v.name)
 		}
 	}
 	for _, p := range a.e.products(now) {
@@ -157,7 +138,7 @@ func (a *Auditor) Behind() map[string][]string {
 					// What a person has taken out of the variables is not the client's to
 					// put there: the next deployment runs without any.
 					if part := a.consumers.part(value); part.secret && a.holdsOf(w, part.application) {
-						note(value, p.placeOf(w)+" runs with")
+						note(value, p.placeOf(w), " runs with")
 					}
 				}
 			}
@@ -169,36 +150,50 @@ func (a *Auditor) Behind() map[string][]string {
 	return out
 }
 
-// ranWithin tells whether something ran with a key within the grace. A client
-// knows the end of that to the second only (A79).
-func (a *Auditor) ranWithin(access string, now time.Time) bool {
-	last, ran := a.consumers.ran[access]
-	return ran && now.Sub(last) < a.rules.Grace-time.Second
+// ranWithin tells how long ago something last ran with a key, if that is within
+// the grace, and no person took the key from it. A client knows the end of that to
+// the second only (A79).
+func (a *Auditor) ranWithin(access string, now time.Time) (ago time.Duration, within bool) {
+	for at, last := range a.consumers.ran {
+		since := now.Sub(last)
+		if at.access == access && !a.consumers.left[at] && since < a.rules.Grace-time.Second && (!within || since < ago) {
+			ago, within = since, true
+		}
+	}
+	return ago, within
 }
 
 // carrier tells what of the project carries a secret, as the API has it or as
 // it runs; "" if nothing does.
 func (a *Auditor) carrier(secret string, now time.Time) string {
 	found := []string{}
+	for place, hows := range a.carriers(secret, now) {
+		for _, how := range hows {
+			found = append(found, place+how)
+		}
+	}
+	slices.Sort(found)
+	return strings.Join(found, ", which ")
+}
+
+// carriers are the places that carry a secret, each with how.
+func (a *Auditor) carriers(secret string, now time.Time) map[string][]string {
+	found := map[string][]string{}
 	for v, value := range a.environments(now) {
 		if within(value, secret) {
-			found = append(found, v.place+" holds in "+v.name)
+			found[v.place] = append(found[v.place], " holds in "+v.name)
 		}
 	}
 	for _, p := range a.e.products(now) {
 		for _, w := range p.workloads.all(a.ours) {
 			for how, r := range map[string]*revision{" runs with": w.runs(), " is being deployed with": w.revisions.starting} {
-				if r != nil && slices.ContainsFunc(r.env, func(line string) bool {
-					_, value, _ := strings.Cut(line, "=")
-					return within(value, secret)
-				}) {
-					found = append(found, p.placeOf(w)+how)
+				if r != nil && slices.ContainsFunc(r.env, func(line string) bool { return runsWith(line, secret) }) {
+					found[p.placeOf(w)] = append(found[p.placeOf(w)], how)
 				}
 			}
 		}
 	}
-	slices.Sort(found)
-	return strings.Join(found, ", which ")
+	return found
 }
 
 // holdsOf tells whether the variables of w, or of its namespace, hold a key of an
@@ -215,6 +210,11 @@ func (p *product) placeOf(w *workload) string {
 	return "the " + strings.TrimSuffix(p.name, "s") + " " + w.namespace.name + "/" + w.name + " in " + p.region
 }
 
+// placeOfAll names a namespace.
+func (p *product) placeOfAll(n *namespace) string {
+	return "the namespace " + n.name + " of " + p.name + " in " + p.region
+}
+
 // environments are the variables that the API holds in the project.
 func (a *Auditor) environments(now time.Time) map[variable]string {
 	out := map[variable]string{}
@@ -228,7 +228,7 @@ func (a *Auditor) environments(now time.Time) map[variable]string {
 	}
 	for _, p := range a.e.products(now) {
 		for _, n := range p.namespaces.all(func(n *namespace) bool { return n.project == a.rules.Project && n.status != statusDeleting }) {
-			add("the namespace "+n.name+" of "+p.name+" in "+p.region, n.env, n.secrets)
+			add(p.placeOfAll(n), n.env, n.secrets)
 		}
 		for _, w := range p.workloads.all(a.ours) {
 			add(p.placeOf(w), w.env, w.secrets)
@@ -249,16 +249,15 @@ func (a *Auditor) compareEnvironments(r *Request, now time.Time) {
 	for v := range all {
 		was, wasThere := before[v]
 		is, isThere := after[v]
+		if part := a.consumers.part(was); part.secret && was != is {
+			a.taken(v.place, part.access, now)
+		}
 		switch {
 		case !wasThere:
 			wrong = append(wrong, v.name+" of "+v.place+" is new")
 		case !isThere:
 			wrong = append(wrong, v.name+" of "+v.place+" is gone")
-		case was != is && a.mayBecome(was, is, now):
-			// What a person took out elsewhere, the client has taken away here: whatever
-			// ran with it until now is owed the grace.
-			delete(a.consumers.left, a.consumers.part(was).access)
-		case was != is:
+		case was != is && !a.mayBecome(was, is, now):
 			wrong = append(wrong, v.name+" of "+v.place+" has changed, and not to a living key of the same application")
 		}
 	}

@@ -3,7 +3,6 @@ package emulator
 import (
 	"encoding/base64"
 	"strings"
-	"time"
 )
 
 // part is the half of a key that a value is, or the secret key that is in it
@@ -51,13 +50,8 @@ func (k *consumers) around(value string, part keyPart) string {
 	return text
 }
 
-// named tells which plain variable has an access key, which everybody can read;
-// "" if none has.
-func (a *Auditor) named(access string, now time.Time) string {
-	for v, value := range a.environments(now) {
-		if !v.secret && strings.Contains(value, access) {
-			return v.place + " names in " + v.name
-		}
-	}
-	return ""
+// runsWith tells whether a line of a revision's environment has a secret key.
+func runsWith(line, secret string) bool {
+	_, value, _ := strings.Cut(line, "=")
+	return within(value, secret)
 }

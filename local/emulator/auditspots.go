@@ -1,0 +1,58 @@
+package emulator
+
+import "slices"
+
+// spot is where credentials are published.
+type spot struct {
+	region string // "": any
+	path   string
+}
+
+func (p spot) has(s *secret) bool {
+	return s.Path == p.path && (p.region == "" || s.Region == p.region)
+}
+
+// PublishesAt says where the client publishes from now on, as a person has it.
+// Whoever reads a credential where it was published before goes on to: what is
+// there is not the client's to change, nor are the keys its to delete.
+func (a *Auditor) PublishesAt(region, path string) {
+	a.e.mu.Lock()
+	defer a.e.mu.Unlock()
+	a.spots = append(a.spots, spot{region, path})
+	now := a.e.clock.Now()
+	a.learn(now, func(*apiKey) bool { return false })
+	a.forgive(now, a.rules.Applications...) // it may have been left there long ago
+	a.rest(now)
+}
+
+// spot is where the client publishes.
+func (a *Auditor) spot() spot { return a.spots[len(a.spots)-1] }
+
+// credentials are the secrets that hold keys, where they are published and where
+// they were.
+func (a *Auditor) credentials() []*secret {
+	var out []*secret
+	for _, region := range secretRegions {
+		state := a.e.secrets[region]
+		if state == nil {
+			continue
+		}
+		out = append(out, state.rows.all(func(s *secret) bool {
+			return s.ProjectID == a.rules.Project && slices.ContainsFunc(a.spots, func(p spot) bool { return p.has(s) }) &&
+				s.DeletionRequestedAt.t.IsZero() && a.publishes(s.Name) &&
+				!slices.Contains(a.rules.Broken, a.e.iam.applications.get(s.Name).Name)
+		})...)
+	}
+	return out
+}
+
+// present are the credentials where they are published now.
+func (a *Auditor) present() []*secret {
+	return slices.DeleteFunc(a.credentials(), func(s *secret) bool { return !a.spot().has(s) })
+}
+
+// isPresent tells whether a key is what readers get where credentials are
+// published now.
+func (a *Auditor) isPresent(access string) bool {
+	return slices.ContainsFunc(a.present(), func(s *secret) bool { return s.newestPair().AccessKey == access })
+}
