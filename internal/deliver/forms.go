@@ -11,7 +11,7 @@ import (
 // compared with nothing but a whole text, so a key in any other text is past
 // finding there.
 type form struct {
-	name string // in the ledger; "": the secret key alone
+	name string // in the ledger, where each byte counts; "": the secret key alone
 	what holds
 	of   func(scaleway.KeyPair) string
 }
@@ -29,9 +29,9 @@ func (f form) text(k scaleway.KeyPair) redact.Secret {
 // Terraform's data source gives it; and the value of an Authorization header.
 var forms = []form{ //nolint:gochecknoglobals // a table, never changed
 	{"", hashedSecret, func(k scaleway.KeyPair) string { return k.Secret.Reveal() }},
-	{"pair", "its key pair as JSON", func(k scaleway.KeyPair) string { return string(scaleway.PayloadOf(k)) }},
-	{"base64", "its key pair as JSON in base64", func(k scaleway.KeyPair) string { return base64.StdEncoding.EncodeToString(scaleway.PayloadOf(k)) }},
-	{"bearer", "its secret key after the word Bearer", func(k scaleway.KeyPair) string { return "Bearer " + k.Secret.Reveal() }},
+	{"p", "its key pair as JSON", func(k scaleway.KeyPair) string { return string(scaleway.PayloadOf(k)) }},
+	{"b", "its key pair as JSON in base64", func(k scaleway.KeyPair) string { return base64.StdEncoding.EncodeToString(scaleway.PayloadOf(k)) }},
+	{"h", "its secret key after the word Bearer", func(k scaleway.KeyPair) string { return "Bearer " + k.Secret.Reveal() }},
 }
 
 // formNamed finds a form by its name in the ledger.

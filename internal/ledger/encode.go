@@ -51,7 +51,7 @@ func (l Ledger) Encode() (data []byte, whole bool) {
 	w := written{
 		Version: version, Deleted: []writtenKey{}, At: l.Compared.At.UTC().Truncate(time.Microsecond),
 		Carried: l.Carried,
-		Keys:    slices.Sorted(maps.Keys(l.Compared.Keys)), Carrying: map[string]map[string]string{},
+		Keys:    folded(l.Compared.Keys), Carrying: map[string]map[string]string{},
 	}
 	for _, d := range l.Deleted {
 		w.Deleted = append(w.Deleted, writtenKey{d.ApplicationID, d.AccessKey, d.Secret.Reveal(), d.At.UTC().Truncate(time.Second)})
@@ -90,6 +90,35 @@ func (l Ledger) Encode() (data []byte, whole bool) {
 	}
 }
 
+// folded writes each key once, with all its forms after a slash: a project may
+// have hundreds of keys.
+func folded(keys map[string]bool) []string {
+	forms := map[string][]string{}
+	for key := range keys {
+		name, form, _ := strings.Cut(key, "/")
+		forms[name] = append(forms[name], form)
+	}
+	out := make([]string, 0, len(forms))
+	for name, all := range forms {
+		slices.Sort(all)
+		out = append(out, strings.TrimSuffix(name+"/"+strings.Join(all, ","), "/"))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// unfolded reads what folded wrote.
+func unfolded(keys []string) map[string]bool {
+	out := map[string]bool{}
+	for _, key := range keys {
+		name, forms, _ := strings.Cut(key, "/")
+		for form := range strings.SplitSeq(forms, ",") {
+			out[strings.TrimSuffix(name+"/"+form, "/")] = true
+		}
+	}
+	return out
+}
+
 // ErrUnreadable means that what was read is no ledger. What it is, is never
 // shown.
 var ErrUnreadable = errors.New("it does not hold what the rotator writes there")
@@ -106,7 +135,7 @@ func Decode(data []byte) (Ledger, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return Ledger{}, ErrUnreadable
 	}
-	l := Ledger{Carried: w.Carried, Compared: Compared{At: w.At, Keys: map[string]bool{}, Environments: map[Print]map[string]string{}}}
+	l := Ledger{Carried: w.Carried, Compared: Compared{At: w.At, Keys: unfolded(w.Keys), Environments: map[Print]map[string]string{}}}
 	for _, d := range w.Deleted {
 		if d.Application == "" || d.AccessKey == "" || d.SecretKey == "" || d.At.IsZero() {
 			return Ledger{}, ErrUnreadable
@@ -120,9 +149,6 @@ func Decode(data []byte) (Ledger, error) {
 	l.Compared.Namespaces = map[string]Since{}
 	for id, n := range w.Namespaces {
 		l.Compared.Namespaces[id] = Since{Print(n.Print), n.At}
-	}
-	for _, key := range w.Keys {
-		l.Compared.Keys[key] = true
 	}
 	for p := range strings.FieldsSeq(w.Environments) {
 		l.Compared.Environments[Print(p)] = nil

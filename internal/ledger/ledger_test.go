@@ -75,6 +75,30 @@ func TestWhatIsNoLedgerIsRefusedAndNotShown(t *testing.T) {
 	}
 }
 
+// Sixty applications, each with a current key, a superseded one and five that are
+// remembered, compared in four forms with 2,100 environments.
+func TestALedgerOfManyApplicationsFits(t *testing.T) {
+	t.Parallel()
+	l := ledger.Ledger{Compared: ledger.Compared{At: now, Keys: map[string]bool{}, Environments: map[ledger.Print]map[string]string{}, Without: map[ledger.Print][]string{}, Namespaces: map[string]ledger.Since{}}}
+	for i := range 60 * 7 {
+		name := ledger.KeyOf(scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: fmt.Sprintf("SCW%017d", i)}, Secret: redact.New(fmt.Sprint(i))})
+		for _, form := range []string{"", "/p", "/b", "/h"} {
+			l.Compared.Keys[name+form] = true
+		}
+	}
+	for i := range 2100 {
+		l.Compared.Environments[ledger.PrintOf(environment(fmt.Sprint("f", i)))] = nil
+	}
+	data, whole := l.Encode()
+	got, err := ledger.Decode(data)
+	if err != nil || !whole {
+		t.Fatalf("whole: %t, %v", whole, err)
+	}
+	if diff := cmp.Diff(l.Compared.Keys, got.Compared.Keys); diff != "" {
+		t.Errorf("keys (-want +got):\n%s", diff)
+	}
+}
+
 // The largest project of the platform, and more than fits.
 func TestALedgerStaysWithinAVersion(t *testing.T) {
 	t.Parallel()
