@@ -72,7 +72,7 @@ func settingsVerbs() []verb {
 			},
 		},
 		{
-			weight: 2, n: len(applications) - 1, m: 7,
+			weight: 7, n: len(applications) - 1, m: 7,
 			say: func(n, m int) string {
 				return fmt.Sprintf("a person publishes another secret beside access key %d of %s%s", m/2, applications[n], []string{"", ", and what was current"}[m%2])
 			},

@@ -166,7 +166,9 @@ func TestNobodyIsRefusedForMoreOfTheSameKind(t *testing.T) {
 				k := l.key(l.t, keyA)
 				l.describe("by hand", k.AccessKey, k.SecretKey)
 				l.publishesAt("fr-par", "/rotator")
-				l.days(12)
+				if l.days(12); !l.lives(keyA) {
+					l.t.Errorf("%s is gone", keyA)
+				}
 			},
 		},
 		{

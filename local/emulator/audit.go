@@ -50,6 +50,7 @@ type Auditor struct {
 	blindly   map[string]bool      // those whose secrets no version showed when a person wanted them dead
 	ranOn     map[string]bool      // access keys that the client called with once
 	written   map[string]int       // by secret: how many of its versions were looked at
+	wrote     map[carry]bool       // the keys that the client published, each in a secret
 	consumers consumers
 }
 
@@ -75,22 +76,32 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 		e: e, rules: rules, keys: map[string]seenKey{}, current: map[string]string{},
 		published: map[string]time.Time{}, first: map[string]time.Time{}, spoilt: map[string]bool{},
 		revoked: map[string]bool{}, now: map[string]bool{}, blindly: map[string]bool{}, ranOn: map[string]bool{rules.OwnKey: true},
-		written: map[string]int{}, consumers: newConsumers(),
+		written: map[string]int{}, wrote: map[carry]bool{}, consumers: newConsumers(),
 	}
 	now := e.clock.Now()
 	a.spots = []spot{{"", rules.Path}}
 	a.learn(now, func(k *apiKey) bool { return k.CreatedAt.age(now) < youngAtFirst })
 	a.rest(now)
 	a.forgive(now, rules.Applications...) // what is out of order already
+	for _, s := range a.credentials() { // who wrote what is there already, nobody knows: it counts as the client's
+		for _, v := range s.versions {
+			a.wrote[carry{s.ID, v.pair().AccessKey}] = true
+		}
+	}
+	a.seen()
+	e.auditor = a
+	return a
+}
+
+// seen notes which versions there are, and are not the client's.
+func (a *Auditor) seen() {
 	for _, region := range secretRegions {
-		if state := e.secrets[region]; state != nil {
+		if state := a.e.secrets[region]; state != nil {
 			for _, s := range state.rows.all(nil) {
 				a.written[s.ID] = len(s.versions)
 			}
 		}
 	}
-	e.auditor = a
-	return a
 }
 
 // Result returns how many requests were audited, and what was wrong.
@@ -166,6 +177,7 @@ func (a *Auditor) after(r *Request) {
 		a.forgive(now, a.rules.Applications...)
 		a.handled(now)
 		a.rest(now)
+		a.seen()
 		return
 	}
 	for access, k := range before {
@@ -210,6 +222,9 @@ func (a *Auditor) learn(now time.Time, minted func(*apiKey) bool) {
 	a.current = map[string]string{} // a secret that a person deleted has no readers any more
 	for _, s := range a.credentials() {
 		pair := s.newestPair()
+		if !a.spot().has(s) && !a.wrote[carry{s.ID, pair.AccessKey}] {
+			continue // somebody wrote where nothing is published any more
+		}
 		a.current[s.ID] = pair.AccessKey
 		if pair.AccessKey != "" {
 			a.published[pair.AccessKey] = now
@@ -244,6 +259,7 @@ func (a *Auditor) leaked(r *Request) {
 		}
 		for _, s := range state.rows.all(nil) {
 			for _, v := range s.versions[min(a.written[s.ID], len(s.versions)):] {
+				a.wrote[carry{s.ID, v.pair().AccessKey}] = true
 				for _, k := range a.e.iam.keys.all(func(k *apiKey) bool { return a.own(k.ApplicationID) }) {
 					if strings.Contains(string(v.data), k.secret) {
 						a.violate(r, "I3: the client's own key "+k.AccessKey+" was written into "+s.Path+"/"+s.Name)
@@ -302,13 +318,17 @@ type publishedPair struct {
 
 // newestPair is what readers of latest_enabled get.
 func (s *secret) newestPair() publishedPair {
-	var pair publishedPair
 	for _, v := range slices.Backward(s.versions) {
 		if v.Status == versionEnabled {
-			_ = json.Unmarshal(v.data, &pair) // an empty pair tells
-			break
+			return v.pair()
 		}
 	}
+	return publishedPair{}
+}
+
+// pair is what a version holds; an empty one tells that it is no pair.
+func (v *version) pair() (pair publishedPair) {
+	_ = json.Unmarshal(v.data, &pair)
 	return pair
 }
 

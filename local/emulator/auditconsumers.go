@@ -60,8 +60,7 @@ func (a *Auditor) learnConsumers(now time.Time) {
 	// others, a version may say what is not so.
 	for _, s := range a.credentials() {
 		for _, v := range s.versions[min(k.read[s.ID], len(s.versions)):] {
-			var pair publishedPair
-			_ = json.Unmarshal(v.data, &pair) // an empty pair tells
+			pair := v.pair()
 			_, known := k.parts[pair.SecretKey]
 			_, seen := k.parts[pair.AccessKey]
 			if pair.SecretKey != "" && !known && !seen {

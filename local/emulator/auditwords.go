@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -64,8 +63,7 @@ func (a *Auditor) readable() map[string]bool {
 	out := map[string]bool{}
 	for _, s := range a.credentials() {
 		for _, v := range s.versions {
-			var pair publishedPair
-			_ = json.Unmarshal(v.data, &pair) // an empty pair tells
+			pair := v.pair()
 			part := a.consumers.parts[pair.SecretKey]
 			if pair.AccessKey != "" && part.access == pair.AccessKey && v.Status == versionEnabled && strings.Contains(v.Description, pair.AccessKey) {
 				out[pair.AccessKey] = true
@@ -104,8 +102,10 @@ func (a *Auditor) taken(place, access string, now time.Time) {
 // loses notes what carries a key that is gone, and not by the client's doing.
 // shown tells whether the client could know its secret.
 func (a *Auditor) loses(access, secret string, shown bool, now time.Time) {
-	for place := range a.carriers(secret, now) {
-		a.consumers.lost[carry{place, access}] = true
+	for carrier := range a.carriers(secret, now) {
+		for _, place := range a.within(carrier, now) {
+			a.consumers.lost[carry{place, access}] = true
+		}
 	}
 	if !shown {
 		a.consumers.unread[access] = true
