@@ -83,7 +83,8 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 	a.learn(now, func(k *apiKey) bool { return k.CreatedAt.age(now) < youngAtFirst })
 	a.rest(now)
 	a.forgive(now, rules.Applications...) // what is out of order already
-	for _, s := range a.credentials() { // who wrote what is there already, nobody knows: it counts as the client's
+	// Who wrote what is there already, nobody knows: it counts as the client's.
+	for _, s := range a.credentials() {
 		for _, v := range s.versions {
 			a.wrote[carry{s.ID, v.pair().AccessKey}] = true
 		}

@@ -103,7 +103,7 @@ func (a *Auditor) taken(place, access string, now time.Time) {
 // shown tells whether the client could know its secret.
 func (a *Auditor) loses(access, secret string, shown bool, now time.Time) {
 	for carrier := range a.carriers(secret, now) {
-		for _, place := range a.within(carrier, now) {
+		for _, place := range a.around(carrier, now) {
 			a.consumers.lost[carry{place, access}] = true
 		}
 	}
