@@ -29,6 +29,7 @@ type Credential struct {
 	// it is empty.
 	Target scaleway.KeyPair
 	Made   bool // Target is made in this run: nobody can carry it yet
+	Proven bool // Target's secret is its own, as was seen in this run or an earlier one
 	// NoTarget is why consumers are given nothing: Target was not seen to work
 	// in this run, or there is none. "": they are.
 	NoTarget string
@@ -154,6 +155,7 @@ type candidate struct {
 	key        scaleway.KeyPair
 	name       string // in the ledger; "": its secret never was known
 	made       bool   // in this run
+	proven     bool   // the secret is the key's own, as was seen in this run or an earlier one
 }
 
 // in is the candidate's name in the ledger as one of a form.
@@ -167,18 +169,26 @@ func (c candidate) in(f form) string {
 func (s Search) candidates() []candidate {
 	var old, current, dead []candidate
 	for i, c := range s.Credentials {
-		for _, k := range slices.Concat(c.Old, c.Other) {
+		for _, k := range c.Old {
+			old = append(old, candidate{credential: i, key: k, proven: true})
+		}
+		for _, k := range c.Other {
 			old = append(old, candidate{credential: i, key: k})
 		}
-		current = append(current, candidate{credential: i, key: c.Target, made: c.Made})
+		current = append(current, candidate{credential: i, key: c.Target, made: c.Made, proven: c.Made || c.Proven})
 		for _, d := range c.Deleted {
-			dead = append(dead, candidate{credential: i, key: scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: d.AccessKey}, Secret: d.Secret}})
+			dead = append(dead, candidate{credential: i, proven: true, key: scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: d.AccessKey}, Secret: d.Secret}})
 		}
 	}
 	all := slices.Concat(current, old, dead)
 	for i := range all {
-		if all[i].name = ledger.KeyOf(all[i].key); all[i].key.Secret.Empty() {
-			all[i].name, _ = s.Ledger.KeyNamed(all[i].key.AccessKey)
+		switch c := &all[i]; {
+		case c.key.Secret.Empty():
+			c.name, _ = s.Ledger.KeyNamed(c.key.AccessKey)
+		case c.proven:
+			c.name = ledger.KeyOf(c.key)
+		default:
+			c.name = ledger.Unproven(c.key)
 		}
 	}
 	return all

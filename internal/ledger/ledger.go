@@ -108,6 +108,11 @@ func KeyOf(pair scaleway.KeyPair) string {
 	return pair.AccessKey + "." + base64.RawURLEncoding.EncodeToString(sum[:6])
 }
 
+// Unproven is KeyOf for a secret that stands beside an access key and may not be
+// its own: what was compared with it is not cleared of the key, so KeyNamed does
+// not find it.
+func Unproven(pair scaleway.KeyPair) string { return "~" + KeyOf(pair) }
+
 // printBytes make two prints alike by chance in one of 10^12 projects with a
 // thousand environments.
 const printBytes = 9

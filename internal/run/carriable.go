@@ -62,6 +62,7 @@ func (s *session) carriable(ctx context.Context, c *credential) (deliver.Credent
 			out.Other = append(out.Other, p)
 		}
 	}
+	out.Proven = target.AccessKey != "" && !out.Made && (s.world.memory.ledger.Compared.Keys[ledger.KeyOf(target)] || s.works(ctx, c) == nil)
 	out.Deleted = s.goneKeys(c, pairs)
 	for _, v := range c.state.Versions {
 		if mark := rotate.ReadMark(v.Description); mark.CarriedUntil.After(out.Until) {

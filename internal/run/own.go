@@ -317,7 +317,7 @@ func (s *session) ownKept(ctx context.Context, k rotate.OwnKeyPlan) (bool, error
 func (s *session) ownKeys() deliver.Credential {
 	o := &s.world.own
 	out := deliver.Credential{
-		ID: o.app.ID, Name: o.app.Name, NoTarget: "it is the function's own, which nothing else may carry",
+		ID: o.app.ID, Name: o.app.Name, Proven: true, NoTarget: "it is the function's own, which nothing else may carry",
 		Target: scaleway.KeyPair{APIKey: o.plan.Current, Secret: s.cfg.SecretKey},
 	}
 	out.Target.AccessKey = s.cfg.AccessKey

@@ -146,3 +146,21 @@ func TestTheRightSecretOfADeletedKeyIsRemembered(t *testing.T) {
 	}
 	l.says("function courier", keyA, "was deleted on")
 }
+
+// A version that a person wrote names a key and holds another secret, and was
+// compared with everything: that says nothing of the key itself, whose own secret
+// nobody can read any more.
+func TestWhatWasComparedWithAWrongSecretIsNotClearedOfTheKey(t *testing.T) {
+	t.Parallel()
+	l := live(t, carriedByAll())
+	l.version(1, http.MethodPost, "/disable")
+	l.publish(keyA, wrongSecret)
+	l.days(1)
+	l.version(2, http.MethodPost, "/disable")
+	l.days(12)
+	l.unbroken()
+	if !l.lives(keyA) {
+		t.Errorf("it was deleted under its consumers:\n%s", text(t, l.last))
+	}
+	l.says(keyA, "secret_1 of function courier", "revoke")
+}
