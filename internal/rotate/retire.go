@@ -10,6 +10,9 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
+// ErrNotYet says of a version whose key is gone that it goes in a later run.
+var ErrNotYet = errors.New("not yet")
+
 // Sweep removes what earlier runs left behind: orphans, expired keys, and versions
 // of keys that are gone. Nobody can hold the one or use the other. A version is
 // left where proven finds that its key is not dead.
@@ -25,6 +28,9 @@ func (a *Applier) Sweep(ctx context.Context, p *Plan, proven func(context.Contex
 	}
 	for _, v := range p.Stale {
 		err := proven(ctx, p, v)
+		if errors.Is(err, ErrNotYet) {
+			continue
+		}
 		if err == nil {
 			err = a.dropVersion(ctx, p.State.Secret, v, "its key "+VersionKey(v.Description)+" is gone")
 		}
