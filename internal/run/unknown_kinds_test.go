@@ -10,11 +10,11 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
-// publish writes a version of the secret of orders by hand that says, as the
-// rotator's do, which key it holds.
-func (l *life) publish(accessKey, secret string) {
+// publishWrong writes a version of the secret of orders by hand that says, as the
+// rotator's do, which key it holds, and holds another secret.
+func (l *life) publishWrong(accessKey string) {
 	l.t.Helper()
-	l.describe("rotator: key "+accessKey, accessKey, secret)
+	l.describe("rotator: key "+accessKey, accessKey, wrongSecret)
 }
 
 // describe writes one that says something else.
@@ -252,7 +252,7 @@ func TestNobodyIsRefusedForMoreOfTheSameKind(t *testing.T) {
 			name: "such a version is written after a delivery, the right one disabled, and the key put back", seed: rotated(), says: []string{keyA, "x of container packer", "revoke"},
 			story: func(l *life) {
 				old := l.key(l.t, keyA).SecretKey
-				l.publish(keyA, wrongSecret)
+				l.publishWrong(keyA)
 				l.version(1, http.MethodPost, disable)
 				l.days(1)
 				l.set("packer", old)
@@ -279,7 +279,7 @@ func TestAKeyThatWasDeliveredOverHasItsGraceThoughNoVersionNamesIt(t *testing.T)
 	seed := plainly(emulator.SeedApplication{Keys: []emulator.SeedKey{minted(keyB, 32), minted(keyA, 15)}}, credentialOf(holds(keyB, 32), holds(keyA, 15)))
 	l := live(t, seed)
 	l.days(1)
-	l.publish(keyB, wrongSecret)          // since then, keyA is not the published one
+	l.publishWrong(keyB)                  // since then, keyA is not the published one
 	l.Clock().Advance(8 * 24 * time.Hour) // and no run comes
 	l.version(2, http.MethodDelete, "")
 	l.run()

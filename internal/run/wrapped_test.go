@@ -133,7 +133,7 @@ func TestTheRightSecretOfADeletedKeyIsRemembered(t *testing.T) {
 	l := live(t, carriedByAll())
 	l.days(1)
 	old := l.key(t, keyA).SecretKey
-	l.publish(keyA, wrongSecret)
+	l.publishWrong(keyA)
 	l.auditor.Revoked(keyA)
 	rep := l.rig.run(t, revoke(keyA))
 	if l.lives(keyA) {
@@ -154,7 +154,7 @@ func TestWhatWasComparedWithAWrongSecretIsNotClearedOfTheKey(t *testing.T) {
 	t.Parallel()
 	l := live(t, carriedByAll())
 	l.version(1, http.MethodPost, "/disable")
-	l.publish(keyA, wrongSecret)
+	l.publishWrong(keyA)
 	l.days(1)
 	l.version(2, http.MethodPost, "/disable")
 	l.days(12)
