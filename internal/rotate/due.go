@@ -26,12 +26,7 @@ func (p *Plan) decide(policy Policy, now time.Time) {
 	if p.Blocked = p.crowd(policy, now); p.Blocked != "" {
 		return
 	}
-	standing := 0
-	for _, v := range p.State.Versions {
-		if !v.Going {
-			standing++
-		}
-	}
+	standing := p.standing()
 	if standing-len(p.Stale) >= VersionsMax {
 		p.Blocked = fmt.Sprintf("%s holds %d versions, the most there can be; delete versions that nobody reads",
 			p.State.Secret.FullName(), standing)
@@ -39,6 +34,19 @@ func (p *Plan) decide(policy Policy, now time.Time) {
 	}
 	p.Rotate = true
 }
+
+// standing is how many versions the secret has that are not on their way out.
+func (p *Plan) standing() (n int) {
+	for _, v := range p.State.Versions {
+		if !v.Going {
+			n++
+		}
+	}
+	return n
+}
+
+// HasRoom tells whether the secret can hold one more version as it is.
+func (p *Plan) HasRoom() bool { return p.standing() < VersionsMax }
 
 // supersededMax is how many keys of an application may be within their grace at a
 // time: each run that is forced would add one, until the organization can hold no

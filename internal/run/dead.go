@@ -45,7 +45,9 @@ func (s *session) proven(ctx context.Context, p *rotate.Plan, v scaleway.Version
 		if !d.pair.Secret.Empty() { // its version goes, and something may carry it
 			// Only once that is remembered: this run may die before it is.
 			s.buriedKeys = append(s.buriedKeys, ledger.Deleted{ApplicationID: c.member.app.ID, AccessKey: d.pair.AccessKey, Secret: d.pair.Secret, At: s.client.Now()})
-			return rotate.ErrNotYet
+			if p.HasRoom() {
+				return rotate.ErrNotYet
+			}
 		}
 	}
 	if slices.ContainsFunc(c.dead, func(dead report.Dead) bool { return dead.AccessKey == d.pair.AccessKey && dead.Result != deadAccepted }) {
