@@ -20,7 +20,7 @@ type authority int
 
 const (
 	plain   authority = iota // a plain run or dry run, of all steps or some; no control secret was sent
-	wrong                    // as plain, and nothing is done: a control secret was sent that is not the right one
+	wrong                    // nothing: a control secret was sent that is not the right one
 	control                  // everything
 )
 

@@ -184,6 +184,7 @@ func refusals() map[string]refusal {
 		"rollback and force":            together("rollback", "force", `true`),
 		"rollback and steps":            together("rollback", "steps", `["deliver"]`),
 		"rollback and applications":     together("rollback", "applications", `["checkout"]`),
+		"purge for one application":     body(`{"applications": ["checkout"], "steps": ["rotate", "purge"]}`, "steps: purge cannot be narrowed to applications: legacy tokens are everybody's; ask for one of the two"),
 		"rollback beside a wrong field": body(`{"rollback": ["checkout"], "wait": true}`, `"wait": no such field; want dry_run, steps, applications, force, revoke, now or rollback`),
 		"now without revoke":            body(`{"now": true}`, `now: belongs to revoke; want {"revoke": ["SCW…"], "now": true}`),
 		"now beside rollback":           body(`{"rollback": ["checkout"], "now": true}`, `rollback: cannot be asked for together with now; want it alone, or with dry_run`),

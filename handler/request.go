@@ -108,6 +108,9 @@ func decode(body []byte) (run.Request, error) {
 			}
 		}
 	}
+	if len(req.Applications) > 0 && slices.Contains(req.Steps, run.StepPurge) {
+		return run.Request{}, bad("steps: purge cannot be narrowed to applications: legacy tokens are everybody's; ask for one of the two")
+	}
 	if _, given := object["now"]; given && len(req.Revoke) == 0 {
 		return run.Request{}, bad("now: belongs to revoke; want {\"revoke\": [\"SCW…\"], \"now\": true}")
 	}

@@ -37,7 +37,7 @@ func (c *runCommand) live(p program) ([]string, error) {
 		{"project", is["PROJECT_ID"]},
 		{"regions", cmp.Or(is["REGIONS"], "all")},
 		{"secrets in", cmp.Or(is["SECRET_REGION"], config.Defaults()[config.Prefix+"SECRET_REGION"])},
-		{"access key", is["ACCESS_KEY"]},
+		{"access key", printable.Unkeyed(is["ACCESS_KEY"])}, // people swap the two
 	} {
 		fmt.Fprintf(p.stderr, "  %-13s %s\n", line[0], cmp.Or(printable.Line(line[1]), "not set"))
 	}

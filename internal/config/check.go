@@ -78,9 +78,9 @@ func (c *checker) secretKey(name, value string) redact.Secret {
 	return redact.Secret{}
 }
 
-// ControlSecretMin is how long the control secret is at the least, in
+// controlSecretMin is how long the control secret is at the least, in
 // characters.
-const ControlSecretMin = 32
+const controlSecretMin = 32
 
 // controlSecret never shows the value. The function's own key is not taken for
 // it: it would travel with requests.
@@ -89,8 +89,8 @@ func (c *checker) controlSecret(name, value, ownKey string) redact.Secret {
 		return redact.Secret{}
 	}
 	printable := !strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' })
-	if len(value) < ControlSecretMin || !printable || value == ownKey {
-		c.hide(name, fmt.Sprintf("at least %d letters, digits or signs, and no key: make one with openssl rand -hex 32", ControlSecretMin))
+	if len(value) < controlSecretMin || !printable || value == ownKey {
+		c.hide(name, fmt.Sprintf("at least %d letters, digits or signs, and no key: make one with openssl rand -hex 32", controlSecretMin))
 		return redact.Secret{}
 	}
 	return redact.New(value)

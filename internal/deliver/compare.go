@@ -146,7 +146,7 @@ func (l *look) compared(c candidate, f form) bool {
 }
 
 // conclude notes what is known now of the environment.
-func (l *look) conclude(found *Found) {
+func (l *look) conclude(found *Found, all []candidate) {
 	var without []string
 	remember := l.whole && l.print != ""
 	for name := range l.undone {
@@ -164,11 +164,14 @@ func (l *look) conclude(found *Found) {
 	if len(l.undone) > 0 {
 		without = append(without, ledger.Forms)
 	}
-	for access, cleared := range found.Cleared {
-		if name, _ := l.Ledger.KeyNamed(access); l.known && l.comparedInAll(access, name) {
+	for _, c := range all {
+		cleared := found.Cleared[c.key.AccessKey]
+		switch {
+		case cleared == nil || !c.key.Secret.Empty():
+		case l.known && !slices.ContainsFunc(forms, func(f form) bool { return !l.compared(c, f) }):
 			cleared[l.i] = true
-		} else {
-			without = append(without, access)
+		default:
+			without = append(without, c.key.AccessKey)
 		}
 	}
 	if !remember {
@@ -177,14 +180,6 @@ func (l *look) conclude(found *Found) {
 	found.Compared.Environments[l.print] = l.uses
 	if len(without) > 0 {
 		slices.Sort(without)
-		found.Compared.Without[l.print] = without
+		found.Compared.Without[l.print] = slices.Compact(without)
 	}
-}
-
-// comparedInAll tells whether the ledger says that the environment was compared
-// with a key in every form.
-func (l *look) comparedInAll(access, name string) bool {
-	c := candidate{name: name}
-	c.key.AccessKey = access
-	return !slices.ContainsFunc(forms, func(f form) bool { return !l.compared(c, f) })
 }

@@ -3,10 +3,10 @@
 //
 // find.go tells who carries what: compare.go compares the secrets that the
 // rotator knows, in the forms of forms.go, with the hashes that the API shows,
-// and with what the ledger says of earlier comparisons; plan.go decides, holds.go says which keys must live on,
-// apply.go acts. It promises that only variables which carry a key are ever
-// changed, and that Delivery.Holds names every key which somebody carries, or
-// may carry for all that can be known. Which key is current, and when an old one
+// and with what the ledger says of earlier comparisons; plan.go decides, holds.go
+// says which keys must live on, apply.go acts. It promises that only variables
+// which carry a key are ever changed, and that Delivery.Holds names every key
+// which somebody carries, or may carry for all that can be known. Which key is current, and when an old one
 // goes, is left to package rotate.
 package deliver
 
@@ -226,7 +226,7 @@ func (s Search) Find(ctx context.Context) Found {
 	}
 	for _, i := range s.order() {
 		looks[i].compare(&found, all, forms[1:], over)
-		looks[i].conclude(&found)
+		looks[i].conclude(&found, all)
 	}
 	for i, e := range s.Environments {
 		if e.OfNamespace() {

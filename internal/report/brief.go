@@ -19,6 +19,7 @@ type Brief struct {
 // Counts are how many things a run did, or in a dry run would do, and found.
 type Counts struct {
 	KeysRotated         int `json:"keys_rotated"`
+	KeysRolledBack      int `json:"keys_rolled_back"`
 	KeysDeleted         int `json:"keys_deleted"`
 	EnvironmentsUpdated int `json:"environments_updated"`
 	TokensDeleted       int `json:"tokens_deleted"`
@@ -29,7 +30,7 @@ type Counts struct {
 	Left                int `json:"left"`     // things that there was no time for
 }
 
-// Counts sums the report up.
+// Counts sums the report up. What was undone in the same run does not count.
 func (r *Report) Counts() Counts {
 	c := Counts{Endpoints: len(r.Endpoints), Left: len(r.Left)}
 	done := Done
@@ -44,8 +45,11 @@ func (r *Report) Counts() Counts {
 	}
 	c.KeysDeleted, c.EnvironmentsUpdated, c.TokensDeleted = kinds["delete_key"], kinds["update_environment"], kinds["delete_token"]
 	for _, a := range r.Applications {
-		if a.Action == "rotated" || a.Action == "would rotate" {
+		switch a.Action {
+		case "rotated", "would rotate":
 			c.KeysRotated++
+		case "rolled back", "would roll back":
+			c.KeysRolledBack++
 		}
 	}
 	for _, f := range r.Findings {

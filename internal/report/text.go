@@ -53,7 +53,7 @@ func (p *printer) head(r *Report) {
 	if r.Outcome != Success {
 		sign = "✗"
 	}
-	p.line("%s %s, %s: %s %s on project %s", sign, strings.ToUpper(string(r.Outcome)), r.toDo(), kind, r.RunID, r.ProjectID)
+	p.line("%s %s, %s: %s %s on project %s", sign, strings.ToUpper(string(r.Outcome)), toDo(r.acting()), kind, r.RunID, r.ProjectID)
 	p.line("  %s", r.summary())
 	for _, c := range r.Coming {
 		p.line("  %s", c.said(r.StartedAt))
@@ -85,35 +85,20 @@ func (c Coming) said(now time.Time) string {
 
 // summary says in a sentence what was done.
 func (r *Report) summary() string {
-	done, verb := Done, ""
+	n, verb := r.Counts(), ""
 	if r.DryRun {
-		done, verb = Planned, "to be "
-	}
-	n := map[string]int{}
-	for _, c := range r.Changes {
-		if c.Result == done && !strings.HasPrefix(c.Reason, Undone) {
-			n[c.Kind]++
-		}
-	}
-	rotated, back := 0, 0
-	for _, a := range r.Applications {
-		switch a.Action {
-		case "rotated", "would rotate":
-			rotated++
-		case "rolled back", "would roll back":
-			back++
-		}
+		verb = "to be "
 	}
 	more := "" // what not every run does
-	if back > 0 {
-		more = fmt.Sprintf("%s %srolled back, ", count(back, "key"), verb)
+	if n.KeysRolledBack > 0 {
+		more = fmt.Sprintf("%s %srolled back, ", count(n.KeysRolledBack, "key"), verb)
 	}
-	if n := n["update_environment"]; n > 0 {
-		more += fmt.Sprintf("%s %supdated, ", count(n, "environment"), verb)
+	if n.EnvironmentsUpdated > 0 {
+		more += fmt.Sprintf("%s %supdated, ", count(n.EnvironmentsUpdated, "environment"), verb)
 	}
 	return fmt.Sprintf("%s %srotated, %s%s %sdeleted, %s %sdeleted, %s checked",
-		count(rotated, "key"), verb, more, count(n["delete_key"], "superseded key"), verb,
-		count(n["delete_token"], "legacy token"), verb, count(len(r.Endpoints), "endpoint"))
+		count(n.KeysRotated, "key"), verb, more, count(n.KeysDeleted, "superseded key"), verb,
+		count(n.TokensDeleted, "legacy token"), verb, count(n.Endpoints, "endpoint"))
 }
 
 func count(n int, what string) string {

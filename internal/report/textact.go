@@ -1,14 +1,10 @@
 package report
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
-// toDo says how much there is that a person must act on: findings, and steps that
+// acting is how much there is that a person must act on: findings, and steps that
 // failed or had no time.
-func (r *Report) toDo() string {
-	n := 0
+func (r *Report) acting() (n int) {
 	for _, f := range r.Findings {
 		if f.Level != Note {
 			n++
@@ -19,20 +15,21 @@ func (r *Report) toDo() string {
 			n++
 		}
 	}
-	switch n {
-	case 0:
+	return n
+}
+
+func toDo(n int) string {
+	if n == 0 {
 		return "nothing to act on"
-	case 1:
-		return "1 thing to act on"
 	}
-	return fmt.Sprintf("%d things to act on", n)
+	return count(n, "thing") + " to act on"
 }
 
 func (s Step) wentWrong() bool { return s.Outcome == Failure || s.Outcome == Incomplete }
 
 // toActOn comes before all else, the worst first.
 func (p *printer) toActOn(r *Report) {
-	if r.toDo() == "nothing to act on" {
+	if r.acting() == 0 {
 		return
 	}
 	p.section("To act on")

@@ -47,11 +47,9 @@ type State struct {
 	// ReadUntil is by access key until when readers there got it, and until when
 	// consumers carried it where no version here is left to say so.
 	ReadUntil map[string]time.Time
-	// LostAt is when the last secret of the application's name was deleted.
-	LostAt time.Time
-	// Lost tells that a secret of the application's name is being deleted: what it
-	// holds cannot be read any more.
-	Lost        bool
+	// LostAt is when the last secret of the application's name was deleted, if one
+	// is still on its way out: what it holds cannot be read any more.
+	LostAt      time.Time
 	Application scaleway.Application
 	Keys        []scaleway.APIKey  // all of the application's, oldest first
 	Secret      scaleway.Secret    // ID "": there is none yet

@@ -58,6 +58,6 @@ const orphanFor = 7 * 24 * time.Hour
 // or older than it, was published elsewhere, or its secret is gone; its readers
 // may hold it.
 func (s State) MayBeOrphan(k scaleway.APIKey, now time.Time) bool {
-	return s.Secret.ID != "" && !s.Lost && now.Sub(k.CreatedAt) < orphanFor &&
+	return s.Secret.ID != "" && s.LostAt.IsZero() && now.Sub(k.CreatedAt) < orphanFor &&
 		!s.Secret.CreatedAt.After(k.CreatedAt.Add(ahead)) && allOurs(s)
 }

@@ -53,23 +53,12 @@ func (d *discovery) elsewhere(ctx context.Context, c *credential) error {
 			}
 		}
 	}
-	c.state.ReadUntil = map[string]time.Time{}
 	for _, p := range c.placed {
-		for access, until := range rotate.ReadUntil(p.versions) {
-			if until.After(c.state.ReadUntil[access]) {
-				c.state.ReadUntil[access] = until
-			}
-		}
+		c.state.ReadUntil = later(c.state.ReadUntil, rotate.ReadUntil(p.versions))
 		for _, v := range p.versions {
 			if access := rotate.VersionKey(v.Description); access != "" { // of one that is going, readers may hold the key
 				c.state.Elsewhere = append(c.state.Elsewhere, access)
 			}
-		}
-	}
-	c.state.Lost = len(c.deleted) > 0
-	for _, s := range c.deleted {
-		if s.DeletionRequestedAt.After(c.state.LostAt) {
-			c.state.LostAt = s.DeletionRequestedAt
 		}
 	}
 	c.lose(made, d.world.now)
@@ -82,7 +71,9 @@ func (d *discovery) placed(ctx context.Context, c *credential, s scaleway.Secret
 	case s.ID == c.state.Secret.ID:
 		return nil
 	case !s.DeletionRequestedAt.IsZero():
-		c.deleted = append(c.deleted, s)
+		if s.DeletionRequestedAt.After(c.state.LostAt) {
+			c.state.LostAt = s.DeletionRequestedAt
+		}
 		return nil
 	}
 	versions, err := d.client.Versions(ctx, s)
@@ -108,9 +99,7 @@ func (c *credential) lose(made []string, now time.Time) {
 		return
 	}
 	c.lost = fmt.Sprintf("its secret is gone, in which %s was published: nobody can read that key any more, and it is kept while something may carry it", strings.Join(lost, ", "))
-	for _, s := range c.deleted {
-		if at := s.DeletionRequestedAt.Add(scaleway.SecretErasedAfter); at.After(c.lostUntil) {
-			c.lostUntil = at
-		}
+	if !c.state.LostAt.IsZero() {
+		c.lostUntil = c.state.LostAt.Add(scaleway.SecretErasedAfter)
 	}
 }

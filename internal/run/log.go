@@ -56,25 +56,11 @@ func (s *session) ended(ctx context.Context) {
 	if r.Outcome != report.Success {
 		level = slog.LevelError
 	}
-	levels, done, rotated := map[report.Level]int{}, map[string]int{}, 0
-	for _, f := range r.Findings {
-		levels[f.Level]++
-	}
-	for _, c := range r.Changes {
-		if c.Result == report.Done && !strings.HasPrefix(c.Reason, report.Undone) {
-			done[c.Kind]++
-		}
-	}
-	for _, a := range r.Applications {
-		if a.Action == "rotated" {
-			rotated++
-		}
-	}
+	n := r.Counts()
 	attrs := []any{
-		"outcome", r.Outcome, "dry_run", r.DryRun,
-		"errors", levels[report.Error], "warnings", levels[report.Warning], "notes", levels[report.Note], "left", len(r.Left),
-		"keys_rotated", rotated, "keys_deleted", done["delete_key"], "environments_updated", done["update_environment"],
-		"tokens_deleted", done["delete_token"], "endpoints", len(r.Endpoints), "changes", len(r.Changes),
+		"outcome", r.Outcome, "dry_run", r.DryRun, "errors", n.Errors, "warnings", n.Warnings, "notes", n.Notes, "left", n.Left,
+		"keys_rotated", n.KeysRotated, "keys_deleted", n.KeysDeleted, "environments_updated", n.EnvironmentsUpdated,
+		"tokens_deleted", n.TokensDeleted, "endpoints", n.Endpoints, "changes", len(r.Changes),
 	}
 	if at, what := r.NextExpiry(); !at.IsZero() {
 		attrs = append(attrs, "next_expiry_days", days(at.Sub(r.FinishedAt)), "next_expiry", what)

@@ -169,11 +169,9 @@ func (s *session) buried(d *dying) {
 func remembering(all []*dying, s *session) []ledger.Deleted {
 	var out []ledger.Deleted
 	for _, d := range all {
-		for _, p := range append(slices.Clone(d.c.pairs), d.pair) { // another secret beside it may be in a variable too
-			of := ledger.Deleted{ApplicationID: d.c.member.app.ID, AccessKey: p.AccessKey, Secret: p.Secret, At: s.client.Now()}
-			twice := slices.ContainsFunc(out, func(o ledger.Deleted) bool { return o.AccessKey == p.AccessKey && o.Secret.Equal(p.Secret) })
-			if p.AccessKey == d.pair.AccessKey && !p.Secret.Empty() && !twice {
-				out = append(out, of)
+		for _, p := range d.c.pairs { // another secret beside it may be in a variable too
+			if p.AccessKey == d.key.Key.AccessKey {
+				out = append(out, ledger.Deleted{ApplicationID: d.c.member.app.ID, AccessKey: p.AccessKey, Secret: p.Secret, At: s.client.Now()})
 			}
 		}
 	}

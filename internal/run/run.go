@@ -184,12 +184,9 @@ func (s *session) leave(what string) { s.report.Left = append(s.report.Left, wha
 
 func (s *session) asked(step string) bool {
 	switch {
-	case len(s.req.Revoke) > 0:
-		return step == StepRotate || step == StepDeliver || step == StepRetire || step == StepOwnKey && s.wantedOwn()
 	case len(s.req.Rollback) > 0:
 		return step == StepDeliver
-	}
-	if len(s.req.Steps) == 0 && len(s.req.Applications) > 0 { // narrow means narrow: tokens and endpoints are everybody's
+	case len(s.req.Revoke) > 0, len(s.req.Steps) == 0 && len(s.req.Applications) > 0: // tokens and endpoints are everybody's
 		return step == StepRotate || step == StepDeliver || step == StepRetire || step == StepOwnKey && s.wantedOwn()
 	}
 	return len(s.req.Steps) == 0 || slices.Contains(s.req.Steps, step)

@@ -61,6 +61,21 @@ func openly() emulator.Seed {
 
 const wrongSecret = "11111111-1111-4111-8111-111111111111"
 
+// readElsewhere is a key that readers at another place got for eleven days, until
+// something was done to it there.
+func readElsewhere(end func(l *life)) func(l *life) {
+	return func(l *life) {
+		l.publishesAt("fr-par", "/elsewhere")
+		l.days(1)
+		l.publishesAt("fr-par", "/rotator")
+		l.days(10)
+		l.publishesAt("fr-par", "/elsewhere")
+		end(l)
+		l.publishesAt("fr-par", "/rotator")
+		l.days(12)
+	}
+}
+
 // More inputs of the kinds of TestNobodyIsRefusedForWhatAPersonOrAToolDid: things
 // that come back, that happen to containers and namespaces, and that are known
 // wrongly, which is worse than not at all. The auditor judges every request.
@@ -146,16 +161,7 @@ func TestNobodyIsRefusedForMoreOfTheSameKind(t *testing.T) {
 		},
 		{
 			name: "a secret at another place, which was read there, is deleted as the finding says", seed: rotated(),
-			story: func(l *life) {
-				l.publishesAt("fr-par", "/elsewhere")
-				l.days(1)
-				l.publishesAt("fr-par", "/rotator")
-				l.days(10)
-				l.publishesAt("fr-par", "/elsewhere")
-				l.MustCall(http.MethodDelete, l.secretOf(), nil)
-				l.publishesAt("fr-par", "/rotator")
-				l.days(12)
-			},
+			story: readElsewhere(func(l *life) { l.MustCall(http.MethodDelete, l.secretOf(), nil) }),
 		},
 		{
 			name: "somebody writes at the place before, and its readers get a superseded key", seed: rotated(), says: []string{"/elsewhere/" + ordersID},
@@ -173,29 +179,11 @@ func TestNobodyIsRefusedForMoreOfTheSameKind(t *testing.T) {
 		},
 		{
 			name: "its version is deleted", seed: rotated(),
-			story: func(l *life) {
-				l.publishesAt("fr-par", "/elsewhere")
-				l.days(1)
-				l.publishesAt("fr-par", "/rotator")
-				l.days(10)
-				l.publishesAt("fr-par", "/elsewhere")
-				l.version(1, http.MethodDelete, "")
-				l.publishesAt("fr-par", "/rotator")
-				l.days(12)
-			},
+			story: readElsewhere(func(l *life) { l.version(1, http.MethodDelete, "") }),
 		},
 		{
 			name: "its version is disabled", seed: rotated(),
-			story: func(l *life) {
-				l.publishesAt("fr-par", "/elsewhere")
-				l.days(1)
-				l.publishesAt("fr-par", "/rotator")
-				l.days(10)
-				l.publishesAt("fr-par", "/elsewhere")
-				l.version(1, http.MethodPost, disable)
-				l.publishesAt("fr-par", "/rotator")
-				l.days(12)
-			},
+			story: readElsewhere(func(l *life) { l.version(1, http.MethodPost, disable) }),
 		},
 		{
 			name: "a container is excluded, its old version deleted, and the ledger lost", seed: rotated(),

@@ -93,12 +93,11 @@ type credential struct {
 	// placed are secrets of the application's name at other places: keys were
 	// published there before.
 	placed    []placed
-	deleted   []scaleway.Secret // of the application's name, that can still be restored
-	lost      string            // what is missing of an application that had a secret before, or ""
-	lostUntil time.Time         // until when it can be restored; zero: that is not known
-	useless   error             // readers get a key with a secret that the API refuses
-	gave      []string          // access keys that this run deleted, and whose secrets it did not know
-	works     *error            // what trying the current key came to in this run; nil: not tried
+	lost      string    // what is missing of an application that had a secret before, or ""
+	lostUntil time.Time // until when it can be restored; zero: that is not known
+	useless   error     // readers get a key with a secret that the API refuses
+	gave      []string  // access keys that this run deleted, and whose secrets it did not know
+	works     *error    // what trying the current key came to in this run; nil: not tried
 	plan      rotate.Plan
 	// rotation is what became of the plan in this run, or nil.
 	rotation *rotate.Rotation
