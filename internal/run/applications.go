@@ -22,12 +22,20 @@ func (s *session) applications() []report.Application {
 		if rotated && own.ID == m.app.ID {
 			continue
 		}
-		if !m.in && (m.notable || slices.Contains(s.cfg.Applications, m.app.ID)) {
-			out = append(out, report.Application{
-				ID: m.app.ID, Name: m.app.Name, Reason: m.reason, Action: "left alone", Why: m.reason,
-				Keys: []report.Key{}, Dead: []report.Dead{}, Next: []report.Event{}, LetIn: []report.Admission{},
-			})
+		last := s.lastMade(m.app.ID)
+		if m.in || !m.notable && last == nil && !slices.Contains(s.cfg.Applications, m.app.ID) {
+			continue
 		}
+		a := report.Application{
+			ID: m.app.ID, Name: m.app.Name, Reason: m.reason, Action: "left alone", Why: m.reason,
+			Keys: []report.Key{}, Dead: []report.Dead{}, Next: []report.Event{}, LetIn: []report.Admission{},
+		}
+		if last != nil && m.app.ID != s.world.own.app.ID {
+			line := s.line(*last, "left alone", 0)
+			line.Note = "the last that was made for it here; it is replaced no more"
+			a.Keys = append(a.Keys, line)
+		}
+		out = append(out, a)
 	}
 	return out
 }

@@ -333,9 +333,9 @@ func (s *session) ownKeys() deliver.Credential {
 	return out
 }
 
-// ownKeyWarning is how long before its expiry the function's own key is a
-// finding.
-const ownKeyWarning = 21 * 24 * time.Hour
+// expiryWarning is how long before its expiry a key is a finding that no run
+// replaces.
+const expiryWarning = 21 * 24 * time.Hour
 
 func (s *session) observeOwnKey() {
 	k := s.world.ownKey
@@ -353,7 +353,7 @@ func (s *session) observeOwnKey() {
 		s.find(report.Warning, subject, k.AccessKey+" belongs to a person", "make an IAM application for the function, with the policy of the README")
 	}
 	switch left := k.ExpiresAt.Sub(s.world.now); {
-	case !k.ExpiresAt.IsZero() && left < ownKeyWarning:
+	case !k.ExpiresAt.IsZero() && left < expiryWarning:
 		s.find(report.Warning, subject, fmt.Sprintf("%s expires on %s", k.AccessKey, k.ExpiresAt.UTC().Format(time.DateOnly)),
 			"make deploy ARGS=--new-key gives the function another")
 	case age >= s.cfg.RotateAfter && !rotated:
