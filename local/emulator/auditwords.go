@@ -78,7 +78,7 @@ func (a *Auditor) handled(now time.Time) {
 	k, after := &a.consumers, a.environments(now)
 	for v, was := range k.variables {
 		if part := k.part(was); part.secret && after[v] != was {
-			for _, place := range a.around(v.place, now) {
+			for _, place := range a.sharing(v.place, now) {
 				k.left[carry{place, part.access}] = true
 			}
 		}
@@ -93,7 +93,7 @@ func (a *Auditor) handled(now time.Time) {
 // taken notes that the client took a key away from a place: whatever a person did
 // there before, what becomes of it now is the client's doing.
 func (a *Auditor) taken(place, access string, now time.Time) {
-	for _, place := range a.around(place, now) {
+	for _, place := range a.sharing(place, now) {
 		delete(a.consumers.left, carry{place, access})
 		delete(a.consumers.lost, carry{place, access})
 	}
@@ -103,7 +103,7 @@ func (a *Auditor) taken(place, access string, now time.Time) {
 // shown tells whether the client could know its secret.
 func (a *Auditor) loses(access, secret string, shown bool, now time.Time) {
 	for carrier := range a.carriers(secret, now) {
-		for _, place := range a.around(carrier, now) {
+		for _, place := range a.sharing(carrier, now) {
 			a.consumers.lost[carry{place, access}] = true
 		}
 	}
@@ -126,8 +126,8 @@ func (a *Auditor) losesUnseen(access, secret string, now time.Time) {
 	}
 }
 
-// around is a place, and those that have its variables.
-func (a *Auditor) around(place string, now time.Time) []string {
+// sharing is a place, and those that have its variables.
+func (a *Auditor) sharing(place string, now time.Time) []string {
 	out := []string{place}
 	for _, p := range a.e.products(now) {
 		for _, w := range p.workloads.all(a.ours) {
