@@ -130,7 +130,7 @@ func (l *look) impossible(c candidate, f form) bool {
 	switch {
 	case c.made:
 		return true
-	case changedBefore(l.env, made, l.ReadAt):
+	case ChangedBefore(l.env, made, l.ReadAt):
 		return true
 	case l.known && l.compared(c, f):
 		return true

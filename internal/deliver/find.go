@@ -201,7 +201,7 @@ func (s Search) Find(ctx context.Context) Found {
 	all := s.candidates()
 	found := Found{
 		Uses: map[int][]Use{}, Strangers: map[int][]string{}, Refused: map[int][]string{}, Unsure: map[string]int{}, LeftBy: map[string]int{}, Cleared: map[string]map[int]bool{},
-		Compared: ledger.Compared{At: s.ReadAt, Keys: map[string]bool{}, Environments: map[ledger.Print]map[string]string{}, Without: map[ledger.Print][]string{}, Namespaces: map[string]ledger.Since{}},
+		Compared: ledger.Compared{At: s.ReadAt, Keys: map[string]bool{}, Environments: map[ledger.Print]map[string]string{}, Owners: map[string]string{}, Without: map[ledger.Print][]string{}, Namespaces: map[string]ledger.Since{}},
 	}
 	for _, c := range all {
 		if c.name == "" {
@@ -237,8 +237,23 @@ func (s Search) Find(ctx context.Context) Found {
 		slices.Sort(found.Refused[i])
 	}
 	slices.Sort(found.Why)
+	s.own(&found)
 	s.left(&found)
 	return found
+}
+
+// own notes whose the keys are that environments carry.
+func (s Search) own(found *Found) {
+	for _, uses := range found.Compared.Environments {
+		for _, use := range uses {
+			access, _, _ := strings.Cut(use, "/")
+			if i, ours := s.credentialOf(access); ours {
+				found.Compared.Owners[access] = s.Credentials[i].ID
+			} else if owner := s.Ledger.Owners[access]; owner != "" { // left alone now, say
+				found.Compared.Owners[access] = owner
+			}
+		}
+	}
 }
 
 // left finds which keys were carried when the ledger was written by what has
@@ -292,10 +307,10 @@ func (s Search) order() []int {
 	return out
 }
 
-// changedBefore tells whether an environment was last changed before a time, as
+// ChangedBefore tells whether an environment was last changed before a time, as
 // far as clocks agree. A date that is missing, or of before there were functions
 // and containers, says nothing.
-func changedBefore(e scaleway.Environment, t, now time.Time) bool {
+func ChangedBefore(e scaleway.Environment, t, now time.Time) bool {
 	const oldest = 20 * 365 * 24 * time.Hour
 	return !t.IsZero() && e.UpdatedAt.After(now.Add(-oldest)) && e.UpdatedAt.Before(t.Add(-apart))
 }

@@ -99,7 +99,7 @@ func (d *Delivery) hold(key string) *HoldError {
 // variables of then.
 func (d *Delivery) BeforeNow(k scaleway.APIKey) (why []string) {
 	for _, e := range d.Environments {
-		if e.OfNamespace() || e.State == scaleway.EnvIdle || d.own != nil && d.own(e) || changedBefore(e, k.CreatedAt, d.now) {
+		if e.OfNamespace() || e.State == scaleway.EnvIdle || d.own != nil && d.own(e) || ChangedBefore(e, k.CreatedAt, d.now) {
 			continue
 		}
 		since, known := d.Found.Compared.Namespaces[e.NamespaceID]
@@ -140,7 +140,7 @@ func (d *Delivery) Unmatched(k scaleway.APIKey) []string {
 
 func (d *Delivery) unmatched(k scaleway.KeyPair, unknown bool) (variables []string) {
 	for i, e := range d.Environments {
-		if changedBefore(e, k.CreatedAt, d.now) {
+		if ChangedBefore(e, k.CreatedAt, d.now) {
 			continue
 		}
 		names := slices.Clone(d.Found.Refused[i])
@@ -180,6 +180,7 @@ func (d *Delivery) learn(c *Consumer, now scaleway.Environment) {
 	for _, u := range c.Uses {
 		if _, set := c.secrets[u.Variable]; set {
 			uses[u.Variable] = u.written()
+			d.Found.Compared.Owners[u.AccessKey] = d.Credentials[u.Credential].ID
 		}
 	}
 	if without := d.Found.Compared.Without[ledger.PrintOf(c.Env)]; len(without) > 0 {

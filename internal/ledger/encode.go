@@ -25,6 +25,7 @@ type written struct {
 	At           time.Time                    `json:"compared_at"`
 	Keys         []string                     `json:"compared_keys"`
 	Carrying     map[string]map[string]string `json:"carrying"`         // by print: variable, access key
+	Owners       map[string]string            `json:"owners"`           // by access key: application ID
 	Environments string                       `json:"carrying_none"`    // prints
 	Without      map[string][]string          `json:"compared_without"` // by print: access keys
 	Namespaces   map[string]writtenSince      `json:"namespaces"`
@@ -50,13 +51,12 @@ const version = 1
 func (l Ledger) Encode() (data []byte, whole bool) {
 	w := written{
 		Version: version, Deleted: []writtenKey{}, At: l.Compared.At.UTC().Truncate(time.Microsecond),
-		Carried: l.Carried,
-		Keys:    folded(l.Compared.Keys), Carrying: map[string]map[string]string{},
+		Carried: l.Carried, Owners: l.Compared.Owners,
+		Keys: folded(l.Compared.Keys), Carrying: map[string]map[string]string{},
 	}
 	for _, d := range l.Deleted {
 		w.Deleted = append(w.Deleted, writtenKey{d.ApplicationID, d.AccessKey, d.Secret.Reveal(), d.At.UTC().Truncate(time.Second)})
 	}
-	w.Carried = l.Carried
 	w.Namespaces = map[string]writtenSince{}
 	for id, n := range l.Compared.Namespaces {
 		w.Namespaces[id] = writtenSince{string(n.Print), n.At.UTC()}
@@ -82,7 +82,7 @@ func (l Ledger) Encode() (data []byte, whole bool) {
 			return data, keep == len(none)
 		}
 		if keep == 0 { // what carries keys alone is too much
-			w.Carrying, w.Keys, w.Without = map[string]map[string]string{}, nil, nil
+			w.Carrying, w.Owners, w.Keys, w.Without = map[string]map[string]string{}, nil, nil, nil
 			w.Deleted = w.Deleted[:min(len(w.Deleted), SizeMax/256)]
 			data, _ = json.Marshal(w) //nolint:errchkjson // texts, numbers and dates
 			return data, false
@@ -135,7 +135,7 @@ func Decode(data []byte) (Ledger, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return Ledger{}, ErrUnreadable
 	}
-	l := Ledger{Carried: w.Carried, Compared: Compared{At: w.At, Keys: unfolded(w.Keys), Environments: map[Print]map[string]string{}}}
+	l := Ledger{Carried: w.Carried, Compared: Compared{At: w.At, Keys: unfolded(w.Keys), Owners: w.Owners, Environments: map[Print]map[string]string{}}}
 	for _, d := range w.Deleted {
 		if d.Application == "" || d.AccessKey == "" || d.SecretKey == "" || d.At.IsZero() {
 			return Ledger{}, ErrUnreadable

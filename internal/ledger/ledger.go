@@ -57,6 +57,9 @@ type Compared struct {
 	// Environments are those that were compared, each with the access keys
 	// that its secret variables hold, by variable, after a slash the form.
 	Environments map[Print]map[string]string
+	// Owners tells by access key which application each key is of that stands in
+	// Environments: once the key and all that named it are gone, nothing else does.
+	Owners map[string]string
 	// Without are the access keys with which an environment was not compared,
 	// though others were: their secret could not be read any more. Forms among
 	// them says that for all keys nothing but the secret alone was compared.

@@ -37,6 +37,7 @@ func full() ledger.Ledger {
 			At:           now,
 			Keys:         map[string]bool{ledger.KeyOf(scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: "SCW1"}, Secret: redact.New("s")}): true},
 			Environments: map[ledger.Print]map[string]string{p: {"A": "SCW1"}, other: nil},
+			Owners:       map[string]string{"SCW1": "app"},
 			Without:      map[ledger.Print][]string{other: {"SCW2"}},
 			Namespaces:   map[string]ledger.Since{"ns": {Print: "x", At: now}},
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -168,7 +169,8 @@ func (s *session) access(ctx context.Context, secret scaleway.Secret, v scaleway
 }
 
 // goneKeys are the keys of an application that are no more: those that the
-// rotator remembers to have deleted, and those that only versions name.
+// rotator remembers to have deleted, and those that only versions name, or the
+// ledger as what an environment carries.
 func (s *session) goneKeys(c *credential, pairs []scaleway.KeyPair) []ledger.Deleted {
 	lives := func(key string) bool {
 		return slices.ContainsFunc(c.state.Keys, func(k scaleway.APIKey) bool { return k.AccessKey == key })
@@ -193,6 +195,12 @@ func (s *session) goneKeys(c *credential, pairs []scaleway.KeyPair) []ledger.Del
 	for _, v := range c.state.Versions {
 		if !v.Going {
 			add(rotate.VersionKey(v.Description), scaleway.KeyPair{})
+		}
+	}
+	owners := s.world.memory.ledger.Compared.Owners
+	for _, access := range slices.Sorted(maps.Keys(owners)) { // something carries it, and nothing else may name it
+		if owners[access] == c.member.app.ID {
+			add(access, scaleway.KeyPair{})
 		}
 	}
 	return gone

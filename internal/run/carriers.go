@@ -41,7 +41,7 @@ func (s *session) broken(d *deliver.Delivery, c *deliver.Consumer, key string) {
 		why, hint string
 		in        []string
 		name      string
-		known     bool
+		died      time.Time
 	)
 	for _, u := range c.BroughtBack {
 		if u.AccessKey == key {
@@ -49,27 +49,34 @@ func (s *session) broken(d *deliver.Delivery, c *deliver.Consumer, key string) {
 			name = d.Credentials[u.Credential].Name
 			for _, gone := range d.Credentials[u.Credential].Deleted {
 				if gone.AccessKey == key && !gone.At.IsZero() {
-					known = true
-					when = "which was deleted on " + gone.At.UTC().Format("2 January 2006")
+					died = gone.At
+					when = "which was deleted on " + died.UTC().Format("2 January 2006")
 				}
 			}
 		}
 	}
+	const pipeline = "have whatever sets this variable read the key from Secret Manager, or leave the variable alone"
 	switch {
 	case slices.Contains(s.req.Revoke, key):
 		level, when, why = report.Error, "which this run deleted", "its calls are refused until it has the current key"
 		hint = "see that its deployment comes to its end"
+	case died.IsZero(): // no run deleted it
+		why = "somebody deleted it, or it expired, while this carried it; or something else deploys an old value"
+		hint = "ask for {\"revoke\": [\"SCW…\"]} instead of deleting a key that something carries; " + pipeline
+	case deliver.ChangedBefore(c.Env, died, s.world.now):
+		why = "it had expired, or was deleted by a person's word, while this carried it"
+		hint = "see that it gets the current key before the one that it carries dies"
 	default:
 		why = "something else deploys an old value, a pipeline or Terraform perhaps"
-		hint = "have whatever sets this variable read the key from Secret Manager, or leave the variable alone"
-		if !known { // to have been deleted by a run
-			why = "somebody deleted it, or it expired, while this carried it; or something else deploys an old value"
-			hint = "ask for {\"revoke\": [\"SCW…\"]} instead of deleting a key that something carries; " + hint
-		}
+		hint = pipeline
 	}
 	if c.Result == deliver.Behind {
 		level = report.Error
 		why += "; it is refused, and left so: " + c.Detail
+		hint = "give it the current key of " + name + ", which is published in Secret Manager; " + hint
+		if slices.Contains(s.req.Revoke, key) {
+			hint = "give it the current key of " + name + ", which is published in Secret Manager"
+		}
 	}
 	s.find(level, c.Env.String(), fmt.Sprintf("carried %s of application %s in %s, %s: %s", key, name, strings.Join(in, ", "), when, why), hint)
 }
@@ -187,6 +194,15 @@ func (s *session) heldBy(accessKey string) string {
 		return ""
 	}
 	return report.Line(strings.TrimPrefix(err.Error(), "key "+accessKey+" is "))
+}
+
+// readElsewhere says that a superseded key outlives its grace for readers at
+// another place, or is "".
+func (c *credential) readElsewhere(accessKey string) string {
+	if where, _ := c.publishedElsewhere(accessKey); where != "" {
+		return "kept: readers of " + where + " may get it"
+	}
+	return ""
 }
 
 // publishedElsewhere names the place at which readers get a key that is not
