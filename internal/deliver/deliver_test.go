@@ -126,14 +126,14 @@ func TestPlan(t *testing.T) {
 			name: "the access key alone says who carries it, and is not enough to deliver", credential: orders(), held: true,
 			envs: []env{function("f", plain("ACCESS", access("A")))},
 			want: []string{"function f: ACCESS=A behind, carries its access key of " + access("A") +
-				" in ACCESS: no variable was found that holds the secret: set both by hand"},
+				" in ACCESS: no secret variable was found that holds its secret key: set both by hand"},
 		},
 		{
 			name:       "also where the secret is not known at all",
 			credential: deliver.Credential{Name: "orders", Target: key("B"), Old: []scaleway.KeyPair{bare("A")}}, held: true,
 			envs: []env{function("f", plain("ACCESS", access("A")), secret("SECRET_KEY", "secret of A"))},
 			want: []string{"function f: ACCESS=A behind, carries its access key of " + access("A") +
-				" in ACCESS: no variable was found that holds the secret: set both by hand"},
+				" in ACCESS: no secret variable was found that holds its secret key: set both by hand"},
 		},
 		{
 			name: "an access key that was left when its secret got the new key", credential: orders(), held: true,
@@ -149,6 +149,35 @@ func TestPlan(t *testing.T) {
 			name: "a secret key in the open is reported, and left", credential: orders(), held: true,
 			envs: []env{function("f", plain("SECRET_KEY", "secret of A"))},
 			want: []string{"function f: SECRET_KEY=A behind, carries its secret key, where everybody can read it of " + access("A") + " in SECRET_KEY: make it a secret variable"},
+		},
+		{
+			name: "and so is its access key, whatever others in its namespace have", credential: orders(), held: true,
+			envs: []env{
+				function("f", plain("ACCESS", access("A")), plain("SECRET_KEY", "secret of A")), function("g", secret("TOKEN", "secret of A")),
+				namespace(secret("TOKEN", "secret of A")),
+			},
+			want: []string{
+				"function f: ACCESS=A SECRET_KEY=A behind, carries its access key of " + access("A") + " in ACCESS: no secret variable was found that holds its secret key: set both by hand; " +
+					"its secret key, where everybody can read it of " + access("A") + " in SECRET_KEY: make it a secret variable, to do: its namespace gets the current key",
+				"function g: TOKEN=A up to date, to do: TOKEN", "function namespace ns: TOKEN=A up to date, to do: TOKEN",
+			},
+		},
+		{
+			name: "half a pair whose other half nobody can read is left whole", held: true,
+			credential: deliver.Credential{Name: "orders", Target: key("B"), Old: []scaleway.KeyPair{bare("A")}},
+			envs:       []env{function("f", plain("ACCESS", access("A")), secret("SECRET_KEY", "secret of A")), namespace(secret("TOKEN", "secret of B"))},
+			want: []string{
+				"function f: ACCESS=A behind, carries its access key of " + access("A") + " in ACCESS: no secret variable was found that holds its secret key: set both by hand",
+				"function namespace ns: TOKEN=B up to date",
+			},
+		},
+		{
+			name: "the secret of a function beside is not its own", credential: orders(), held: true,
+			envs: []env{function("f", plain("ACCESS", access("A"))), function("g", secret("TOKEN", "secret of A"))},
+			want: []string{
+				"function f: ACCESS=A behind, carries its access key of " + access("A") + " in ACCESS: no secret variable was found that holds its secret key: set both by hand",
+				"function g: TOKEN=A up to date, to do: TOKEN",
+			},
 		},
 		{
 			name: "what is not to be changed is not", credential: orders(), untouched: "f", held: true,

@@ -52,6 +52,13 @@ func (c Credential) old(accessKey string) bool {
 	return slices.ContainsFunc(c.Old, func(k scaleway.KeyPair) bool { return k.AccessKey == accessKey })
 }
 
+// knows tells whether a key's secret is known.
+func (c Credential) knows(accessKey string) bool {
+	return c.current(accessKey) ||
+		slices.ContainsFunc(c.Old, func(k scaleway.KeyPair) bool { return k.AccessKey == accessKey && !k.Secret.Empty() }) ||
+		slices.ContainsFunc(c.Deleted, func(d ledger.Deleted) bool { return d.AccessKey == accessKey && !d.Secret.Empty() })
+}
+
 // Lives tells whether a key is one that something may call with.
 func (c Credential) Lives(accessKey string) bool { return c.old(accessKey) || c.current(accessKey) }
 

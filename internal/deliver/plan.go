@@ -137,9 +137,10 @@ func Plan(envs []scaleway.Environment, credentials []Credential, found Found, o 
 	return d
 }
 
-// decide fills in which variables change. An access key goes together with a
-// secret of the same application, in the same environment, that of its
-// namespace, or one beside it.
+// decide fills in which variables change. An access key goes together with its
+// secret key, which stands in a secret variable of the same environment, or of
+// the namespace around it or the functions and containers in it: half a pair is
+// worth less than an old one.
 func (d *Delivery) decide(c *Consumer) {
 	var stays []string
 	for _, u := range c.Uses {
@@ -163,8 +164,8 @@ func (d *Delivery) decide(c *Consumer) {
 			why = "make it a secret variable"
 		case u.holds == withinText:
 			why = "set it by hand"
-		case u.holds == accessKey && !d.hasSecret(c.Env.NamespaceID, u.Credential):
-			why = "no variable was found that holds the secret: set both by hand"
+		case u.holds == accessKey && !d.paired(c, u):
+			why = "no secret variable was found that holds its secret key: set both by hand"
 		case u.holds == accessKey:
 			c.plain = with(c.plain, u.Variable, credential.Target.AccessKey)
 		default:
@@ -201,12 +202,33 @@ func with[V any](m map[string]V, name string, value V) map[string]V {
 	return m
 }
 
-func (d *Delivery) hasSecret(namespace string, credential int) bool {
-	return slices.ContainsFunc(d.Consumers, func(c *Consumer) bool {
-		return c.Env.NamespaceID == namespace && slices.ContainsFunc(c.Uses, func(u Use) bool {
-			return u.Credential == credential && u.hidden()
+// paired tells whether the secret key that an access key is used with gets the
+// current one too.
+func (d *Delivery) paired(c *Consumer, access Use) bool {
+	secret := func(of *Consumer, hidden bool) bool {
+		return slices.ContainsFunc(of.Uses, func(u Use) bool {
+			return u.Credential == access.Credential && (hidden && u.hidden() || !hidden && u.holds == openSecret)
 		})
+	}
+	switch {
+	case secret(c, true):
+		return true
+	case secret(c, false), !d.Credentials[access.Credential].knows(access.AccessKey) && d.strange(c.Env): // that is it, or may be
+		return false
+	}
+	return slices.ContainsFunc(d.Consumers, func(o *Consumer) bool {
+		return o.Env.NamespaceID == c.Env.NamespaceID && o.Env.OfNamespace() != c.Env.OfNamespace() && secret(o, true)
 	})
+}
+
+// strange tells whether an environment has variables that may hold any key.
+func (d *Delivery) strange(e scaleway.Environment) bool {
+	for i := range d.Environments {
+		if d.Environments[i].ID == e.ID {
+			return len(d.Found.Strangers[i])+len(d.Found.Refused[i]) > 0
+		}
+	}
+	return false
 }
 
 // restart finds what has to start anew without a change of its own: what runs
