@@ -28,7 +28,7 @@ func TestConsumerThatCannotBeMendedIsReported(t *testing.T) {
 		{
 			name:  "an access key whose secret is in no variable",
 			plain: map[string]string{"ORDERS_ACCESS_KEY": access}, secret: map[string]string{"ORDERS_PASS": "X-Auth-Token: " + secret},
-			hint: "carries its access key of " + keyA + " in ORDERS_ACCESS_KEY: no variable was found that holds the secret: set both by hand",
+			hint: "carries its access key of " + keyA + " in ORDERS_ACCESS_KEY: no secret variable was found that holds its secret key: set both by hand",
 		},
 		{
 			name:  "a secret key in a plain variable",

@@ -260,7 +260,7 @@ func (s *session) rotate(ctx context.Context) []error {
 			errs = append(errs, fmt.Errorf("%s: not rotated: %w", name, c.broken))
 		case c.plan.LeftAlone != "":
 			s.find(report.Warning, name, "is left alone: "+c.plan.LeftAlone,
-				"decide who publishes this key: take the application out of scope, or move that version elsewhere")
+				"decide who publishes this key: take the application out of scope, or delete that version (disabling it is not enough)")
 		default:
 			if err := s.applier.Sweep(ctx, &c.plan, s.proven); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", name, err))
