@@ -239,11 +239,7 @@ func (p *player) pass(d time.Duration) {
 // TestHistories plays random histories: time, runs, what is asked of them, faults
 // and what people do by hand, audited after every request. -rapid.seed and -rapid.checks choose others.
 func TestHistories(t *testing.T) {
-	checks := 20
-	if *everything {
-		checks *= 10
-	}
-	settle(t, map[string]string{"rapid.checks": fmt.Sprint(checks), "rapid.seed": "1", "rapid.nofailfile": "true"})
+	settle(t, map[string]string{"rapid.checks": fmt.Sprint(some(200)), "rapid.seed": "1", "rapid.nofailfile": "true"})
 	for name, begun := range beginnings() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -19,7 +19,10 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
-var everything = flag.Bool("everything", false, "try every fault at every request, not a tenth of them")
+var oneIn = flag.Int("one-in", 60, "how many cases of a matrix, or of random worlds, stand for each that is tried; 1: all are")
+
+// some is how many of so many random worlds are tried.
+func some(all int) int { return max(all / *oneIn, 5) }
 
 // rehearse starts a scenario in a bubble of fake time, under an auditor.
 func (sc scenario) rehearse(t *testing.T) (*rig, *emulator.Auditor) {
@@ -146,10 +149,7 @@ func TestFaultMatrix(t *testing.T) {
 			})
 			chance := rand.New(rand.NewPCG(4, uint64(n)))
 			for _, f := range faults() {
-				for k := 1; k <= n; k++ {
-					if !*everything && chance.IntN(10) > 0 {
-						continue
-					}
+				for k := 1 + chance.IntN(*oneIn); k <= n; k += *oneIn {
 					cases.Add(1)
 					synctest.Test(t, func(t *testing.T) { requests.Add(sc.try(t, f, k, want)) })
 					if t.Failed() {

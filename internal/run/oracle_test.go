@@ -142,10 +142,7 @@ func (o *oracle) unfounded(found []emulator.Token, endpoints []emulator.Endpoint
 // where the far side, too, says that its callers have another way in.
 func TestTheFarSideAgreesWithEachTokenThatGoes(t *testing.T) {
 	t.Parallel()
-	worlds := 60
-	if *everything {
-		worlds = 1000
-	}
+	worlds := some(1000)
 	gone, held := 0, 0
 	for n := range worlds {
 		chance := rand.New(rand.NewPCG(uint64(n), 11))

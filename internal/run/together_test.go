@@ -87,10 +87,7 @@ func TestRunsAtTheSameTime(t *testing.T) {
 			chosen = append(chosen, sc)
 		}
 	}
-	each := 70
-	if *everything {
-		each = 1000
-	}
+	each := some(1000)
 	for _, sc := range chosen {
 		t.Run(sc.name, func(t *testing.T) {
 			t.Parallel()

@@ -377,10 +377,7 @@ func TestA404ToAllIsNoProofOfASwitch(t *testing.T) {
 // goes that no key was seen to replace.
 func TestNoTokenGoesByChance(t *testing.T) {
 	t.Parallel()
-	runs := 100
-	if *everything {
-		runs = 1000
-	}
+	runs := some(1000)
 	gone, held := 0, 0
 	for n := range runs {
 		chance := rand.New(rand.NewPCG(uint64(n), 7))
