@@ -83,8 +83,9 @@ type Config struct {
 	ProbeApplication string // UUID of the one whose key asks every endpoint; "": one in scope
 
 	Budget            time.Duration // of one run, from request to answer
-	Concurrency       int           // requests in flight, API and endpoints each
-	RequestsPerSecond int           // to the API
+	Concurrency       int           // requests to the API in flight
+	ProbeConcurrency  int           // requests to endpoints in flight
+	RequestsPerSecond int           // to the API, at the most
 	APIURL            string
 	LogLevel          slog.Level
 }
@@ -117,7 +118,8 @@ type settings struct {
 	ProbeApplication  string `env:"PROBE_APPLICATION"`
 	Budget            string `env:"BUDGET"              envDefault:"14m"`
 	Concurrency       string `env:"CONCURRENCY"         envDefault:"8"`
-	RequestsPerSecond string `env:"REQUESTS_PER_SECOND" envDefault:"20"`
+	ProbeConcurrency  string `env:"PROBE_CONCURRENCY"   envDefault:"64"`
+	RequestsPerSecond string `env:"REQUESTS_PER_SECOND" envDefault:"100"`
 	APIURL            string `env:"API_URL"             envDefault:"https://api.scaleway.com"`
 	LogLevel          string `env:"LOG_LEVEL"           envDefault:"info"`
 }
@@ -240,6 +242,7 @@ func (c *checker) config(s settings) Config {
 
 		Budget:            c.duration("BUDGET", s.Budget, time.Minute, time.Hour),
 		Concurrency:       c.number("CONCURRENCY", s.Concurrency, 1, 64),
+		ProbeConcurrency:  c.number("PROBE_CONCURRENCY", s.ProbeConcurrency, 1, 256),
 		RequestsPerSecond: c.number("REQUESTS_PER_SECOND", s.RequestsPerSecond, 1, 1000),
 		APIURL:            c.url("API_URL", s.APIURL),
 		LogLevel:          c.level("LOG_LEVEL", s.LogLevel),

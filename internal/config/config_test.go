@@ -67,7 +67,8 @@ func defaults() config.Config {
 
 		Budget:            14 * time.Minute,
 		Concurrency:       8,
-		RequestsPerSecond: 20,
+		ProbeConcurrency:  64,
+		RequestsPerSecond: 100,
 		APIURL:            config.DefaultAPIURL,
 		LogLevel:          slog.LevelInfo,
 	}
@@ -205,7 +206,7 @@ func TestRightConfigurationIsAccepted(t *testing.T) {
 				"ROTATOR_HAND_MADE_KEYS=retire", "ROTATOR_DEPLOY_BOUND=90s",
 				"ROTATOR_SECRET_PATH=/teams/shop_1/api.keys", "ROTATOR_SECRET_REGION=pl-waw",
 				"ROTATOR_PROBE_PATH=/health%20check/~me", "ROTATOR_PROBE_TIMEOUT=2500ms",
-				"ROTATOR_BUDGET=5m", "ROTATOR_CONCURRENCY=3", "ROTATOR_REQUESTS_PER_SECOND=7",
+				"ROTATOR_BUDGET=5m", "ROTATOR_CONCURRENCY=3", "ROTATOR_PROBE_CONCURRENCY=5", "ROTATOR_REQUESTS_PER_SECOND=7",
 				"ROTATOR_API_URL=https://api.example.com:8443", "ROTATOR_LOG_LEVEL=debug",
 			},
 			func(c *config.Config) {
@@ -216,7 +217,7 @@ func TestRightConfigurationIsAccepted(t *testing.T) {
 				c.HandMadeKeys, c.DeployBound = config.HandMadeRetire, 90*time.Second
 				c.SecretPath, c.SecretRegion = "/teams/shop_1/api.keys", "pl-waw"
 				c.ProbePath, c.ProbeTimeout = "/health%20check/~me", 2500*time.Millisecond
-				c.Budget, c.Concurrency, c.RequestsPerSecond = 5*time.Minute, 3, 7
+				c.Budget, c.Concurrency, c.ProbeConcurrency, c.RequestsPerSecond = 5*time.Minute, 3, 5, 7
 				c.APIURL, c.LogLevel = "https://api.example.com:8443", slog.LevelDebug
 			},
 		},
@@ -259,13 +260,13 @@ func TestRightConfigurationIsAccepted(t *testing.T) {
 			[]string{
 				"ROTATOR_ROTATE_AFTER=1h", "ROTATOR_GRACE=1h", "ROTATOR_KEY_LIFETIME=130m", "ROTATOR_INTERVAL=10m",
 				"ROTATOR_VERIFY_WINDOW=1s", "ROTATOR_VERIFY_BOUND=1s", "ROTATOR_BUDGET=81s",
-				"ROTATOR_PROBE_TIMEOUT=1s", "ROTATOR_CONCURRENCY=1", "ROTATOR_REQUESTS_PER_SECOND=1",
+				"ROTATOR_PROBE_TIMEOUT=1s", "ROTATOR_CONCURRENCY=1", "ROTATOR_PROBE_CONCURRENCY=1", "ROTATOR_REQUESTS_PER_SECOND=1",
 				"ROTATOR_SECRET_PATH=/", "ROTATOR_PROBE_PATH=/",
 			},
 			func(c *config.Config) {
 				c.RotateAfter, c.Grace, c.KeyLifetime, c.Interval = time.Hour, time.Hour, 130*time.Minute, 10*time.Minute
 				c.VerifyWindow, c.VerifyBound, c.Budget = time.Second, time.Second, 81*time.Second
-				c.ProbeTimeout, c.Concurrency, c.RequestsPerSecond = time.Second, 1, 1
+				c.ProbeTimeout, c.Concurrency, c.ProbeConcurrency, c.RequestsPerSecond = time.Second, 1, 1, 1
 				c.SecretPath, c.ProbePath = "/", "/"
 			},
 		},
@@ -273,12 +274,12 @@ func TestRightConfigurationIsAccepted(t *testing.T) {
 			[]string{
 				"ROTATOR_ROTATE_AFTER=3284d", "ROTATOR_GRACE=1d", "ROTATOR_KEY_LIFETIME=3650d", "ROTATOR_INTERVAL=365d",
 				"ROTATOR_VERIFY_WINDOW=10m", "ROTATOR_VERIFY_BOUND=10m", "ROTATOR_BUDGET=1h",
-				"ROTATOR_PROBE_TIMEOUT=1m", "ROTATOR_CONCURRENCY=64", "ROTATOR_REQUESTS_PER_SECOND=1000",
+				"ROTATOR_PROBE_TIMEOUT=1m", "ROTATOR_CONCURRENCY=64", "ROTATOR_PROBE_CONCURRENCY=256", "ROTATOR_REQUESTS_PER_SECOND=1000",
 			},
 			func(c *config.Config) {
 				c.RotateAfter, c.Grace, c.KeyLifetime, c.Interval = 9*year-24*time.Hour, 24*time.Hour, 10*year, year
 				c.VerifyWindow, c.VerifyBound, c.Budget = 10*time.Minute, 10*time.Minute, time.Hour
-				c.ProbeTimeout, c.Concurrency, c.RequestsPerSecond = time.Minute, 64, 1000
+				c.ProbeTimeout, c.Concurrency, c.ProbeConcurrency, c.RequestsPerSecond = time.Minute, 64, 256, 1000
 			},
 		},
 

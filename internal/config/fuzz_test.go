@@ -64,7 +64,7 @@ func fits(t *testing.T, c config.Config) {
 	t.Helper()
 	for what, holds := range map[string]bool{
 		"durations are positive": min(c.Interval, c.RotateAfter, c.Grace, c.KeyLifetime, c.VerifyWindow, c.VerifyBound, c.ProbeTimeout, c.Budget) > 0,
-		"numbers are positive":   min(c.Concurrency, c.RequestsPerSecond) > 0,
+		"numbers are positive":   min(c.Concurrency, c.ProbeConcurrency, c.RequestsPerSecond) > 0,
 		"grace fits":             c.Grace <= c.RotateAfter,
 		"interval fits":          c.Interval <= c.RotateAfter && c.Budget <= c.Interval,
 		"lifetime fits":          c.KeyLifetime >= c.RotateAfter+c.Interval+c.Grace,

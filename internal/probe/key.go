@@ -30,7 +30,7 @@ func (p *Prober) Try(ctx context.Context, e Endpoint, k Key) Answer {
 	case k.Once && p.slowFor(e, k):
 		return Answer{Verdict: NotTried, Detail: "the endpoint gave no answer in time to another key"}
 	}
-	a := p.ask(ctx, e.URL, k.Pair.Secret)
+	a := p.ask(ctx, e, k.Pair.Secret)
 	switch {
 	case a.late:
 		p.mu.Lock()

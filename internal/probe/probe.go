@@ -50,6 +50,7 @@ type Prober struct {
 	client   *http.Client
 	clock    clock.Clock
 	slots    chan struct{}
+	hosts    map[string]chan struct{} // slots of each host, under mu
 	patience time.Duration
 	timeout  time.Duration
 	unknown  redact.Secret // a well-formed token that nobody has
@@ -71,7 +72,7 @@ func New(o Options) *Prober {
 	return &Prober{
 		client: client(o.Transport, o.Timeout), clock: o.Clock, patience: o.Patience, timeout: o.Timeout,
 		slots: make(chan struct{}, o.Concurrency), unknown: redact.New(unknownToken()),
-		refusals: map[string]*refusals{}, slow: map[string]string{},
+		refusals: map[string]*refusals{}, slow: map[string]string{}, hosts: map[string]chan struct{}{},
 	}
 }
 
@@ -122,16 +123,32 @@ func Endpoints(resources []scaleway.Resource, path string, own func(scaleway.Res
 // outOfTime is why something was not asked.
 const outOfTime = "the run's time was over"
 
-// ask sends one request, when there is a slot.
-func (p *Prober) ask(ctx context.Context, url string, token redact.Secret) Answer {
-	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	case <-ctx.Done():
-		return Answer{Verdict: NotTried, Detail: outOfTime}
+// perHost is how many requests to one host are in flight at the most: it may be
+// asleep, and it is somebody's.
+const perHost = 3
+
+func (p *Prober) host(host string) chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hosts[host] == nil {
+		p.hosts[host] = make(chan struct{}, perHost)
+	}
+	return p.hosts[host]
+}
+
+// ask sends one request, when there is a slot: first of its host, so that a slow
+// one takes none from the others.
+func (p *Prober) ask(ctx context.Context, e Endpoint, token redact.Secret) Answer {
+	for _, slots := range []chan struct{}{p.host(e.Host), p.slots} {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		case <-ctx.Done():
+			return Answer{Verdict: NotTried, Detail: outOfTime}
+		}
 	}
 	if ctx.Err() != nil {
 		return Answer{Verdict: NotTried, Detail: outOfTime}
 	}
-	return p.send(ctx, url, token)
+	return p.send(ctx, e.URL, token)
 }

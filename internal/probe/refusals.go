@@ -71,7 +71,7 @@ func (p *Prober) again(ctx context.Context, e Endpoint) Refusals {
 		if !check.answer.passing() {
 			continue
 		}
-		*check.answer = refusal(p.ask(ctx, e.URL, check.token))
+		*check.answer = refusal(p.ask(ctx, e, check.token))
 		if check.answer.passing() {
 			return of.answers
 		}
@@ -100,7 +100,7 @@ func (p *Prober) refuse(ctx context.Context, e Endpoint, r *Refusals, wanted fun
 	var all safe.Group
 	for _, check := range p.checks(r) {
 		if wanted(*check.answer) {
-			all.Go(func() { *check.answer = refusal(p.ask(ctx, e.URL, check.token)) })
+			all.Go(func() { *check.answer = refusal(p.ask(ctx, e, check.token)) })
 		}
 	}
 	all.Wait()

@@ -63,6 +63,10 @@ const bodyMax = 4 << 10
 // headerMax is how much of headers Go's transport reads.
 const headerMax = 64 << 10
 
+// idleMax is how many connections wait for another request: those of a thousand
+// hosts would take all the memory there is.
+const idleMax = 64
+
 // client returns the HTTP client of probes. A nil transport takes Go's, with
 // bounds and without connections that stay open.
 func client(transport http.RoundTripper, timeout time.Duration) *http.Client {
@@ -73,6 +77,7 @@ func client(transport http.RoundTripper, timeout time.Duration) *http.Client {
 			MaxResponseHeaderBytes: headerMax,
 			ForceAttemptHTTP2:      true,
 			IdleConnTimeout:        timeout,
+			MaxIdleConns:           idleMax,
 			MaxIdleConnsPerHost:    2,
 		}
 	}

@@ -288,6 +288,7 @@ const (
 type API struct {
 	Calls           int64   `json:"calls"` // retries included
 	Retries         int64   `json:"retries"`
-	Probes          int64   `json:"probes"` // requests to endpoints
+	PerSecond       int     `json:"calls_per_second"` // the rate that calls were allowed in the end
+	Probes          int64   `json:"probes"`           // requests to endpoints
 	DurationSeconds float64 `json:"duration_seconds"`
 }

@@ -111,6 +111,7 @@ func (s *session) conclude() {
 	r.Coming = coming(r)
 	r.FinishedAt = s.client.Now()
 	r.API.Calls, r.API.Retries = s.client.Calls()
+	r.API.PerSecond = int(math.Round(s.client.PerSecond()))
 	r.API.Probes = s.prober.Sent()
 	r.API.DurationSeconds = math.Round(s.clock.Now().Sub(s.start).Seconds()*1000) / 1000
 	r.Conclude()

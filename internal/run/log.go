@@ -65,7 +65,7 @@ func (s *session) ended(ctx context.Context) {
 	if at, what := r.NextExpiry(); !at.IsZero() {
 		attrs = append(attrs, "next_expiry_days", days(at.Sub(r.FinishedAt)), "next_expiry", what)
 	}
-	attrs = append(attrs, "seconds", r.API.DurationSeconds, "api_calls", r.API.Calls, "retries", r.API.Retries, "probes", r.API.Probes)
+	attrs = append(attrs, "seconds", r.API.DurationSeconds, "api_calls", r.API.Calls, "retries", r.API.Retries, "calls_per_second", r.API.PerSecond, "probes", r.API.Probes)
 	s.log.Log(ctx, level, "run ended", attrs...)
 }
 

@@ -90,7 +90,7 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 		cfg: cfg, req: req, log: o.Log, clock: o.Clock, start: start, client: client,
 		journal: report.NewJournal(req.DryRun, o.Log, scaleway.ErrUnknown),
 		prober: probe.New(probe.Options{
-			Transport: o.Endpoints, Timeout: cfg.ProbeTimeout, Clock: o.Clock, Concurrency: cfg.Concurrency, Patience: cfg.VerifyBound,
+			Transport: o.Endpoints, Timeout: cfg.ProbeTimeout, Clock: o.Clock, Concurrency: cfg.ProbeConcurrency, Patience: cfg.VerifyBound,
 		}),
 		report: &report.Report{
 			Version: version.Version, RunID: o.RunID, DryRun: req.DryRun, OrganizationID: cfg.OrganizationID, ProjectID: cfg.ProjectID,

@@ -130,7 +130,7 @@ func TestSlowEndpointsStarveNothing(t *testing.T) {
 func TestWhatTheCheckHadNoTimeForIsLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := startSeed(t, emulator.Options{Clock: emulator.NewClock()}, populated(1, 200, 2), "ROTATOR_OWN_KEY=keep", "ROTATOR_REGIONS=fr-par")
+		r := startSeed(t, emulator.Options{Clock: emulator.NewClock()}, populated(1, 200, 2), "ROTATOR_OWN_KEY=keep", "ROTATOR_REGIONS=fr-par", "ROTATOR_PROBE_CONCURRENCY=8")
 		r.mustRun(t, run.Request{})
 		o := r.surroundings()
 		o.Endpoints = over(func(req *http.Request) (*http.Response, error) {

@@ -381,7 +381,7 @@ func TestNoTokenGoesByChance(t *testing.T) {
 	gone, held := 0, 0
 	for n := range runs {
 		chance := rand.New(rand.NewPCG(uint64(n), 7))
-		r := startGuarded(t, []string{"ROTATOR_CONCURRENCY=1"}, handMade(8+n%30))
+		r := startGuarded(t, []string{"ROTATOR_CONCURRENCY=1", "ROTATOR_PROBE_CONCURRENCY=1"}, handMade(8+n%30))
 		open := map[string]bool{} // by host: a key was answered as who is let in is
 		o := r.toEndpoints(func(req *http.Request, key bool) (int, string) {
 			flips := []int{200, 302, 400, 401, 403, 404, 429, 500, 503, -1}

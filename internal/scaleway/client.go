@@ -103,6 +103,9 @@ func (c *Client) Calls() (sent, retried int64) {
 	return c.transport.calls.Load(), c.transport.retries.Load()
 }
 
+// PerSecond returns how many calls a second are allowed by now.
+func (c *Client) PerSecond() float64 { return c.transport.pace.perSecond() }
+
 // Now returns the API's time: ages are told by it, since our clock may be off.
 func (c *Client) Now() time.Time {
 	c.transport.mu.Lock()

@@ -16,8 +16,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
-	"golang.org/x/time/rate"
-
 	"github.com/scw-key-rotator/rotator/internal/clock"
 )
 
@@ -43,7 +41,7 @@ const (
 type transport struct {
 	retry  *retryablehttp.Client
 	flight chan struct{} // one slot a request on the wire
-	pace   *rate.Limiter
+	pace   *pace
 	base   http.RoundTripper
 	clock  clock.Clock
 
@@ -60,7 +58,7 @@ func newTransport(base http.RoundTripper, c clock.Clock, inFlight, perSecond int
 	t := &transport{
 		base: base, clock: c,
 		flight: make(chan struct{}, inFlight),
-		pace:   rate.NewLimiter(rate.Limit(perSecond), perSecond),
+		pace:   newPace(c, perSecond),
 	}
 	t.retry = &retryablehttp.Client{
 		HTTPClient:   &http.Client{Transport: roundTrip(t.send), CheckRedirect: stay},
@@ -132,7 +130,7 @@ func (t *transport) send(r *http.Request) (*http.Response, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if err := t.pace.Wait(ctx); err != nil {
+	if err := t.pace.wait(ctx); err != nil {
 		return nil, err
 	}
 	t.calls.Add(1)
@@ -159,6 +157,7 @@ func (t *transport) send(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	t.sawDark(false)
+	t.pace.answered(resp)
 	t.readDate(resp.Header.Get("Date"))
 	if r.Method != http.MethodDelete && resp.StatusCode == http.StatusOK && resp.ContentLength == 0 {
 		resp.ContentLength = -1 // else the SDK takes no answer for an empty one: a list without items
