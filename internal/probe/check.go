@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -50,8 +51,9 @@ const (
 
 // Check asks every endpoint for its refusals, and then with every key that may
 // call it, but for those that ask once: each of these goes to one endpoint of
-// each of its products, that has passed.
-func (p *Prober) Check(ctx context.Context, endpoints []Endpoint, keys []Key) []Row {
+// each of its products, that has passed. The next endpoint is taken from the
+// sequence once one in hand is done with.
+func (p *Prober) Check(ctx context.Context, endpoints iter.Seq[Endpoint], keys []Key) []Row {
 	var everywhere, once []Key
 	for _, k := range keys {
 		if k.Once {
@@ -60,17 +62,25 @@ func (p *Prober) Check(ctx context.Context, endpoints []Endpoint, keys []Key) []
 			everywhere = append(everywhere, k)
 		}
 	}
-	rows := make([]Row, len(endpoints))
-	var all safe.Group
-	inHand := make(chan struct{}, cap(p.slots)) // so that some are done when the time is over, and not each a little
-	for i, e := range endpoints {
+	var (
+		all    safe.Group
+		asked  []*Row
+		inHand = make(chan struct{}, cap(p.slots)) // so that some are done when the time is over, and not each a little
+	)
+	for e := range endpoints {
 		inHand <- struct{}{}
+		row := new(Row)
+		asked = append(asked, row)
 		all.Go(func() {
 			defer func() { <-inHand }()
-			rows[i] = p.row(ctx, e, everywhere)
+			*row = p.row(ctx, e, everywhere)
 		})
 	}
 	all.Wait()
+	rows := make([]Row, len(asked))
+	for i, row := range asked {
+		rows[i] = *row
+	}
 	p.settle(ctx, rows, false)
 	if len(once) > 0 {
 		p.askOnce(ctx, rows, once)

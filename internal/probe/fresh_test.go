@@ -87,7 +87,7 @@ func TestOnlyWhatRefusedAFreshKeyIsAskedAgain(t *testing.T) {
 		}
 	}}
 	p := probe.New(options(g, func(o *probe.Options) { o.Clock, o.Patience = c, time.Minute }))
-	rows := p.Check(t.Context(), []probe.Endpoint{at("open.test"), at("late.test"), at("broken.test", func(e *probe.Endpoint) { e.Resource.Ready = false })},
+	rows := p.Check(t.Context(), slices.Values([]probe.Endpoint{at("open.test"), at("late.test"), at("broken.test", func(e *probe.Endpoint) { e.Resource.Ready = false })}),
 		[]probe.Key{fresh(keyOf("new", "fresh")), keyOf("old", "stale")})
 	got := map[string]int{}
 	for _, host := range []string{"open.test", "late.test", "broken.test"} {
@@ -124,12 +124,12 @@ func TestPatienceEndsWithTheRun(t *testing.T) {
 	}
 	g := opensTo(nil)
 	p := probe.New(options(g, func(o *probe.Options) { o.Clock, o.Patience = c, time.Hour }))
-	rows := p.Check(ctx, []probe.Endpoint{api()}, []probe.Key{fresh(key())})
+	rows := p.Check(ctx, slices.Values([]probe.Endpoint{api()}), []probe.Key{fresh(key())})
 	if rows[0].Result != probe.Locked || len(g.kinds()) != 4 {
 		t.Errorf("result %s after %v", rows[0].Result, g.kinds())
 	}
 	// What was not asked in time was not asked.
-	late := p.Check(ctx, []probe.Endpoint{at("late.test")}, []probe.Key{key()})
+	late := p.Check(ctx, slices.Values([]probe.Endpoint{at("late.test")}), []probe.Key{key()})
 	if late[0].Result != probe.Unclear || late[0].Detail != "not asked: the run's time was over" || len(g.kinds()) != 4 || p.Sent() != 4 {
 		t.Errorf("result %s (%s) after %v", late[0].Result, late[0].Detail, g.kinds())
 	}
@@ -143,7 +143,7 @@ func TestRefusalsAreAskedOnce(t *testing.T) {
 	for range 20 {
 		all.Go(func() { p.Refusals(t.Context(), api()) })
 		all.Go(func() { p.Try(t.Context(), api(), key()) })
-		all.Go(func() { p.Check(t.Context(), []probe.Endpoint{api()}, []probe.Key{key()}) })
+		all.Go(func() { p.Check(t.Context(), slices.Values([]probe.Endpoint{api()}), []probe.Key{key()}) })
 		all.Go(func() { p.Witness(t.Context(), []probe.Endpoint{api()}, []probe.Key{key()}, key()) })
 	}
 	all.Wait()
@@ -174,7 +174,7 @@ func TestRequestsInFlightAreLimited(t *testing.T) {
 			endpoints = append(endpoints, at(fmt.Sprintf("h%d.test", i)))
 		}
 		start := time.Now()
-		p.Check(t.Context(), endpoints, []probe.Key{key()})
+		p.Check(t.Context(), slices.Values(endpoints), []probe.Key{key()})
 		if most.Load() != 3 || time.Since(start) != 14*time.Second || p.Sent() != 40 {
 			t.Errorf("%d at a time, %d in %s", most.Load(), p.Sent(), time.Since(start))
 		}

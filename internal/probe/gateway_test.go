@@ -1,6 +1,7 @@
 package probe_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -66,7 +67,7 @@ func TestTheDemoProjectBehindItsGateway(t *testing.T) {
 			c := clock.Clock{Now: env.Clock().Now, Sleep: env.Clock().Sleep, After: env.Clock().After}
 			p := probe.New(options(env.RoundTripper(), func(o *probe.Options) { o.Clock = c }))
 			got := map[string]probe.Result{}
-			for _, row := range p.Check(t.Context(), probe.Endpoints(resources, "/favicon.ico", own), []probe.Key{credential(env, r.key)}) {
+			for _, row := range p.Check(t.Context(), slices.Values(probe.Endpoints(resources, "/favicon.ico", own)), []probe.Key{credential(env, r.key)}) {
 				name := row.Endpoint.Resource.Name
 				if row.Endpoint.Custom {
 					name = row.Endpoint.Host

@@ -2,6 +2,7 @@ package probe_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,7 +89,7 @@ func TestOnlyAnEndpointsAddressIsAsked(t *testing.T) {
 			endpoint := endpoints[len(endpoints)-1:]
 			_, clock := manual()
 			p := probe.New(probe.Options{Transport: far, Clock: clock, Concurrency: 4})
-			rows := p.Check(t.Context(), endpoint, []probe.Key{key()})
+			rows := p.Check(t.Context(), slices.Values(endpoint), []probe.Key{key()})
 			_, witness := p.Witness(t.Context(), endpoint, []probe.Key{key()}, key())
 			asked := len(far.kinds()) > 0
 			if asked != want {

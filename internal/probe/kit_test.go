@@ -192,7 +192,7 @@ func manual() (*emulator.Clock, clock.Clock) {
 // one is the row of a check of one endpoint.
 func one(t *testing.T, p *probe.Prober, e probe.Endpoint, keys ...probe.Key) probe.Row {
 	t.Helper()
-	rows := p.Check(t.Context(), []probe.Endpoint{e}, keys)
+	rows := p.Check(t.Context(), slices.Values([]probe.Endpoint{e}), keys)
 	if len(rows) != 1 {
 		t.Fatalf("%d rows for one endpoint", len(rows))
 	}

@@ -48,7 +48,7 @@ func TestOtherKeysAskOneEndpointThatHasPassed(t *testing.T) {
 	checking := keyOf("checking", "checking")
 	checking.Products = both.Products
 	rows := probe.New(options(g)).Check(t.Context(),
-		[]probe.Endpoint{at("closed.test"), at("a.test"), at("b.test"), at("box.test", box), at("box2.test", box)},
+		slices.Values([]probe.Endpoint{at("closed.test"), at("a.test"), at("b.test"), at("box.test", box), at("box2.test", box)}),
 		[]probe.Key{once("third", "third"), checking, both})
 	for _, hosts := range asked {
 		slices.Sort(hosts)
@@ -196,7 +196,7 @@ func TestASlowEndpointHandsTheOtherKeysOn(t *testing.T) {
 		return open.RoundTrip(r)
 	})
 	p := probe.New(options(far, func(o *probe.Options) { o.Clock = c }))
-	p.Check(t.Context(), []probe.Endpoint{at("a.test"), at("b.test")}, []probe.Key{key(), once("b", "b"), once("c", "c")})
+	p.Check(t.Context(), slices.Values([]probe.Endpoint{at("a.test"), at("b.test")}), []probe.Key{key(), once("b", "b"), once("c", "c")})
 	for token, hosts := range shown {
 		shown[token] = slices.Compact(hosts)
 	}
@@ -217,7 +217,7 @@ func TestWhatThereIsNoTimeToAskIsNoPass(t *testing.T) {
 	p := probe.New(options(slow(c, func(string) {}), func(o *probe.Options) { o.Clock, o.Concurrency = c, 1 }))
 	ctx, cancel := clock.WithTimeout(t.Context(), c, 25*time.Second)
 	defer cancel()
-	rows := p.Check(ctx, []probe.Endpoint{at("a.test"), at("b.test"), at("c.test"), at("d.test")}, []probe.Key{key()})
+	rows := p.Check(ctx, slices.Values([]probe.Endpoint{at("a.test"), at("b.test"), at("c.test"), at("d.test")}), []probe.Key{key()})
 	late := 0
 	for _, r := range rows {
 		if r.Result != probe.Unclear || r.Opened() {

@@ -3,6 +3,7 @@ package probe_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -42,7 +43,7 @@ func TestAHostIsNeverAskedManyThingsAtOnce(t *testing.T) {
 			all[2*i+1].URL += "2"
 		}
 		start := time.Now()
-		p.Check(t.Context(), all, nil)
+		p.Check(t.Context(), slices.Values(all), nil)
 		// 64 hosts, six requests each, three at a time: ten seconds if nothing waits for another host.
 		if took := time.Since(start); most != 3 || took > 64*6*5*time.Second/64+5*time.Second {
 			t.Errorf("%d requests to one host at once, %s in all", most, took)

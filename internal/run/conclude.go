@@ -29,26 +29,6 @@ func (s *session) observe() {
 			found.UserKeys++
 		}
 	}
-	for _, n := range w.namespaces {
-		if n.Product == scaleway.Functions {
-			found.FunctionNamespaces++
-		} else {
-			found.ContainerNamespaces++
-		}
-	}
-	for _, r := range w.resources {
-		all, private := &found.Functions, &found.PrivateFunctions
-		if r.Product == scaleway.Containers {
-			all, private = &found.Containers, &found.PrivateContainers
-		}
-		*all++
-		if r.Private {
-			*private++
-		}
-	}
-	if s.asked(StepPurge) && len(w.noTokens) == 0 && !w.untold && w.blind == nil { // else nobody has looked
-		found.LegacyTokens = new(len(w.tokens))
-	}
 	for _, m := range w.members {
 		if !m.in && m.notable && !m.quiet {
 			level := report.Warning
@@ -70,8 +50,33 @@ func (s *session) observe() {
 		s.find(report.Note, "legacy tokens", "tokens made by the older issue-JWT call are not listed by the API and may still be in use",
 			endTokens)
 	}
-	s.observeUnlisted()
 	s.observeOwnKey()
+}
+
+// observeProject counts what of the project is there once everything was read.
+func (s *session) observeProject() {
+	w, found, lists := s.world, &s.report.Found, s.tokensRead()
+	for _, n := range w.namespaces {
+		if n.Product == scaleway.Functions {
+			found.FunctionNamespaces++
+		} else {
+			found.ContainerNamespaces++
+		}
+	}
+	for _, r := range w.resources {
+		all, private := &found.Functions, &found.PrivateFunctions
+		if r.Product == scaleway.Containers {
+			all, private = &found.Containers, &found.PrivateContainers
+		}
+		*all++
+		if r.Private {
+			*private++
+		}
+	}
+	if s.asked(StepPurge) && len(lists.none) == 0 && !lists.untold && w.blind == nil { // else nobody has looked
+		found.LegacyTokens = new(len(lists.tokens))
+	}
+	s.observeUnlisted()
 }
 
 // endTokens is what ends legacy tokens that nobody can list.
@@ -84,7 +89,7 @@ func (s *session) observeUnlisted() {
 			regions []string
 			why     error
 		)
-		for at, err := range s.world.noTokens {
+		for at, err := range s.tokens.none {
 			if at.product == p {
 				regions, why = append(regions, at.region), err
 			}
@@ -101,6 +106,7 @@ func (s *session) observeUnlisted() {
 // conclude writes the report.
 func (s *session) conclude() {
 	r := s.report
+	s.observeProject()
 	r.Changes = s.journal.Changes()
 	r.Applications = s.applications()
 	r.Callers = s.callers()
@@ -158,7 +164,7 @@ func (s *session) legacyTokens() []report.LegacyToken {
 		add(d)
 	}
 	if s.decisions == nil { // the purge did not come to it
-		for _, t := range s.world.tokens {
+		for _, t := range s.tokens.tokens {
 			add(purge.Decision{Token: t, Verdict: purge.Left, Why: "the run ended before the purge"})
 		}
 	}

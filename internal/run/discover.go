@@ -17,7 +17,6 @@ import (
 type discovery struct {
 	client *scaleway.Client
 	cfg    config.Config
-	tokens bool // legacy tokens are asked for
 	hosts  bool // custom domains are asked for
 	world  *world
 }

@@ -24,31 +24,22 @@ func (d *discovery) region(ctx context.Context, p scaleway.Product, region strin
 		return // and so there are no resources
 	}
 	w.add(func() { w.namespaces = append(w.namespaces, namespaces...) })
-	var all safe.Group
-	defer all.Wait() // a panic here must not leave the others behind
-	for _, n := range namespaces {
-		all.Go(func() {
-			d.scope(ctx, scaleway.Scope{Product: p, Region: region, Namespace: n, Name: n.Name})
-		})
-	}
 	resources, err := d.client.Resources(ctx, p, region, namespaces)
-	if err != nil {
+	if err != nil { // what their namespaces' tokens open is not known, and so not checked
 		w.failed(err)
 		w.add(func() { w.blind = err })
-		all.Wait()
-		// What their namespaces' tokens open is not known, and so not checked.
-		w.add(func() {
-			w.tokens = slices.DeleteFunc(w.tokens, func(t scaleway.Token) bool { return t.Scope.Product == p && t.Scope.Region == region })
-		})
 		return
 	}
-	for i := range resources {
-		scope := scopeOf(resources[i]) // now: the domains are written meanwhile
-		all.Go(func() { d.scope(ctx, scope) })
-	}
-	d.domains(ctx, p, region, resources)
-	all.Wait() // each failure is in the world
-	w.add(func() { w.resources = append(w.resources, resources...) })
+	d.domains(ctx, p, region, resources) // each failure is in the world
+	w.add(func() {
+		w.resources = append(w.resources, resources...)
+		for _, n := range namespaces {
+			w.scopes = append(w.scopes, scaleway.Scope{Product: p, Region: region, Namespace: n, Name: n.Name})
+		}
+		for i := range resources {
+			w.scopes = append(w.scopes, scopeOf(resources[i]))
+		}
+	})
 }
 
 // leftOut reads the environments of a region that is left out: a key that
@@ -120,29 +111,6 @@ func (d *discovery) domains(ctx context.Context, p scaleway.Product, region stri
 		})
 	}
 	all.Wait()
-}
-
-// scope lists the legacy tokens of one namespace, function or container.
-func (d *discovery) scope(ctx context.Context, s scaleway.Scope) {
-	if !d.tokens || !slices.Contains(d.client.TokenRegions(s.Product), s.Region) {
-		return
-	}
-	at := productRegion{s.Product, s.Region}
-	if d.world.unlisted(at) {
-		return
-	}
-	tokens, err := d.client.Tokens(ctx, s)
-	switch {
-	case err == nil:
-		d.world.add(func() { d.world.tokens = append(d.world.tokens, tokens...) })
-	case errors.Is(err, scaleway.ErrNotFound):
-		d.world.wentAway(s)
-	case errors.Is(err, scaleway.ErrNoRoute):
-		d.world.add(func() { d.world.noTokens = set(d.world.noTokens, at, err) })
-	default:
-		d.world.failed(err)
-		d.world.add(func() { d.world.untold = true })
-	}
 }
 
 // isGone tells whether an error means that a scope was deleted since it was

@@ -108,6 +108,9 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 	if err := s.acceptable(); err != nil {
 		return nil, err
 	}
+	s.tokens = s.listTokens(ctx)
+	defer s.tokens.group.Wait() // it ends with the context
+	defer cancel()
 	s.step(ctx, StepRotate, s.asked(StepRotate), s.rotate)
 	if s.req.Now { // whoever carries the key: it leaked
 		s.step(ctx, StepRetire, s.asked(StepRetire), s.retire)
@@ -139,6 +142,7 @@ type session struct {
 	report  *report.Report
 
 	world     *world
+	tokens    *tokenLists
 	endpoints []probe.Endpoint
 	rows      []probe.Row      // what was checked, once it was
 	checkers  []probe.Key      // that asked every endpoint
@@ -201,7 +205,7 @@ func (s *session) remaining() time.Duration {
 func (s *session) discover(ctx context.Context) []error {
 	d := &discovery{
 		client: s.client, cfg: s.cfg, world: s.world,
-		tokens: s.asked(StepPurge), hosts: s.asked(StepCheck) || s.asked(StepPurge),
+		hosts: s.asked(StepCheck) || s.asked(StepPurge),
 	}
 	d.read(ctx)
 	s.report.StartedAt = s.client.Now().Add(-s.clock.Now().Sub(s.start))

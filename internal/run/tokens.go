@@ -18,13 +18,17 @@ import (
 // purge deletes legacy tokens. It rests on the check: where that was not asked
 // for, it asks the endpoints that the tokens open.
 func (s *session) purge(ctx context.Context) []error {
-	if len(s.world.tokens) == 0 {
-		return nil
+	lists := s.tokensRead()
+	if lists.cut {
+		s.leave("read the lists of legacy tokens")
+	}
+	if len(lists.tokens) == 0 {
+		return lists.errs
 	}
 	if !s.asked(StepCheck) {
 		var opened []probe.Endpoint
 		for _, e := range s.endpoints {
-			if slices.ContainsFunc(s.world.tokens, func(t scaleway.Token) bool { return t.Scope.Covers(e.Resource) }) {
+			if slices.ContainsFunc(lists.tokens, func(t scaleway.Token) bool { return t.Scope.Covers(e.Resource) }) {
 				opened = append(opened, e)
 			}
 		}
@@ -32,14 +36,14 @@ func (s *session) purge(ctx context.Context) []error {
 	}
 	if ctx.Err() != nil {
 		s.leave("purge: the endpoints could not all be checked in time")
-		return nil
+		return lists.errs
 	}
 	mode := purge.Mode(s.cfg.LegacyTokens)
 	now := s.client.Now()
 	seen := purge.Evidence{Doors: s.doors(), Grace: s.graceOfTokens(), Next: now.Add(s.cfg.Interval)}
 	applier := &purge.Applier{Client: s.client, Journal: s.journal, Clock: s.clock, Seen: seen, Mode: mode}
 	var err error
-	s.decisions, err = applier.Apply(ctx, purge.Plan(s.world.tokens, seen, mode, now))
+	s.decisions, err = applier.Apply(ctx, purge.Plan(lists.tokens, seen, mode, now))
 	n := map[purge.Verdict]int{}
 	waiting, acting := 0, 0
 	for i := range s.decisions {
@@ -68,7 +72,7 @@ func (s *session) purge(ctx context.Context) []error {
 	if reported := n[purge.Reported]; reported > 0 {
 		s.find(report.Warning, "legacy tokens", are(reported)+" still there", "set ROTATOR_LEGACY_TOKENS=delete to delete them")
 	}
-	return []error{err}
+	return append(lists.errs, err)
 }
 
 // graceOfTokens is the time that callers have had a key for. As with keys, the

@@ -33,31 +33,14 @@ type world struct {
 	namespaces []scaleway.Namespace
 	resources  []scaleway.Resource
 	leftOut    []scaleway.Environment // in regions that ROTATOR_REGIONS leaves out: they are only read
-	tokens     []scaleway.Token
+	scopes     []scaleway.Scope         // that may have legacy tokens
 	regions    []string
-	blind      error // why some functions or containers are not known, or nil
-	// noTokens is why legacy tokens cannot be listed any more, by product and
-	// region, and untold whether the number of them is unknown for another reason.
-	noTokens map[productRegion]error
-	untold   bool
-	unseen   []scaleway.Resource // whose custom domains could not be read
+	blind      error               // why some functions or containers are not known, or nil
+	unseen     []scaleway.Resource // whose custom domains could not be read
 
 	mu   sync.Mutex
 	errs []error
 	gone map[string]bool // IDs of namespaces, functions and containers that went while lists were read
-}
-
-// productRegion is where a product's lists are read.
-type productRegion struct {
-	product scaleway.Product
-	region  string
-}
-
-// unlisted tells whether it is known that tokens cannot be listed there.
-func (w *world) unlisted(at productRegion) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.noTokens[at] != nil
 }
 
 // wentAway notes that a scope was deleted since it was listed.
@@ -69,16 +52,11 @@ func (w *world) wentAway(s scaleway.Scope) {
 	w.add(func() { w.gone = set(w.gone, id, true) })
 }
 
-// forget takes out what is gone: its endpoints and tokens went with it. Tokens
-// that open what could not all be found are left alone.
+// forget takes out what is gone: its endpoints and tokens went with it.
 func (w *world) forget() {
 	w.namespaces = slices.DeleteFunc(w.namespaces, func(n scaleway.Namespace) bool { return w.gone[n.ID] })
 	w.resources = slices.DeleteFunc(w.resources, func(r scaleway.Resource) bool { return w.gone[r.ID] || w.gone[r.Namespace.ID] })
-	w.tokens = slices.DeleteFunc(w.tokens, func(t scaleway.Token) bool { return w.gone[t.Scope.ResourceID] || w.gone[t.Scope.Namespace.ID] })
-	for _, r := range w.unseen {
-		w.untold = true
-		w.tokens = slices.DeleteFunc(w.tokens, func(t scaleway.Token) bool { return t.Scope.Covers(r) })
-	}
+	w.scopes = slices.DeleteFunc(w.scopes, func(s scaleway.Scope) bool { return w.gone[s.ResourceID] || w.gone[s.Namespace.ID] })
 }
 
 // credential is one application in scope.
@@ -140,10 +118,8 @@ func (w *world) sort() {
 	slices.SortFunc(w.leftOut, func(a, b scaleway.Environment) int {
 		return strings.Compare(place(a.Product, a.Region, a.NamespaceID, a.Name), place(b.Product, b.Region, b.NamespaceID, b.Name))
 	})
-	slices.SortStableFunc(w.tokens, func(a, b scaleway.Token) int {
-		return strings.Compare(
-			place(a.Scope.Product, a.Scope.Region, a.Scope.Namespace.Name, a.Scope.ResourceID+a.ID),
-			place(b.Scope.Product, b.Scope.Region, b.Scope.Namespace.Name, b.Scope.ResourceID+b.ID))
+	slices.SortFunc(w.scopes, func(a, b scaleway.Scope) int {
+		return strings.Compare(place(a.Product, a.Region, a.Namespace.Name, a.ResourceID), place(b.Product, b.Region, b.Namespace.Name, b.ResourceID))
 	})
 }
 

@@ -173,7 +173,7 @@ func (e *Emulator) observe(server string, next http.Handler) http.Handler {
 		}
 		answer.Header().Set("Server", server)
 		e.mu.Lock()
-		answer.Header().Set("X-Request-Id", e.mint.uuid())
+		answer.Header().Set("X-Request-Id", e.asked.uuid())
 		e.mu.Unlock()
 		answer.Header().Set("Date", e.clock.Now().Format(http.TimeFormat))
 		if fault != nil && fault.Status != 0 {

@@ -102,6 +102,7 @@ type Emulator struct {
 	mu      sync.Mutex // guards everything below; held for the whole of a request
 	auditor *Auditor   // nil: nobody watches
 	mint    *mint
+	asked   *mint // of requests: how many there are must not change what is made
 	iam     iamState
 	// regional products, by region
 	secrets    map[string]*secretState
@@ -126,7 +127,7 @@ func New(o Options) *Emulator {
 		o.HashMemory = argonMemory
 	}
 	e := &Emulator{
-		clock: o.Clock, options: o, mint: newMint(o.Seed), uploads: map[string]*upload{},
+		clock: o.Clock, options: o, mint: newMint(o.Seed), asked: newMint(o.Seed + 1), uploads: map[string]*upload{},
 		secrets: map[string]*secretState{}, functions: map[string]*product{}, containers: map[string]*product{},
 	}
 	e.SetLatency(o.Latency)
