@@ -42,6 +42,12 @@ type Applier struct {
 func (a *Applier) Apply(ctx context.Context, d *Delivery) error {
 	var errs []error
 	errs = append(errs, a.carry(ctx, d))
+	for _, c := range d.Consumers { // what is being deployed goes on with its old keys until that is done
+		if c.deploying && !c.changes() && c.redeploy == "" {
+			until := a.Client.Now().Add(FailedFor) // as lasting has it
+			errs = append(errs, d.each(c, c.old, func(i int, key string) error { return a.Carried(ctx, i, key, until, len(d.Carriers(key))) }))
+		}
+	}
 	until := a.Client.Now().Add(3 * a.Bound) // two rounds, and the time that sending takes
 	for _, namespaces := range []bool{true, false} {
 		var sent []*deployment

@@ -50,6 +50,7 @@ type Consumer struct {
 	old       []string // access keys of living old keys that it carries, or may run with
 	redeploy  string   // why it is to start anew, or ""
 	inherits  []int    // credentials that its namespace carries
+	deploying bool     // since before this run
 	unsettled bool     // it may still run with an old key
 	failed    bool     // its last deployment, before this run
 }
@@ -236,7 +237,7 @@ func (d *Delivery) strange(e scaleway.Environment) bool {
 // old key lives, there is no need.
 func (d *Delivery) restart(c, namespace *Consumer, now time.Time) {
 	var until time.Time
-	old := false
+	old, sure := false, false
 	for _, i := range c.credentials() {
 		old = old || len(d.Credentials[i].Old)+len(d.Credentials[i].Deleted) > 0
 		if d.Credentials[i].Until.After(until) {
@@ -261,14 +262,22 @@ func (d *Delivery) restart(c, namespace *Consumer, now time.Time) {
 	case namespace == nil || len(c.inherits) == 0:
 	case namespace.changes():
 		c.redeploy, c.unsettled = "its namespace gets the current key", true
+		since := d.Found.Compared.Namespaces[namespace.Env.ID].At
+		if c.Env.State == scaleway.EnvReady && !since.IsZero() && c.Env.UpdatedAt.After(since) { // it runs with what its namespace has
+			for _, key := range namespace.old {
+				c.mayRunWith(key)
+			}
+			sure = true
+		}
 	case c.Env.UpdatedAt.Before(d.Found.Compared.Namespaces[namespace.Env.ID].At): // it also moves when a deployment ends
 		c.redeploy, c.unsettled = "it runs since before its namespace was changed", true
 	}
-	if c.unsettled && !c.failed {
+	if c.unsettled && !c.failed && !sure {
 		d.mayRunWithOld(c, c.inherits)
 	}
 	if c.Env.State == scaleway.EnvChanging {
-		c.unsettled, c.Result = true, Deploying
+		c.unsettled, c.Result, c.deploying = true, Deploying, true
+		d.mayRunWithOld(c, c.credentials())
 	}
 	if c.redeploy != "" && c.untouched != "" {
 		c.Result, c.Detail = Behind, c.redeploy+": "+c.untouched

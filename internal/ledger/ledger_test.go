@@ -33,6 +33,7 @@ func full() ledger.Ledger {
 	return ledger.Ledger{
 		Deleted: []ledger.Deleted{deleted("app", "D", 3)},
 		Carried: map[string]time.Time{"SCW3": now},
+		Own:     map[string]string{"SCW4": "SCW4.trace"},
 		Compared: ledger.Compared{
 			At:           now,
 			Keys:         map[string]bool{ledger.KeyOf(scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: "SCW1"}, Secret: redact.New("s")}): true},

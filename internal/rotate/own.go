@@ -156,6 +156,8 @@ func (o *OwnPlan) other(k scaleway.APIKey, p Policy, now time.Time) OwnKeyPlan {
 		plan.Give, plan.Why = true, "revoked by a person"
 	case !p.Made(k) && !replaced && !slices.Contains(o.State.Named, k.AccessKey):
 		plan.Theirs, plan.Why = true, "not the rotator's: it cannot be told whose it is, so it is never touched"
+	case p.Made(k) && k.Expired(now):
+		plan.Give, plan.Why = true, "it expired"
 	default:
 		// One that no function ever had is not told from one that was replaced.
 		since := latest(latest(k.CreatedAt, o.Current.CreatedAt), o.State.Since)

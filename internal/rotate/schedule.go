@@ -59,7 +59,9 @@ func (p Policy) ageWithin(life time.Duration) time.Duration {
 }
 
 // DueFrom tells from when on a run replaces a key: where it would be too old
-// before the next one, or the next one might find it dead.
+// before the next one, or the next one might find it dead. Where the organization's
+// cap leaves new keys no life until the next run, one that never expires is never
+// replaced: the far end of the calendar says so.
 func DueFrom(k scaleway.APIKey, p Policy) time.Time {
 	least := p.Interval / 2
 	if !k.ExpiresAt.IsZero() {
@@ -69,11 +71,19 @@ func DueFrom(k scaleway.APIKey, p Policy) time.Time {
 	// even where a key lives no longer than it takes to the next run.
 	soonest := k.CreatedAt.Add(least)
 	from := p.before(Due(k, p))
-	if !k.ExpiresAt.IsZero() {
+	switch {
+	case !p.HasRoom() && k.ExpiresAt.IsZero():
+		return forever()
+	case !p.HasRoom(): // a new one dies before the next run: what lives on is not replaced by it
+		from = p.lastRun(k)
+	case !k.ExpiresAt.IsZero():
 		from = earliest(from, p.lastRun(k))
 	}
 	return latest(from, soonest)
 }
+
+// Never tells whether DueFrom said that a key is not replaced at all.
+func Never(from time.Time) bool { return from.Equal(forever()) }
 
 // before tells from when on the run that comes before a time is at hand.
 func (p Policy) before(t time.Time) time.Time { return t.Add(p.Early() - p.Interval) }

@@ -150,7 +150,7 @@ func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPla
 		}
 	case rotate.Current:
 		line.Note = "published"
-		if c.plan.LeftAlone == "" && !c.plan.RotateFrom.IsZero() {
+		if c.plan.LeftAlone == "" && !c.plan.RotateFrom.IsZero() && !rotate.Never(c.plan.RotateFrom) {
 			a.Next = append(a.Next, report.Event{At: s.at(c.plan.RotateFrom), What: "the current key " + k.Key.AccessKey + " is rotated", Kind: "rotate"})
 		}
 	case rotate.Unpublished:

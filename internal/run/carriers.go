@@ -3,13 +3,16 @@ package run
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/deliver"
+	"github.com/scw-key-rotator/rotator/internal/ledger"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
 // observeConsumers says what a person should know of who carries what.
@@ -17,12 +20,17 @@ func (s *session) observeConsumers(d *deliver.Delivery) {
 	for _, c := range d.Consumers {
 		gone := c.GoneKeys()
 		if c.Result == deliver.Behind && len(gone) == 0 {
-			s.find(report.Warning, c.Env.String(), c.Detail, "give it the current key of its application, which is published in Secret Manager; the superseded key lives until then, or until it expires")
+			level, text := report.Warning, c.Detail
+			if key := s.expiredIn(c); key != "" {
+				level, text = report.Error, key+" has expired, so it is refused: it "+text
+			}
+			s.find(level, c.Env.String(), text, "give it the current key of its application, which is published in Secret Manager; the superseded key lives until then, or until it expires")
 		}
 		for _, key := range gone {
 			s.broken(d, c, key)
 		}
 	}
+	s.observeOrphaned(d)
 	for _, text := range d.Found.Why {
 		s.find(report.Warning, "consumers", "cannot be compared with the keys, which are kept for that: "+text, "report it: the API shows hashes of a new form")
 	}
@@ -30,6 +38,49 @@ func (s *session) observeConsumers(d *deliver.Delivery) {
 		s.leave(fmt.Sprintf("compare %d keys with every variable; the next run goes on from there, and superseded keys are kept until that is done", n))
 	}
 	s.observeDoubts(d)
+}
+
+// observeOrphaned names what carries a key that is gone with its application, or is
+// of one that is out of scope, or left alone: nothing is delivered for it, and only
+// the ledger knows of it.
+func (s *session) observeOrphaned(d *deliver.Delivery) {
+	if !s.world.attributable || s.narrowed() {
+		return
+	}
+	for _, e := range d.Environments {
+		uses := d.Found.Compared.Environments[ledger.PrintOf(e)]
+		for _, variable := range slices.Sorted(maps.Keys(uses)) {
+			access, _, _ := strings.Cut(uses[variable], "/")
+			owner := s.world.memory.ledger.Compared.Owners[access]
+			if owner == "" || slices.ContainsFunc(d.Credentials, func(c deliver.Credential) bool { return c.ID == owner }) {
+				continue
+			}
+			name := "application " + owner
+			if i := slices.IndexFunc(s.world.applications, func(a scaleway.Application) bool { return a.ID == owner }); i >= 0 {
+				name = "application " + s.world.applications[i].Name
+			} else {
+				name += ", which is gone"
+			}
+			if slices.ContainsFunc(s.world.keys, func(k scaleway.APIKey) bool { return k.AccessKey == access && !k.Expired(s.world.now) }) {
+				s.find(report.Warning, e.String(), fmt.Sprintf("carries %s of %s in %s, and no run replaces it any more: what is said of that application tells why", access, name, variable),
+					"see that the application may still call what this calls, and who replaces its key; or put the published key of another application there")
+				continue
+			}
+			s.find(report.Error, e.String(), fmt.Sprintf("carries %s of %s in %s, which is gone, and no run replaces it: whoever calls with it is refused", access, name, variable),
+				"put the published key of an application in scope there, or delete the variable")
+		}
+	}
+}
+
+// expiredIn is a key that a consumer carries and that nobody can call with any
+// more, or "".
+func (s *session) expiredIn(c *deliver.Consumer) string {
+	for _, u := range c.Uses {
+		if slices.ContainsFunc(s.world.keys, func(k scaleway.APIKey) bool { return k.AccessKey == u.AccessKey && k.Expired(s.world.now) }) {
+			return u.AccessKey
+		}
+	}
+	return ""
 }
 
 // broken says of a consumer that it carried a key which is gone, and why that may

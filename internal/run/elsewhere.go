@@ -1,7 +1,9 @@
 package run
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -102,4 +104,41 @@ func (c *credential) lose(made []string, now time.Time) {
 	if !c.state.LostAt.IsZero() {
 		c.lostUntil = c.state.LostAt.Add(scaleway.SecretErasedAfter)
 	}
+}
+
+// publishedAs names the secret of another application whose readers get a key, or
+// is "": somebody may have published it there. What the rotator did not write is
+// read, since its description says nothing.
+func (s *session) publishedAs(ctx context.Context, c *credential, accessKey string) (where string, err error) {
+	for _, other := range s.world.credentials {
+		v := other.state.Published()
+		if other == c || v == nil {
+			continue
+		}
+		named := rotate.VersionKey(v.Description) == accessKey
+		if rotate.VersionKey(v.Description) == "" {
+			if named, err = s.shows(ctx, other, c, accessKey); err != nil {
+				return "", fmt.Errorf("key %s is kept: whether readers of %s get it cannot be told: %w", accessKey, other.state.Secret.FullName(), err)
+			}
+		}
+		if named {
+			return other.state.Secret.FullName(), nil
+		}
+	}
+	return "", nil
+}
+
+// shows tells whether readers of a secret get a key of another application, in
+// whatever form: its access key, or its secret key where that is known.
+func (s *session) shows(ctx context.Context, of, c *credential, accessKey string) (bool, error) {
+	if of.shown == nil {
+		data, _, err := s.client.AccessData(ctx, of.state.Secret)
+		if err != nil && !errors.Is(err, scaleway.ErrNotFound) {
+			return false, err
+		}
+		of.shown = &data
+	}
+	return bytes.Contains(*of.shown, []byte(accessKey)) || slices.ContainsFunc(c.pairs, func(p scaleway.KeyPair) bool {
+		return p.AccessKey == accessKey && bytes.Contains(*of.shown, []byte(p.Secret.Reveal()))
+	}), nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/ledger"
@@ -25,6 +26,8 @@ type remembered struct {
 	spoilt  error // what it holds is not a ledger: it is written anew
 	unread  error // it may say something, and could not be read: it is left as it is
 	written bool  // in this run
+	// foretold is the version that this dry run would have written; 0: none.
+	foretold uint32
 }
 
 func (d *discovery) readLedger(ctx context.Context, secrets []scaleway.Secret) {
@@ -71,8 +74,11 @@ func (s *session) remember(ctx context.Context, dying []ledger.Deleted) (kept bo
 	news := len(dying) > 0 || !maps.EqualFunc(carried, m.ledger.Carried, time.Time.Equal)
 	next := m.ledger.With(dying, s.client.Now())
 	next.Carried = carried
-	if s.consumers != nil && !s.narrowed() && s.world.blind == nil { // else not everything was compared
+	if s.consumers != nil && s.world.blind == nil {
 		next.Compared = s.consumers.Found.Compared
+		if s.narrowed() { // the others' keys were not compared with what has changed
+			next.Compared = narrowly(m.ledger.Compared, next.Compared)
+		}
 		urgent := len(s.req.Revoke)+len(s.req.Rollback) > 0 // does what it is asked for, and no more
 		news = news || s.consumers.Learned || !urgent && s.consumers.Found.News(m.ledger.Compared)
 	}
@@ -83,7 +89,28 @@ func (s *session) remember(ctx context.Context, dying []ledger.Deleted) (kept bo
 	if err := s.makeLedger(ctx); err != nil {
 		return false, err
 	}
-	return s.writeLedger(ctx, next, dying)
+	return s.writeLedger(ctx, next, dying, "who carries which key, and the keys that are deleted")
+}
+
+// rememberOwn writes down which secret a new own key has, before a function gets
+// both: later, only this tells whether it still has the two that belong together.
+func (s *session) rememberOwn(ctx context.Context, pair scaleway.KeyPair) error {
+	m := &s.world.memory
+	if m.unread != nil {
+		return fmt.Errorf("what earlier runs found out is left as it is: %w", m.unread)
+	}
+	next := m.ledger
+	next.Own = map[string]string{pair.AccessKey: ledger.KeyOf(pair)}
+	for _, k := range s.world.own.keys {
+		if trace, is := m.ledger.Own[k.AccessKey]; is {
+			next.Own[k.AccessKey] = trace
+		}
+	}
+	if err := s.makeLedger(ctx); err != nil {
+		return err
+	}
+	_, err := s.writeLedger(ctx, next, nil, "which secret key belongs to the function's new own key")
+	return err
 }
 
 // until is what the API and the ledger say together of when an application's keys
@@ -129,9 +156,55 @@ func (s *session) narrowed() bool {
 	return slices.ContainsFunc(s.world.credentials, func(c *credential) bool { return !s.wanted(c) })
 }
 
+// narrowly is what is known once some keys were compared with everything, and the
+// others were not.
+func narrowly(before, found ledger.Compared) ledger.Compared {
+	out := found
+	out.Keys, out.Owners, out.Without = maps.Clone(found.Keys), maps.Clone(before.Owners), map[ledger.Print][]string{}
+	if out.Owners == nil {
+		out.Owners = map[string]string{}
+	}
+	maps.Copy(out.Owners, found.Owners)
+	var others []string
+	for key := range before.Keys {
+		if !found.Keys[key] {
+			out.Keys[key] = true
+			access, _, _ := strings.Cut(key, ".")
+			others = append(others, access)
+		}
+	}
+	for print := range found.Environments {
+		without := slices.Clone(found.Without[print])
+		if _, known := before.Environments[print]; known {
+			without = append(without, before.Without[print]...)
+		} else {
+			without = append(without, others...)
+		}
+		if len(without) > 0 {
+			slices.Sort(without)
+			out.Without[print] = slices.Compact(without)
+		}
+	}
+	out.Environments = maps.Clone(found.Environments)
+	for print, uses := range before.Environments { // that are not there any more: whose key they have left, a whole run notes
+		if _, there := found.Environments[print]; there {
+			continue
+		}
+		theirs := maps.Clone(uses)
+		maps.DeleteFunc(theirs, func(_, use string) bool {
+			access, _, _ := strings.Cut(use, "/")
+			return !slices.Contains(others, access)
+		})
+		if len(theirs) > 0 {
+			out.Environments[print] = theirs
+		}
+	}
+	return out
+}
+
 func (s *session) makeLedger(ctx context.Context) error {
 	m := &s.world.memory
-	if m.secret.ID != "" {
+	if m.secret.ID != "" || m.foretold > 0 {
 		return nil
 	}
 	change := report.Change{Kind: "create_secret", Object: m.secret.FullName(), Reason: "for what this run found out, and the next ones need"}
@@ -152,13 +225,20 @@ func (s *session) makeLedger(ctx context.Context) error {
 	})
 }
 
-func (s *session) writeLedger(ctx context.Context, next ledger.Ledger, dying []ledger.Deleted) (kept bool, err error) {
+func (s *session) writeLedger(ctx context.Context, next ledger.Ledger, dying []ledger.Deleted, why string) (kept bool, err error) {
 	m := &s.world.memory
 	var older []scaleway.Version
-	if m.secret.ID != "" {
+	last := m.foretold
+	switch {
+	case m.foretold > 0:
+		older = []scaleway.Version{{Revision: m.foretold}}
+	case m.secret.ID != "":
 		versions, err := s.client.Versions(ctx, m.secret)
 		if err != nil {
 			return false, err
+		}
+		for _, v := range versions {
+			last = max(last, v.Revision)
 		}
 		older = slices.DeleteFunc(versions, func(v scaleway.Version) bool { return v.Going })
 	}
@@ -168,19 +248,29 @@ func (s *session) writeLedger(ctx context.Context, next ledger.Ledger, dying []l
 		if err := theirs.read(ctx, s.client); err != nil {
 			return false, err
 		}
-		compared, carried := next.Compared, next.Carried
+		compared, carried, own := next.Compared, next.Carried, maps.Clone(theirs.ledger.Own)
+		if own == nil {
+			own = map[string]string{}
+		}
+		maps.Copy(own, next.Own)
 		next = theirs.ledger.With(slices.Concat(next.Deleted, dying), s.client.Now())
-		next.Compared = compared
+		next.Compared, next.Own = compared, own
 		next.Carried = later(theirs.ledger.Carried, carried)
 	}
-	change := report.Change{Kind: "remember", Object: m.secret.FullName(), Reason: "who carries which key, and the keys that are deleted"}
+	change := report.Change{Kind: "remember", Object: m.secret.FullName(), Reason: why}
 	err = s.journal.Do(ctx, change, func(ctx context.Context) error {
 		data, _ := next.Encode()
-		_, err := s.client.PublishData(ctx, m.secret, data, "rotator: ledger")
+		version, err := s.client.PublishData(ctx, m.secret, data, "rotator: ledger")
+		if err == nil {
+			m.ledger, m.version = next, version.Revision
+		}
 		return err
 	})
 	if err != nil {
 		return false, err
+	}
+	if s.req.DryRun {
+		m.foretold = last + 1
 	}
 	var errs []error
 	for _, v := range older {

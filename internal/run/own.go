@@ -10,6 +10,7 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/deliver"
 	"github.com/scw-key-rotator/rotator/internal/envhash"
+	"github.com/scw-key-rotator/rotator/internal/ledger"
 	"github.com/scw-key-rotator/rotator/internal/redact"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
@@ -34,6 +35,28 @@ type own struct {
 	given     []string         // to which functions it was given
 	kept      string           // why it is not rotated here, or ""
 	dead      []report.Dead
+	// foreign is why it may be another of its keys that this run really calls with,
+	// or "": then none of them goes.
+	foreign string
+}
+
+// foreignSecret tells why the secret key that the function has may not be that of
+// its access key, or "": somebody may have set one of the two variables. Of a key
+// that a person made, nobody but that person can tell.
+func (s *session) foreignSecret() string {
+	k := s.world.ownKey
+	if k == nil || !rotate.MintedBy(*k, s.cfg.ProjectID) {
+		return ""
+	}
+	pair := scaleway.KeyPair{APIKey: *k, Secret: s.cfg.SecretKey}
+	switch trace := s.world.memory.ledger.Own[k.AccessKey]; trace {
+	case ledger.KeyOf(pair):
+		return ""
+	case "":
+		return "nothing is left that tells whether " + ownSecretKey + " is the secret key of " + k.AccessKey
+	default:
+		return ownSecretKey + " is not the secret key that belongs to " + k.AccessKey + ", which " + ownAccessKey + " names: somebody, or a pipeline, has set one of them"
+	}
 }
 
 // isOwn tells whether an environment is that of a function of ours: it has a key
@@ -80,11 +103,16 @@ func (s *session) planOwn() {
 		// A deployment that failed leaves the revision before it at work for a day.
 		rests := e.State == scaleway.EnvReady || e.State == scaleway.EnvFailed && s.world.now.Sub(e.UpdatedAt) >= deliver.FailedFor
 		state.Settled = state.Settled && rests && access == s.cfg.AccessKey
-		if e.UpdatedAt.After(state.Since) {
-			state.Since = e.UpdatedAt
+		since := e.UpdatedAt
+		if e.State == scaleway.EnvFailed { // the revision before went on with the key before
+			since = since.Add(deliver.FailedFor)
+		}
+		if since.After(state.Since) {
+			state.Since = since
 		}
 	}
-	state.Settled = state.Settled && s.world.blind == nil
+	o.foreign = s.foreignSecret()
+	state.Settled = state.Settled && s.world.blind == nil && o.foreign == ""
 	for _, v := range o.published.versions {
 		if access := rotate.VersionKey(v.Description); access != "" {
 			state.Named = append(state.Named, access)
@@ -243,6 +271,9 @@ func (s *session) renewOwn(ctx context.Context) error {
 		}
 		return nil
 	}
+	if err := s.rememberOwn(ctx, o.made.New); err != nil {
+		return errors.Join(fmt.Errorf("a new key was made, and no function given it: %w", err), s.applier.Undo(ctx, o.made, "it could not be remembered"))
+	}
 	var errs []error
 	refused := true
 	for _, e := range functions {
@@ -348,6 +379,13 @@ func (s *session) observeOwnKey() {
 		CreatedAt: k.CreatedAt, AgeDays: report.Days(age), ExpiresAt: report.Expiry(k.ExpiresAt),
 	}
 	const subject = "the function's own key"
+	switch trace, why := s.world.memory.ledger.Own[k.AccessKey], s.world.own.foreign; {
+	case why == "":
+	case trace == "":
+		s.find(report.Note, subject, why+": its keys before are kept until another was made", "")
+	default:
+		s.find(report.Warning, subject, why+"; this run calls with another key, so none of its keys is deleted", "make deploy ARGS=--new-key gives the function two that belong together; have nothing else set them")
+	}
 	rotated := k.UserID == "" && s.cfg.OwnKey == config.OwnKeyRotate
 	if k.UserID != "" {
 		s.find(report.Warning, subject, k.AccessKey+" belongs to a person", "make an IAM application for the function, with the policy of the README")

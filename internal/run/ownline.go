@@ -68,7 +68,7 @@ func (s *session) ownKeyLine(a *report.Application, access string) report.Key {
 			line.Note = "the function runs on it, until a run replaces it"
 		case renewed:
 			line.State, line.Note = string(rotate.Superseded), "the function runs on it until its redeployment is done; deleted once a run has used the new one, and its grace is over"
-		case o.plan.LeftOff == "" && !o.plan.Renew && s.world.now.Before(o.plan.From):
+		case o.plan.LeftOff == "" && !o.plan.Renew && s.world.now.Before(o.plan.From) && !rotate.Never(o.plan.From):
 			a.Next = append(a.Next, report.Event{At: s.at(o.plan.From), What: "the function's own key " + access + " is rotated", Kind: "rotate"})
 		}
 		if o.plan.Current.AccessKey == "" { // left alone before it was looked at

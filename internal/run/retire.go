@@ -119,16 +119,22 @@ func (s *session) givingOf(ctx context.Context, c *credential) ([]rotate.KeyPlan
 	if err := s.works(ctx, c); err != nil {
 		return nil, err
 	}
-	return s.applier.Giving(ctx, &c.plan, c.published(), func(k rotate.KeyPlan) (bool, error) { return s.kept(c, k) })
+	return s.applier.Giving(ctx, &c.plan, c.published(), func(k rotate.KeyPlan) (bool, error) { return s.kept(ctx, c, k) })
 }
 
 // kept tells whether a key lives on for somebody who carries it, or may. That is
 // an error where a person wants it dead: else the findings say it.
-func (s *session) kept(c *credential, k rotate.KeyPlan) (bool, error) {
+func (s *session) kept(ctx context.Context, c *credential, k rotate.KeyPlan) (bool, error) {
 	if s.req.Now { // who carries what is told once that key is dead: the others wait for the next run
 		return !k.Revoke, nil
 	}
-	switch where, sure := c.publishedElsewhere(k.Key.AccessKey); {
+	where, sure := c.publishedElsewhere(k.Key.AccessKey)
+	if other, err := s.publishedAs(ctx, c, k.Key.AccessKey); err != nil {
+		return true, err
+	} else if other != "" {
+		where, sure = other, true
+	}
+	switch {
 	case where == "":
 	case !k.Revoke:
 		return true, nil

@@ -33,7 +33,7 @@ type world struct {
 	namespaces []scaleway.Namespace
 	resources  []scaleway.Resource
 	leftOut    []scaleway.Environment // in regions that ROTATOR_REGIONS leaves out: they are only read
-	scopes     []scaleway.Scope         // that may have legacy tokens
+	scopes     []scaleway.Scope       // that may have legacy tokens
 	regions    []string
 	blind      error               // why some functions or containers are not known, or nil
 	unseen     []scaleway.Resource // whose custom domains could not be read
@@ -85,6 +85,7 @@ type credential struct {
 	wentBack bool
 	pairs    []scaleway.KeyPair // that its versions hold
 	dead     []report.Dead      // of its keys, those that were proven dead, or were to be
+	shown    *[]byte            // what its readers get, where the rotator did not write that; nil: not read. It is a secret
 }
 
 // placed is a secret with its versions.
