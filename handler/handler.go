@@ -95,7 +95,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		log = log.With("request_id", report.Line(id))
 	}
 	may := h.authority(r)
-	text, err := wantsText(r)
+	want, err := wanted(r)
+	text := want.text
 	if err != nil {
 		h.refuse(w, log, false, err)
 		return
@@ -109,6 +110,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if done.Outcome != report.Success {
 		status = http.StatusInternalServerError
 	}
+	if !want.full {
+		done.SumUp()
+	}
 	var body bytes.Buffer
 	switch {
 	case may != control && text:
@@ -118,7 +122,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case text:
 		err = done.Text(&body)
 	default:
-		err = encode(&body, done)
+		err = done.JSON(&body)
 	}
 	if err != nil {
 		h.refuse(w, log, text, err)
@@ -156,9 +160,14 @@ func (h *Handler) serve(r *http.Request, may authority, runID string, log *slog.
 	}()
 	// A caller that goes away must not stop a run between two writes.
 	ctx := context.WithoutCancel(r.Context())
-	return run.Do(ctx, h.cfg, req, run.Options{
+	before := cpuTime()
+	done, err = run.Do(ctx, h.cfg, req, run.Options{
 		API: h.options.API, Endpoints: h.options.Endpoints, Clock: h.options.Clock, Log: log, RunID: runID,
 	})
+	if err == nil && !h.options.Clock.Emulated {
+		cost(done, cpuTime()-before)
+	}
+	return done, err
 }
 
 // refuse answers with an error. This is the only place where one becomes a
@@ -219,26 +228,41 @@ func encode(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// wantsText tells whether the caller would rather read than parse.
-func wantsText(r *http.Request) (bool, error) {
+// wish is how a caller wants the report.
+type wish struct {
+	text bool // rather read than parse
+	full bool // each row that is as it should be, too
+}
+
+const wishes = "want ?format=json or text, ?full=1, or none"
+
+// wanted reads it from the query, or the Accept header.
+func wanted(r *http.Request) (wish, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return false, bad("the query of the address cannot be read; want ?format=json, ?format=text or none")
+		return wish{}, bad("the query of the address cannot be read; " + wishes)
 	}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if name != "format" || len(query[name]) != 1 {
-			return false, bad("%s: no such parameter, or given twice; want ?format=json, ?format=text or none; what a run is to do stands in its body", quote(name))
+		if name != "format" && name != "full" || len(query[name]) != 1 {
+			return wish{}, bad("%s: no such parameter, or given twice; "+wishes+"; what a run is to do stands in its body", quote(name))
 		}
+	}
+	var w wish
+	switch full := query.Get("full"); full {
+	case "1":
+		w.full = true
+	case "0", "":
+	default:
+		return w, bad("full: %s is not right; want 1, or 0", quote(full))
 	}
 	switch format := query.Get("format"); format {
 	case "text":
-		return true, nil
+		w.text = true
 	case "json":
-		return false, nil
 	case "":
-		accept := r.Header.Get("Accept")
-		return strings.HasPrefix(accept, "text/plain"), nil
+		w.text = strings.HasPrefix(r.Header.Get("Accept"), "text/plain")
 	default:
-		return false, &failure{http.StatusBadRequest, "format: " + quote(format) + " is not a format; want json or text", ""}
+		return w, &failure{http.StatusBadRequest, "format: " + quote(format) + " is not a format; want json or text", ""}
 	}
+	return w, nil
 }

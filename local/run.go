@@ -19,6 +19,7 @@ type runCommand struct {
 	ask.Flags `embed:""`
 
 	JSON    bool   `help:"Print the report as JSON."`
+	Full    bool   `help:"Print each row that is as it should be, too, where there are many."`
 	Log     bool   `help:"Print the function's log on standard error."`
 	Seed    string `default:"demo" help:"What the emulator holds: demo, or a file as local api takes it." placeholder:"FILE"`
 	Live    bool   `help:"Use the real API with your own scw profile. It changes nothing without --apply."`
@@ -58,7 +59,11 @@ func (c *runCommand) Run(ctx context.Context, p program) error {
 	if c.JSON {
 		format = "json"
 	}
-	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/?format="+format, strings.NewReader(c.Body()))
+	full := ""
+	if c.Full {
+		full = "&full=1"
+	}
+	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/?format="+format+full, strings.NewReader(c.Body()))
 	req.Header.Set(handler.ControlHeader, control)
 	answer := httptest.NewRecorder()
 	function.ServeHTTP(answer, req)

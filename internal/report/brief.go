@@ -32,6 +32,9 @@ type Counts struct {
 
 // Counts sums the report up. What was undone in the same run does not count.
 func (r *Report) Counts() Counts {
+	if r.counts != nil {
+		return *r.counts
+	}
 	c := Counts{Endpoints: len(r.Endpoints), Left: len(r.Left)}
 	done := Done
 	if r.DryRun {

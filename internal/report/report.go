@@ -45,6 +45,16 @@ type Report struct {
 	Findings       []Finding     `json:"findings"`
 	Left           []string      `json:"left"` // what the run had no time for
 	API            API           `json:"api"`
+	SummedUp       []Sum         `json:"summed_up"` // rows that are as they should be, where there are many
+	Cut            []Cut         `json:"cut"`       // what there was no room for
+
+	counts *Counts // of all that there was, once some of it is summed up or cut
+}
+
+// Cut is how many rows of a list of this report are left out for want of room.
+type Cut struct {
+	List string `json:"list"` // its name here
+	Rows int    `json:"rows"`
 }
 
 // Step is one part of the run, in the order in which they ran.
@@ -291,4 +301,10 @@ type API struct {
 	PerSecond       int     `json:"calls_per_second"` // the rate that calls were allowed in the end
 	Probes          int64   `json:"probes"`           // requests to endpoints
 	DurationSeconds float64 `json:"duration_seconds"`
+	// CPUSeconds is the time of a core that the process took; 0 where the run's
+	// times are made up.
+	CPUSeconds float64 `json:"cpu_seconds"`
+	// GBSeconds is the duration times the memory of the instance, by which the
+	// platform bills; 0 where the instance does not tell how much it has.
+	GBSeconds float64 `json:"gb_seconds"`
 }

@@ -133,8 +133,15 @@ func expiry(at *time.Time, verb string) string {
 }
 
 func (p *printer) foot(r *Report) {
-	p.line("\nversion %s: %d API calls (%d of them retries, %d a second allowed in the end) and %d requests to endpoints in %s",
-		r.Version, r.API.Calls, r.API.Retries, r.API.PerSecond, r.API.Probes, time.Duration(r.API.DurationSeconds*float64(time.Second)).Round(time.Millisecond))
+	cost := ""
+	if r.API.CPUSeconds > 0 {
+		cost = fmt.Sprintf(", %.2f s of CPU", r.API.CPUSeconds)
+	}
+	if r.API.GBSeconds > 0 {
+		cost += fmt.Sprintf(", %.2f GB-s", r.API.GBSeconds)
+	}
+	p.line("\nversion %s: %d API calls (%d of them retries, %d a second allowed in the end) and %d requests to endpoints in %s%s",
+		r.Version, r.API.Calls, r.API.Retries, r.API.PerSecond, r.API.Probes, time.Duration(r.API.DurationSeconds*float64(time.Second)).Round(time.Millisecond), cost)
 }
 
 // countOf writes a number that may not be known.

@@ -1,6 +1,9 @@
 package report
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // acting is how much there is that a person must act on: findings, and steps that
 // failed or had no time.
@@ -39,9 +42,11 @@ func (p *printer) toActOn(r *Report) {
 			continue
 		}
 		p.line("  ✗ step %s: %s", s.Name, s.Outcome)
-		for _, e := range s.Errors {
-			p.line("      %s", e)
-		}
+		shown(p, s.Errors, func(errors []string) {
+			for _, e := range errors {
+				p.line("      %s", e)
+			}
+		})
 	}
 	p.findings(r, Warning)
 }
@@ -71,8 +76,23 @@ func (p *printer) findings(r *Report, level Level) {
 		}
 		subjects[same] = append(subjects[same], f.Subject)
 	}
+	shown(p, said, func(said []Finding) {
+		p.said(said, subjects, level)
+	})
+}
+
+// listed are subjects of the same finding, a line each.
+func listed(subjects []string) string {
+	text := strings.Join(subjects[:min(len(subjects), rowsMax)], ",\n      ")
+	if more := len(subjects) - rowsMax; more > 0 {
+		text += fmt.Sprintf(",\n      and %d more", more)
+	}
+	return text
+}
+
+func (p *printer) said(said []Finding, subjects map[Finding][]string, level Level) {
 	for _, f := range said {
-		p.line("  %s: %s: %s", level, strings.Join(subjects[f], ",\n      "), f.Text)
+		p.line("  %s: %s: %s", level, listed(subjects[f]), f.Text)
 		if f.Hint != "" {
 			p.line("    → %s", f.Hint)
 		}
@@ -100,7 +120,9 @@ func (p *printer) left(r *Report) {
 		return
 	}
 	p.section("Left for the next run")
-	for _, l := range r.Left {
-		p.line("  %s", l)
-	}
+	shown(p, r.Left, func(left []string) {
+		for _, l := range left {
+			p.line("  %s", l)
+		}
+	})
 }

@@ -128,12 +128,17 @@ func (d Dead) said() string {
 
 // consumers shows who carries a key in its environment.
 func (p *printer) consumers(r *Report) {
-	if len(r.Consumers) == 0 {
+	if len(r.Consumers) == 0 && !slices.ContainsFunc(r.SummedUp, func(s Sum) bool { return s.Kind == "consumer" }) {
 		return
 	}
 	p.section("Consumers: who carries a key")
-	rows := make([][]string, 0, len(r.Consumers))
-	for _, c := range r.Consumers {
+	shown(p, r.Consumers, p.carriers)
+	p.sums(r, "consumer")
+}
+
+func (p *printer) carriers(consumers []Consumer) {
+	rows := make([][]string, 0, len(consumers))
+	for _, c := range consumers {
 		sign := "✓"
 		if c.Result == "failed" || c.Result == "behind" || c.Result == "deploying" {
 			sign = "✗"

@@ -2,12 +2,13 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // endpoints is the access matrix: a row an endpoint, a column a caller.
 func (p *printer) endpoints(r *Report) {
-	if len(r.Endpoints) == 0 {
+	if len(r.Endpoints) == 0 && r.Counts().Endpoints == 0 {
 		return
 	}
 	p.section("Endpoints: who is let in")
@@ -20,8 +21,15 @@ func (p *printer) endpoints(r *Report) {
 	if len(callers) > 0 {
 		p.line("  Each other key asks one endpoint of each product, and stands with its application.")
 	}
+	if len(r.Endpoints) > 0 {
+		shown(p, r.Endpoints, func(rows []Endpoint) { p.matrix(rows, callers) })
+	}
+	p.sums(r, "endpoint")
+}
+
+func (p *printer) matrix(endpoints []Endpoint, callers []string) {
 	rows := [][]string{append([]string{"", "", "NO TOKEN", "MALFORMED", "UNKNOWN"}, callers...)}
-	for _, e := range r.Endpoints {
+	for _, e := range endpoints {
 		row := []string{mark(e), name(e), cell(e.NoToken), cell(e.Malformed), cell(e.Unknown)}
 		for _, c := range callers {
 			text := "-"
@@ -75,15 +83,18 @@ func cell(p Probe) string {
 }
 
 func (p *printer) tokens(r *Report) {
-	if len(r.LegacyTokens) == 0 {
+	if len(r.LegacyTokens) == 0 && !slices.ContainsFunc(r.SummedUp, func(s Sum) bool { return s.Kind == "legacy token" }) {
 		return
 	}
 	p.section("Legacy tokens")
-	rows := make([][]string, 0, len(r.LegacyTokens))
-	for _, t := range r.LegacyTokens {
-		rows = append(rows, []string{t.ID, t.Scope + " " + t.Of, t.Region, expiry(t.ExpiresAt, "expires"), t.fate(), t.Why})
-	}
-	p.table("  ", rows)
+	shown(p, r.LegacyTokens, func(tokens []LegacyToken) {
+		rows := make([][]string, 0, len(tokens))
+		for _, t := range tokens {
+			rows = append(rows, []string{t.ID, t.Scope + " " + t.Of, t.Region, expiry(t.ExpiresAt, "expires"), t.fate(), t.Why})
+		}
+		p.table("  ", rows)
+	})
+	p.sums(r, "legacy token")
 }
 
 // fate is what became of the token, and of a held one when it goes.

@@ -94,7 +94,7 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 		}),
 		report: &report.Report{
 			Version: version.Version, RunID: o.RunID, DryRun: req.DryRun, OrganizationID: cfg.OrganizationID, ProjectID: cfg.ProjectID,
-			Left: []string{}, Findings: []report.Finding{}, Clock: clockOf(cfg, o),
+			Left: []string{}, Findings: []report.Finding{}, SummedUp: []report.Sum{}, Cut: []report.Cut{}, Clock: clockOf(cfg, o),
 		},
 		world: &world{},
 	}
