@@ -95,7 +95,7 @@ func TestMemoryOfARun(t *testing.T) {
 		t.Log(r[0])
 		bytes, _ := strconv.Atoi(r[2])
 		mib, _ := strconv.ParseFloat(r[3], 64)
-		if r[1] != "200" || bytes > report || mib > most {
+		if r[1] != "200" || bytes > report || mib > most && !raced {
 			t.Errorf("%s; want status 200, at most %d bytes and %.0f MiB", r[0], report, most)
 		}
 	}
