@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
 	"net/http"
 	"time"
 )
@@ -39,11 +40,11 @@ func (e *Emulator) dueCrons(after, now time.Time) []func(context.Context) {
 			if k.since.After(from) {
 				from = k.since
 			}
-			s, err := parseSchedule(k.schedule)
+			s, err := clock.ParseSchedule(k.schedule)
 			if err != nil {
 				continue // from a seed
 			}
-			if due := s.next(from); !due.IsZero() && !due.After(now) {
+			if due := s.Next(from); !due.IsZero() && !due.After(now) {
 				args, _ := json.Marshal(k.args) // it came as JSON
 				calls = append(calls, func(ctx context.Context) { e.fire(ctx, p, k.workload, args) })
 			}

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
 	"net/http"
 	"time"
 )
@@ -64,7 +65,7 @@ func (a *v1beta1) apply(c *call, p *product, in *cronWrite, k *cron) error {
 		k.workload = w
 	}
 	if in.Schedule != nil && *in.Schedule != "" {
-		if _, err := parseSchedule(*in.Schedule); err != nil {
+		if _, err := clock.ParseSchedule(*in.Schedule); err != nil {
 			return errMessage(http.StatusBadRequest, "%v", err)
 		}
 	}

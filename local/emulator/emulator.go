@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"context"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -10,7 +11,7 @@ import (
 
 // Options set up an emulator. The zero value is a truthful, quick Scaleway.
 type Options struct {
-	Clock     *Clock        // nil: NewClock()
+	Clock     *clock.Clock  // nil: NewClock()
 	Seed      uint64        // of all identifiers; two emulators with one seed mint the same
 	Latency   time.Duration // of every API call and endpoint, on the clock's Sleep; SetLatency changes it
 	KeyLag    time.Duration // for so long after its creation a key is refused now and then (IAM's caches)
@@ -87,7 +88,7 @@ type Answers struct {
 // Emulator is one organization of Scaleway. Its methods may be called from
 // many goroutines.
 type Emulator struct {
-	clock   *Clock
+	clock   *clock.Clock
 	options Options
 	history history
 	faults  faults
@@ -113,7 +114,7 @@ type Emulator struct {
 // New returns an emulator that holds an organization without any resource.
 func New(o Options) *Emulator {
 	if o.Clock == nil {
-		o.Clock = NewClock()
+		o.Clock = clock.New()
 	}
 	o.Delays = o.Delays.orDefault()
 	if o.Quotas.KeysPerApplication == 0 {
@@ -140,7 +141,7 @@ func New(o Options) *Emulator {
 }
 
 // Clock returns the emulator's clock.
-func (e *Emulator) Clock() *Clock { return e.clock }
+func (e *Emulator) Clock() *clock.Clock { return e.clock }
 
 // History returns the requests so far, API and gateway, in order of arrival.
 func (e *Emulator) History() []Request { return e.history.all() }

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"errors"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
 	"testing"
 	"time"
 )
@@ -15,7 +16,7 @@ func TestPrivateCaller(t *testing.T) {
 		return SeedRule{PermissionSets: sets, Projects: []string{"demo"}, Condition: condition}
 	}
 	old := SeedKey{Age: SeedAge(time.Hour)}
-	e := New(Options{Clock: NewManualClock(time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)), KeyLag: time.Minute})
+	e := New(Options{Clock: clock.NewManual(time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)), KeyLag: time.Minute})
 	err := e.Load(Seed{
 		Projects: []SeedProject{{Name: "demo"}, {Name: "other"}},
 		Applications: []SeedApplication{

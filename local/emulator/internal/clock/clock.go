@@ -1,4 +1,4 @@
-package emulator
+package clock
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 
 // Clock is the emulator's time. Statuses, expiries and crons move on it.
 //
-// A Clock made by NewClock or NewClockAt runs along with real time from where
-// it was started and can be moved forward. One made by NewManualClock stands still until
+// A Clock made by New or NewAt runs along with real time from where
+// it was started and can be moved forward. One made by NewManual stands still until
 // somebody advances it or sleeps on it.
 type Clock struct {
 	mu     sync.Mutex
@@ -28,16 +28,16 @@ type alarm struct {
 	ring  func()
 }
 
-// NewClock returns a clock that reads as real time does, until it is moved.
-func NewClock() *Clock { return NewClockAt(time.Now()) }
+// New returns a clock that reads as real time does, until it is moved.
+func New() *Clock { return NewAt(time.Now()) }
 
-// NewClockAt returns a clock that reads start now, and runs as real time does.
-func NewClockAt(start time.Time) *Clock {
+// NewAt returns a clock that reads start now, and runs as real time does.
+func NewAt(start time.Time) *Clock {
 	return &Clock{base: start, since: time.Now(), source: time.Now}
 }
 
-// NewManualClock returns a clock that stands at start.
-func NewManualClock(start time.Time) *Clock { return &Clock{base: start} }
+// NewManual returns a clock that stands at start.
+func NewManual(start time.Time) *Clock { return &Clock{base: start} }
 
 // Now returns the clock's reading, in UTC.
 func (c *Clock) Now() time.Time {

@@ -1,4 +1,4 @@
-package emulator
+package clock
 
 import (
 	"fmt"
@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// schedule is when a cron fires: for each of its five fields the set of values
+// Schedule is when a cron fires: for each of its five fields the set of values
 // that are due.
-type schedule struct {
+type Schedule struct {
 	minutes, hours, days, months, weekdays uint64 // bit n: n is due
 	anyDay, anyWeekday                     bool
 }
 
-// parseSchedule reads five fields in UTC: numbers, ranges, lists and *, no
+// ParseSchedule reads five fields in UTC: numbers, ranges, lists and *, no
 // steps and no names, as the platform takes them.
-func parseSchedule(text string) (*schedule, error) {
-	s := &schedule{}
+func ParseSchedule(text string) (*Schedule, error) {
+	s := &Schedule{}
 	fields := strings.Fields(text)
 	ranges := []struct {
 		name        string
@@ -66,9 +66,9 @@ func parseField(text string, least, most int) (set uint64, ok bool) {
 	return set, true
 }
 
-// next is the first minute after t at which s is due; the zero time if that is
+// Next is the first minute after t at which s is due; the zero time if that is
 // never (the 30th of February). Years without a leap day can be eight in a row.
-func (s *schedule) next(t time.Time) time.Time {
+func (s *Schedule) Next(t time.Time) time.Time {
 	t = t.UTC().Truncate(time.Minute).Add(time.Minute)
 	for end := t.AddDate(9, 0, 0); t.Before(end); {
 		switch {
@@ -86,7 +86,7 @@ func (s *schedule) next(t time.Time) time.Time {
 }
 
 // dayDue is cron's rule: of day and weekday either will do, unless one is *.
-func (s *schedule) dayDue(t time.Time) bool {
+func (s *Schedule) dayDue(t time.Time) bool {
 	if s.months>>t.Month()&1 == 0 {
 		return false
 	}

@@ -1,4 +1,4 @@
-package emulator
+package clock
 
 import (
 	"testing"
@@ -24,7 +24,7 @@ func TestASchedulesNextTime(t *testing.T) {
 		{"0 0 13 * 5", "2026-09-01T00:00:00Z", "2026-09-04T00:00:00Z"}, // either day will do
 		{"0 0 13 * 5", "2026-09-12T00:00:00Z", "2026-09-13T00:00:00Z"},
 	} {
-		s, err := parseSchedule(row.schedule)
+		s, err := ParseSchedule(row.schedule)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +32,7 @@ func TestASchedulesNextTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := s.next(after).Format(time.RFC3339); got != row.want {
+		if got := s.Next(after).Format(time.RFC3339); got != row.want {
 			t.Errorf("%q after %s: %s, want %s", row.schedule, row.after, got, row.want)
 		}
 	}
