@@ -16,7 +16,7 @@ type KeyPair struct {
 func (e *Emulator) Owner() (accessKey, secretKey string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	key := e.iam.keys.get(e.iam.ownerKey)
+	key := e.iam.keys.Get(e.iam.ownerKey)
 	if key == nil {
 		return "", "" // somebody deleted it
 	}
@@ -43,7 +43,7 @@ func (e *Emulator) ProjectNames() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	names := []string{"default"}
-	for _, p := range e.iam.projects.all(func(p *project) bool { return p.ID != e.iam.defaultProject }) {
+	for _, p := range e.iam.projects.All(func(p *project) bool { return p.ID != e.iam.defaultProject }) {
 		names = append(names, p.Name)
 	}
 	return names
@@ -68,7 +68,7 @@ func (e *Emulator) Keys(bearer string) []KeyPair {
 	pairs := []KeyPair{}
 	for _, key := range e.iam.keysNamed(bearer) {
 		pairs = append(pairs, KeyPair{
-			AccessKey: key.AccessKey, SecretKey: key.secret, Created: key.CreatedAt.t, Expires: key.ExpiresAt.t,
+			AccessKey: key.AccessKey, SecretKey: key.secret, Created: key.CreatedAt.Time, Expires: key.ExpiresAt.Time,
 			Project: key.DefaultProjectID,
 		})
 	}
@@ -76,7 +76,7 @@ func (e *Emulator) Keys(bearer string) []KeyPair {
 }
 
 func (s *iamState) applicationNamed(name string) *application {
-	for _, a := range s.applications.all(func(a *application) bool { return a.Name == name || a.ID == name }) {
+	for _, a := range s.applications.All(func(a *application) bool { return a.Name == name || a.ID == name }) {
 		return a
 	}
 	return nil
@@ -86,7 +86,7 @@ func (s *iamState) keysNamed(bearer string) []*apiKey {
 	if a := s.applicationNamed(bearer); a != nil {
 		return s.keysOf(a.ID)
 	}
-	for _, u := range s.users.all(func(u *user) bool { return u.Username == bearer || u.ID == bearer }) {
+	for _, u := range s.users.All(func(u *user) bool { return u.Username == bearer || u.ID == bearer }) {
 		return s.keysOf(u.ID)
 	}
 	return nil
@@ -96,7 +96,7 @@ func (s *iamState) keysNamed(bearer string) []*apiKey {
 func (s *iamState) newestKey(bearer string) *apiKey {
 	var newest *apiKey
 	for _, key := range s.keysNamed(bearer) {
-		if newest == nil || key.CreatedAt.t.After(newest.CreatedAt.t) {
+		if newest == nil || key.CreatedAt.Time.After(newest.CreatedAt.Time) {
 			newest = key
 		}
 	}

@@ -3,6 +3,8 @@ package emulator
 import (
 	"net/http"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // project is the account API's (FACTS section 7). The one named default has
@@ -11,8 +13,8 @@ type project struct {
 	ID             string         `json:"id"`
 	Name           string         `json:"name"`
 	OrganizationID string         `json:"organization_id"`
-	CreatedAt      stamp          `json:"created_at"`
-	UpdatedAt      stamp          `json:"updated_at"`
+	CreatedAt      wire.Stamp     `json:"created_at"`
+	UpdatedAt      wire.Stamp     `json:"updated_at"`
 	Description    string         `json:"description"`
 	Qualification  *qualification `json:"qualification"` // null in the answer to its creation only
 
@@ -40,8 +42,8 @@ func (p *project) view() any {
 
 // settleProjects removes the projects whose time has come.
 func (c *call) settleProjects() {
-	for _, p := range c.iam.projects.all(func(p *project) bool { return !p.removed.IsZero() && !p.removed.After(c.now) }) {
-		c.iam.projects.remove(p.ID)
+	for _, p := range c.iam.projects.All(func(p *project) bool { return !p.removed.IsZero() && !p.removed.After(c.now) }) {
+		c.iam.projects.Remove(p.ID)
 		c.iam.forgetProject(p.ID)
 		c.iam.gone[p.ID] = true
 	}
@@ -52,17 +54,17 @@ func listProjects(c *call) (any, error) {
 	if err := c.ownOrganization(c.r.URL.Query().Get("organization_id")); err != nil {
 		return nil, err
 	}
-	rows := c.iam.projects.all(func(p *project) bool {
+	rows := c.iam.projects.All(func(p *project) bool {
 		return c.passes("name", p.Name) && c.passes("project_ids", p.ID) && c.allowed(p.ID)
 	})
 	if len(rows) == 0 && !c.allowedSomewhere() {
 		return nil, c.forbidden()
 	}
 	rows = ordered(c, rows, "created_at_asc", map[string]func(a, b *project) int{
-		"created_at": byTime(func(p *project) stamp { return p.CreatedAt }),
-		"name":       byText(func(p *project) string { return p.Name }),
+		"created_at": wire.ByTime(func(p *project) wire.Stamp { return p.CreatedAt }),
+		"name":       wire.ByText(func(p *project) string { return p.Name }),
 	})
-	return c.list("projects", views(rows, (*project).view), productPaging)
+	return c.list("projects", wire.Views(rows, (*project).view), productPaging)
 }
 
 func createProject(c *call) (any, error) {
@@ -78,10 +80,10 @@ func createProject(c *call) (any, error) {
 		return nil, err
 	}
 	p := &project{
-		ID: c.mint.uuid(), Name: in.Name, Description: in.Description, OrganizationID: c.iam.organization,
-		CreatedAt: at(c.now), UpdatedAt: at(c.now),
+		ID: c.mint.UUID(), Name: in.Name, Description: in.Description, OrganizationID: c.iam.organization,
+		CreatedAt: wire.At(c.now), UpdatedAt: wire.At(c.now),
 	}
-	c.iam.projects.put(p.ID, p)
+	c.iam.projects.Put(p.ID, p)
 	return p, nil
 }
 
@@ -89,9 +91,9 @@ func createProject(c *call) (any, error) {
 func (c *call) project() (*project, error) {
 	c.settleProjects()
 	id := c.r.PathValue("id")
-	p := c.iam.projects.get(id)
+	p := c.iam.projects.Get(id)
 	if p == nil {
-		return nil, errNotFound("project_id", id)
+		return nil, wire.NotFound("project_id", id)
 	}
 	return p, c.authorizeOn(p.ID, p.ID, p.Name)
 }
@@ -119,9 +121,9 @@ func updateProject(c *call) (any, error) {
 	if err := checkTexts(in.Name, in.Description, nil); err != nil {
 		return nil, err
 	}
-	set(&p.Name, in.Name)
-	set(&p.Description, in.Description)
-	p.UpdatedAt = at(c.now)
+	wire.Set(&p.Name, in.Name)
+	wire.Set(&p.Description, in.Description)
+	p.UpdatedAt = wire.At(c.now)
 	return p.view(), nil
 }
 
@@ -134,8 +136,8 @@ func deleteProject(c *call) (any, error) {
 	}
 	for _, state := range c.secrets {
 		state.settle(c.options.Delays.SecretErasure, c.now)
-		if len(state.rows.all(func(s *secret) bool { return s.ProjectID == p.ID && s.DeletionRequestedAt.isNull() })) > 0 {
-			return nil, errPrecondition("resource_still_in_use", "the project still has resources")
+		if len(state.rows.All(func(s *secret) bool { return s.ProjectID == p.ID && s.DeletionRequestedAt.IsNull() })) > 0 {
+			return nil, wire.Precondition("resource_still_in_use", "the project still has resources")
 		}
 	}
 	p.removed = c.now.Add(c.options.Delays.ProjectRemoval)

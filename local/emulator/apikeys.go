@@ -5,24 +5,26 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // apiKey is a key pair of an application or a user. It has no id: the access
 // key identifies it.
 type apiKey struct {
-	AccessKey        string  `json:"access_key"`
-	SecretKey        *string `json:"secret_key"` // set on the answer to its creation only
-	Description      string  `json:"description"`
-	CreatedAt        stamp   `json:"created_at"`
-	UpdatedAt        stamp   `json:"updated_at"`
-	ExpiresAt        stamp   `json:"expires_at"`
-	DefaultProjectID string  `json:"default_project_id"`
-	Editable         bool    `json:"editable"`
-	Deletable        bool    `json:"deletable"`
-	Managed          bool    `json:"managed"`
-	CreationIP       string  `json:"creation_ip"`
-	ApplicationID    string  `json:"application_id,omitempty"` // one of the two
-	UserID           string  `json:"user_id,omitempty"`
+	AccessKey        string     `json:"access_key"`
+	SecretKey        *string    `json:"secret_key"` // set on the answer to its creation only
+	Description      string     `json:"description"`
+	CreatedAt        wire.Stamp `json:"created_at"`
+	UpdatedAt        wire.Stamp `json:"updated_at"`
+	ExpiresAt        wire.Stamp `json:"expires_at"`
+	DefaultProjectID string     `json:"default_project_id"`
+	Editable         bool       `json:"editable"`
+	Deletable        bool       `json:"deletable"`
+	Managed          bool       `json:"managed"`
+	CreationIP       string     `json:"creation_ip"`
+	ApplicationID    string     `json:"application_id,omitempty"` // one of the two
+	UserID           string     `json:"user_id,omitempty"`
 
 	secret string
 }
@@ -36,18 +38,18 @@ func (k *apiKey) bearerType() string {
 	return "application"
 }
 
-func (k *apiKey) expired(now time.Time) bool { return k.ExpiresAt.due(now) }
+func (k *apiKey) expired(now time.Time) bool { return k.ExpiresAt.Due(now) }
 
 func (s *iamState) keyBySecret(secret string) *apiKey { return s.bySecret[secret] }
 
 func (s *iamState) addKey(k *apiKey) {
-	s.keys.put(k.AccessKey, k)
+	s.keys.Put(k.AccessKey, k)
 	s.bySecret[k.secret] = k
 	s.everSecret[k.secret] = k.AccessKey
 }
 
 func (s *iamState) removeKey(k *apiKey, now time.Time) {
-	s.keys.remove(k.AccessKey)
+	s.keys.Remove(k.AccessKey)
 	delete(s.bySecret, k.secret)
 	s.gone[k.AccessKey] = true
 	s.dead[k.secret] = deadKey{k, now}
@@ -82,7 +84,7 @@ func listKeys(c *call) (any, error) {
 	if err := c.listing(); err != nil {
 		return nil, err
 	}
-	rows := c.iam.keys.all(func(k *apiKey) bool {
+	rows := c.iam.keys.All(func(k *apiKey) bool {
 		return c.passes("bearer_id", k.bearer()) && c.passes("bearer_type", k.bearerType()) &&
 			c.passes("application_id", k.ApplicationID) && c.passes("user_id", k.UserID) &&
 			c.passes("access_keys", k.AccessKey) && c.passes("access_key", k.AccessKey) &&
@@ -90,12 +92,12 @@ func listKeys(c *call) (any, error) {
 			c.passesBool("editable", k.Editable) && c.passesBool("expired", k.expired(c.now))
 	})
 	rows = ordered(c, rows, "created_at_asc", map[string]func(a, b *apiKey) int{
-		"created_at": byTime(func(k *apiKey) stamp { return k.CreatedAt }),
-		"updated_at": byTime(func(k *apiKey) stamp { return k.UpdatedAt }),
-		"expires_at": byTime(func(k *apiKey) stamp { return k.ExpiresAt }),
-		"access_key": byText(func(k *apiKey) string { return k.AccessKey }),
+		"created_at": wire.ByTime(func(k *apiKey) wire.Stamp { return k.CreatedAt }),
+		"updated_at": wire.ByTime(func(k *apiKey) wire.Stamp { return k.UpdatedAt }),
+		"expires_at": wire.ByTime(func(k *apiKey) wire.Stamp { return k.ExpiresAt }),
+		"access_key": wire.ByText(func(k *apiKey) string { return k.AccessKey }),
 	})
-	return c.list("api_keys", views(rows, func(k *apiKey) any { return k }), iamPaging)
+	return c.list("api_keys", wire.Views(rows, func(k *apiKey) any { return k }), iamPaging)
 }
 
 func createKey(c *call) (any, error) {
@@ -113,7 +115,7 @@ func createKey(c *call) (any, error) {
 		return nil, err
 	}
 	key := &apiKey{
-		Description: in.Description, CreatedAt: at(c.now), UpdatedAt: at(c.now), ExpiresAt: given(in.ExpiresAt),
+		Description: in.Description, CreatedAt: wire.At(c.now), UpdatedAt: wire.At(c.now), ExpiresAt: wire.Given(in.ExpiresAt),
 		DefaultProjectID: in.DefaultProjectID, Editable: true, Deletable: true, CreationIP: c.address(),
 		ApplicationID: in.ApplicationID, UserID: in.UserID,
 	}
@@ -123,7 +125,7 @@ func createKey(c *call) (any, error) {
 	if err := c.checkKey(key); err != nil {
 		return nil, err
 	}
-	key.AccessKey, key.secret = c.mint.accessKey(), c.mint.uuid()
+	key.AccessKey, key.secret = c.mint.AccessKey(), c.mint.UUID()
 	c.iam.addKey(key)
 	shown := *key
 	shown.SecretKey = &key.secret
@@ -133,17 +135,17 @@ func createKey(c *call) (any, error) {
 func (c *call) checkKey(k *apiKey) error {
 	switch {
 	case (k.ApplicationID == "") == (k.UserID == ""):
-		return errInvalid("bearer", "required", "exactly one of application_id and user_id must be set")
+		return wire.Invalid("bearer", "required", "exactly one of application_id and user_id must be set")
 	case utf8.RuneCountInString(k.Description) > descriptionLimit:
-		return errInvalid("description", "constraint", "must be at most "+strconv.Itoa(descriptionLimit)+" characters")
-	case k.ApplicationID != "" && c.iam.applications.get(k.ApplicationID) == nil:
-		return errNotFound("application", k.ApplicationID)
-	case k.UserID != "" && c.iam.users.get(k.UserID) == nil:
-		return errNotFound("user", k.UserID)
-	case c.iam.projects.get(k.DefaultProjectID) == nil:
-		return errNotFound("project_id", k.DefaultProjectID)
+		return wire.Invalid("description", "constraint", "must be at most "+strconv.Itoa(descriptionLimit)+" characters")
+	case k.ApplicationID != "" && c.iam.applications.Get(k.ApplicationID) == nil:
+		return wire.NotFound("application", k.ApplicationID)
+	case k.UserID != "" && c.iam.users.Get(k.UserID) == nil:
+		return wire.NotFound("user", k.UserID)
+	case c.iam.projects.Get(k.DefaultProjectID) == nil:
+		return wire.NotFound("project_id", k.DefaultProjectID)
 	}
-	if a := c.iam.applications.get(k.ApplicationID); a != nil && !a.Editable {
+	if a := c.iam.applications.Get(k.ApplicationID); a != nil && !a.Editable {
 		return c.forbidden()
 	}
 	if err := c.checkExpiry(k.ExpiresAt); err != nil {
@@ -151,11 +153,11 @@ func (c *call) checkKey(k *apiKey) error {
 	}
 	// What the quota is, and what it says, is not known (A19).
 	if have, most := len(c.iam.keysOf(k.bearer())), c.options.Quotas.KeysPerApplication; have >= most {
-		return errQuota("iam_api_keys", most, have)
+		return wire.QuotaExceeded("iam_api_keys", most, have)
 	}
-	everybodys := c.iam.keys.all(func(*apiKey) bool { return true })
+	everybodys := c.iam.keys.All(func(*apiKey) bool { return true })
 	if have, most := len(everybodys), c.options.Quotas.KeysPerOrganization; most > 0 && have >= most { // A83
-		return errQuota("iam_api_keys", most, have)
+		return wire.QuotaExceeded("iam_api_keys", most, have)
 	}
 	return nil
 }
@@ -163,17 +165,17 @@ func (c *call) checkKey(k *apiKey) error {
 // checkExpiry holds a new key against the organization's cap. What the API
 // answers is inferred (FACTS section 3, security settings): a key beyond the
 // cap, and one without an expiry, are refused (A14).
-func (c *call) checkExpiry(expires stamp) error {
+func (c *call) checkExpiry(expires wire.Stamp) error {
 	most := time.Duration(c.iam.settings.MaxKeyLife)
 	switch {
-	case expires.due(c.now):
-		return errInvalid("expires_at", "constraint", "must be in the future")
+	case expires.Due(c.now):
+		return wire.Invalid("expires_at", "constraint", "must be in the future")
 	case most == 0:
 		return nil
-	case expires.isNull():
-		return errInvalid("expires_at", "required", "the organization requires API keys to expire within "+seconds(most).String())
-	case expires.t.After(at(c.now.Add(most)).t): // both rounded
-		return errInvalid("expires_at", "constraint", "the organization requires API keys to expire within "+seconds(most).String())
+	case expires.IsNull():
+		return wire.Invalid("expires_at", "required", "the organization requires API keys to expire within "+wire.Seconds(most).String())
+	case expires.Time.After(wire.At(c.now.Add(most)).Time): // both rounded
+		return wire.Invalid("expires_at", "constraint", "the organization requires API keys to expire within "+wire.Seconds(most).String())
 	}
 	return nil
 }
@@ -184,10 +186,10 @@ func (c *call) key() (*apiKey, error) {
 		return nil, err
 	}
 	accessKey := c.r.PathValue("access_key")
-	if key := c.iam.keys.get(accessKey); key != nil {
+	if key := c.iam.keys.Get(accessKey); key != nil {
 		return key, nil
 	}
-	return nil, errNotFound("access_key", accessKey)
+	return nil, wire.NotFound("access_key", accessKey)
 }
 
 func getKey(c *call) (any, error) {
@@ -219,18 +221,18 @@ func updateKey(c *call) (any, error) {
 	if err := checkTexts(nil, in.Description, nil); err != nil {
 		return nil, err
 	}
-	if in.DefaultProjectID != nil && c.iam.projects.get(*in.DefaultProjectID) == nil {
-		return nil, errNotFound("project_id", *in.DefaultProjectID)
+	if in.DefaultProjectID != nil && c.iam.projects.Get(*in.DefaultProjectID) == nil {
+		return nil, wire.NotFound("project_id", *in.DefaultProjectID)
 	}
 	if in.ExpiresAt != nil {
-		if err := c.checkExpiry(given(in.ExpiresAt)); err != nil {
+		if err := c.checkExpiry(wire.Given(in.ExpiresAt)); err != nil {
 			return nil, err
 		}
-		key.ExpiresAt = given(in.ExpiresAt)
+		key.ExpiresAt = wire.Given(in.ExpiresAt)
 	}
-	set(&key.DefaultProjectID, in.DefaultProjectID)
-	set(&key.Description, in.Description)
-	key.UpdatedAt = at(c.now)
+	wire.Set(&key.DefaultProjectID, in.DefaultProjectID)
+	wire.Set(&key.Description, in.Description)
+	key.UpdatedAt = wire.At(c.now)
 	return key, nil
 }
 

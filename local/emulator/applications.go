@@ -1,21 +1,25 @@
 package emulator
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
+)
 
 // application is IAM's: the identity of one workload. It belongs to the
 // organization, to no project.
 type application struct {
-	ID             string   `json:"id"`
-	Name           string   `json:"name"`
-	Description    string   `json:"description"`
-	CreatedAt      stamp    `json:"created_at"`
-	UpdatedAt      stamp    `json:"updated_at"`
-	OrganizationID string   `json:"organization_id"`
-	Editable       bool     `json:"editable"`
-	Deletable      bool     `json:"deletable"`
-	Managed        bool     `json:"managed"`
-	NbAPIKeys      int      `json:"nb_api_keys"`
-	Tags           []string `json:"tags"`
+	ID             string     `json:"id"`
+	Name           string     `json:"name"`
+	Description    string     `json:"description"`
+	CreatedAt      wire.Stamp `json:"created_at"`
+	UpdatedAt      wire.Stamp `json:"updated_at"`
+	OrganizationID string     `json:"organization_id"`
+	Editable       bool       `json:"editable"`
+	Deletable      bool       `json:"deletable"`
+	Managed        bool       `json:"managed"`
+	NbAPIKeys      int        `json:"nb_api_keys"`
+	Tags           []string   `json:"tags"`
 }
 
 func (e *Emulator) routeApplications(mux *http.ServeMux) {
@@ -36,23 +40,23 @@ func (s *iamState) view(a *application) any {
 }
 
 func (s *iamState) keysOf(bearer string) []*apiKey {
-	return s.keys.all(func(k *apiKey) bool { return k.bearer() == bearer })
+	return s.keys.All(func(k *apiKey) bool { return k.bearer() == bearer })
 }
 
 func listApplications(c *call) (any, error) {
 	if err := c.listing(); err != nil {
 		return nil, err
 	}
-	rows := c.iam.applications.all(func(a *application) bool {
+	rows := c.iam.applications.All(func(a *application) bool {
 		return c.passes("name", a.Name) && c.passes("application_ids", a.ID) &&
 			c.passesBool("editable", a.Editable) && c.passesTag(a.Tags)
 	})
 	rows = ordered(c, rows, "created_at_asc", map[string]func(a, b *application) int{
-		"created_at": byTime(func(a *application) stamp { return a.CreatedAt }),
-		"updated_at": byTime(func(a *application) stamp { return a.UpdatedAt }),
-		"name":       byText(func(a *application) string { return a.Name }),
+		"created_at": wire.ByTime(func(a *application) wire.Stamp { return a.CreatedAt }),
+		"updated_at": wire.ByTime(func(a *application) wire.Stamp { return a.UpdatedAt }),
+		"name":       wire.ByText(func(a *application) string { return a.Name }),
 	})
-	return c.list("applications", views(rows, c.iam.view), iamPaging)
+	return c.list("applications", wire.Views(rows, c.iam.view), iamPaging)
 }
 
 func createApplication(c *call) (any, error) {
@@ -69,10 +73,10 @@ func createApplication(c *call) (any, error) {
 		return nil, err
 	}
 	a := &application{
-		ID: c.mint.uuid(), Name: in.Name, Description: in.Description, CreatedAt: at(c.now), UpdatedAt: at(c.now),
-		OrganizationID: c.iam.organization, Editable: true, Deletable: true, Tags: orEmpty(in.Tags),
+		ID: c.mint.UUID(), Name: in.Name, Description: in.Description, CreatedAt: wire.At(c.now), UpdatedAt: wire.At(c.now),
+		OrganizationID: c.iam.organization, Editable: true, Deletable: true, Tags: wire.OrEmpty(in.Tags),
 	}
-	c.iam.applications.put(a.ID, a)
+	c.iam.applications.Put(a.ID, a)
 	return c.iam.view(a), nil
 }
 
@@ -93,10 +97,10 @@ func (c *call) application() (*application, error) {
 		return nil, err
 	}
 	id := c.r.PathValue("id")
-	if a := c.iam.applications.get(id); a != nil {
+	if a := c.iam.applications.Get(id); a != nil {
 		return a, nil
 	}
-	return nil, errNotFound("application", id)
+	return nil, wire.NotFound("application", id)
 }
 
 func getApplication(c *call) (any, error) {
@@ -126,10 +130,10 @@ func updateApplication(c *call) (any, error) {
 	if err := checkTexts(in.Name, in.Description, in.Tags); err != nil {
 		return nil, err
 	}
-	set(&a.Name, in.Name)
-	set(&a.Description, in.Description)
-	set(&a.Tags, in.Tags)
-	a.UpdatedAt = at(c.now)
+	wire.Set(&a.Name, in.Name)
+	wire.Set(&a.Description, in.Description)
+	wire.Set(&a.Tags, in.Tags)
+	a.UpdatedAt = wire.At(c.now)
 	return c.iam.view(a), nil
 }
 
@@ -149,13 +153,13 @@ func deleteApplication(c *call) (any, error) {
 	for _, key := range c.iam.keysOf(a.ID) {
 		c.iam.removeKey(key, c.now)
 	}
-	for _, p := range c.iam.policies.all(func(p *policy) bool { return p.ApplicationID == a.ID }) {
+	for _, p := range c.iam.policies.All(func(p *policy) bool { return p.ApplicationID == a.ID }) {
 		p.principal = principal{NoPrincipal: true}
 	}
-	for _, g := range c.iam.groups.all(nil) {
+	for _, g := range c.iam.groups.All(nil) {
 		g.leave(a.ID)
 	}
-	c.iam.applications.remove(a.ID)
+	c.iam.applications.Remove(a.ID)
 	c.iam.gone[a.ID] = true
 	return nil, nil
 }

@@ -80,7 +80,7 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 	}
 	now := e.clock.Now()
 	a.spots = []spot{{"", rules.Path}}
-	a.learn(now, func(k *apiKey) bool { return k.CreatedAt.age(now) < youngAtFirst })
+	a.learn(now, func(k *apiKey) bool { return k.CreatedAt.Age(now) < youngAtFirst })
 	a.rest(now)
 	a.forgive(now, rules.Applications...) // what is out of order already
 	// Who wrote what is there already, nobody knows: it counts as the client's.
@@ -98,7 +98,7 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 func (a *Auditor) seen() {
 	for _, region := range secretRegions {
 		if state := a.e.secrets[region]; state != nil {
-			for _, s := range state.rows.all(nil) {
+			for _, s := range state.rows.All(nil) {
 				a.written[s.ID] = len(s.versions)
 			}
 		}
@@ -124,7 +124,7 @@ func (a *Auditor) Forgive(application string) {
 
 func (a *Auditor) forgive(now time.Time, applications ...string) {
 	for _, s := range a.present() {
-		if name := a.e.iam.applications.get(s.Name).Name; slices.Contains(applications, name) {
+		if name := a.e.iam.applications.Get(s.Name).Name; slices.Contains(applications, name) {
 			a.spoilt[s.Name] = a.unusable(s, now) != ""
 		}
 	}
@@ -138,7 +138,7 @@ func (a *Auditor) Spoilt() []string {
 	var names []string
 	for _, s := range a.present() {
 		if a.spoilt[s.Name] {
-			names = append(names, a.e.iam.applications.get(s.Name).Name)
+			names = append(names, a.e.iam.applications.Get(s.Name).Name)
 		}
 	}
 	return names
@@ -213,10 +213,10 @@ func (a *Auditor) violate(r *Request, text string) {
 func (a *Auditor) learn(now time.Time, minted func(*apiKey) bool) {
 	before := a.keys
 	a.keys = map[string]seenKey{}
-	for _, k := range a.e.iam.keys.all(nil) {
+	for _, k := range a.e.iam.keys.All(nil) {
 		seen, known := before[k.AccessKey]
 		if !known {
-			seen = seenKey{application: k.ApplicationID, secret: k.secret, created: k.CreatedAt.t, expires: k.ExpiresAt.t, minted: minted(k)}
+			seen = seenKey{application: k.ApplicationID, secret: k.secret, created: k.CreatedAt.Time, expires: k.ExpiresAt.Time, minted: minted(k)}
 		}
 		a.keys[k.AccessKey] = seen
 	}
@@ -230,8 +230,8 @@ func (a *Auditor) learn(now time.Time, minted func(*apiKey) bool) {
 		if pair.AccessKey != "" {
 			a.published[pair.AccessKey] = now
 		}
-		if first, any := a.first[s.Name]; len(s.versions) > 0 && (!any || s.versions[0].CreatedAt.t.Before(first)) {
-			a.first[s.Name] = s.versions[0].CreatedAt.t
+		if first, any := a.first[s.Name]; len(s.versions) > 0 && (!any || s.versions[0].CreatedAt.Time.Before(first)) {
+			a.first[s.Name] = s.versions[0].CreatedAt.Time
 		}
 	}
 	a.learnConsumers(now)
@@ -239,14 +239,14 @@ func (a *Auditor) learn(now time.Time, minted func(*apiKey) bool) {
 
 // rotates tells whether the keys of an application are the client's to change.
 func (a *Auditor) rotates(application string) bool {
-	app := a.e.iam.applications.get(application)
+	app := a.e.iam.applications.Get(application)
 	return app != nil && app.Name != "" && (slices.Contains(a.rules.Applications, app.Name) || app.Name == a.rules.OwnApplication)
 }
 
 // own tells whether an application is the client's own. Its keys stand in the
 // client's variables, and are never published.
 func (a *Auditor) own(application string) bool {
-	app := a.e.iam.applications.get(application)
+	app := a.e.iam.applications.Get(application)
 	return app != nil && app.Name != "" && app.Name == a.rules.OwnApplication
 }
 
@@ -258,10 +258,10 @@ func (a *Auditor) leaked(r *Request) {
 		if state == nil {
 			continue
 		}
-		for _, s := range state.rows.all(nil) {
+		for _, s := range state.rows.All(nil) {
 			for _, v := range s.versions[min(a.written[s.ID], len(s.versions)):] {
 				a.wrote[carry{s.ID, v.pair().AccessKey}] = true
-				for _, k := range a.e.iam.keys.all(func(k *apiKey) bool { return a.own(k.ApplicationID) }) {
+				for _, k := range a.e.iam.keys.All(func(k *apiKey) bool { return a.own(k.ApplicationID) }) {
 					if strings.Contains(string(v.data), k.secret) {
 						a.violate(r, "I3: the client's own key "+k.AccessKey+" was written into "+s.Path+"/"+s.Name)
 					}
@@ -340,7 +340,7 @@ func (a *Auditor) unusable(s *secret, now time.Time) string {
 		return ""
 	}
 	pair := s.newestPair()
-	key := a.e.iam.keys.get(pair.AccessKey)
+	key := a.e.iam.keys.Get(pair.AccessKey)
 	switch {
 	case pair.AccessKey == "":
 		return "secret " + s.Name + " has no enabled version that holds a key"
@@ -365,15 +365,15 @@ func (s *secret) standing() []*version {
 // outside writes down everything that the client may not change.
 func (a *Auditor) outside(now time.Time) string {
 	var out strings.Builder
-	for _, app := range a.e.iam.applications.all(nil) {
+	for _, app := range a.e.iam.applications.All(nil) {
 		fmt.Fprintln(&out, "application", app.ID, app.Name)
 	}
-	for _, p := range a.e.iam.policies.all(nil) {
+	for _, p := range a.e.iam.policies.All(nil) {
 		fmt.Fprintln(&out, "policy", p.ID, len(p.rules))
 	}
-	for _, k := range a.e.iam.keys.all(nil) {
+	for _, k := range a.e.iam.keys.All(nil) {
 		if !a.rotates(k.ApplicationID) {
-			fmt.Fprintln(&out, "key", k.AccessKey, k.Description, k.ExpiresAt.t)
+			fmt.Fprintln(&out, "key", k.AccessKey, k.Description, k.ExpiresAt.Time)
 		}
 	}
 	for _, p := range a.e.products(now) {
@@ -384,8 +384,8 @@ func (a *Auditor) outside(now time.Time) string {
 		if state == nil {
 			continue
 		}
-		for _, s := range state.rows.all(func(s *secret) bool {
-			return (s.ProjectID != a.rules.Project || !a.spot().has(s)) && s.DeletionRequestedAt.t.IsZero()
+		for _, s := range state.rows.All(func(s *secret) bool {
+			return (s.ProjectID != a.rules.Project || !a.spot().has(s)) && s.DeletionRequestedAt.Time.IsZero()
 		}) {
 			fmt.Fprintln(&out, "secret", s.ID, len(s.versions), s.Status)
 		}

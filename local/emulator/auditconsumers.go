@@ -52,7 +52,7 @@ func newConsumers() consumers {
 // learnConsumers notes the keys that there are, and which ones run.
 func (a *Auditor) learnConsumers(now time.Time) {
 	k := &a.consumers
-	for _, key := range a.e.iam.keys.all(nil) {
+	for _, key := range a.e.iam.keys.All(nil) {
 		k.parts[key.secret] = keyPart{key.ApplicationID, key.AccessKey, true}
 		k.parts[key.AccessKey] = keyPart{key.ApplicationID, key.AccessKey, false}
 	}
@@ -70,7 +70,7 @@ func (a *Auditor) learnConsumers(now time.Time) {
 		k.read[s.ID] = len(s.versions)
 	}
 	for _, p := range a.e.products(now) {
-		for _, w := range p.workloads.all(a.ours) {
+		for _, w := range p.workloads.All(a.ours) {
 			if r := w.revisions.before; r != nil {
 				k.note(p.placeOf(w), r, r.until)
 			}
@@ -112,7 +112,7 @@ func (a *Auditor) Behind() map[string][]string {
 	note := func(value, place, how string) {
 		part := a.consumers.part(value)
 		if current := newest[part.application]; part.access != "" && !a.consumers.lost[carry{place, part.access}] && !a.consumers.unread[part.access] && current != "" && part.access != current {
-			name := a.e.iam.applications.get(part.application).Name
+			name := a.e.iam.applications.Get(part.application).Name
 			out[name] = append(out[name], place+how+" "+part.access+", and not "+current)
 		}
 	}
@@ -130,7 +130,7 @@ func (a *Auditor) Behind() map[string][]string {
 		}
 	}
 	for _, p := range a.e.products(now) {
-		for _, w := range p.workloads.all(a.ours) {
+		for _, w := range p.workloads.All(a.ours) {
 			if r := w.runs(); r != nil && !w.failing {
 				for _, line := range r.env {
 					_, value, _ := strings.Cut(line, "=")
@@ -184,7 +184,7 @@ func (a *Auditor) carriers(secret string, now time.Time) map[string][]string {
 		}
 	}
 	for _, p := range a.e.products(now) {
-		for _, w := range p.workloads.all(a.ours) {
+		for _, w := range p.workloads.All(a.ours) {
 			for how, r := range map[string]*revision{" runs with": w.runs(), " is being deployed with": w.revisions.starting} {
 				if r != nil && slices.ContainsFunc(r.env, func(line string) bool { return runsWith(line, secret) }) {
 					found[p.placeOf(w)] = append(found[p.placeOf(w)], how)
@@ -226,10 +226,10 @@ func (a *Auditor) environments(now time.Time) map[variable]string {
 		}
 	}
 	for _, p := range a.e.products(now) {
-		for _, n := range p.namespaces.all(func(n *namespace) bool { return n.project == a.rules.Project && n.status != statusDeleting }) {
+		for _, n := range p.namespaces.All(func(n *namespace) bool { return n.project == a.rules.Project && n.status != statusDeleting }) {
 			add(p.placeOfAll(n), n.env, n.secrets)
 		}
-		for _, w := range p.workloads.all(a.ours) {
+		for _, w := range p.workloads.All(a.ours) {
 			add(p.placeOf(w), w.env, w.secrets)
 		}
 	}
@@ -268,7 +268,7 @@ func (a *Auditor) compareEnvironments(r *Request, now time.Time) {
 
 func (a *Auditor) mayBecome(was, is string, now time.Time) bool {
 	from, to := a.consumers.part(was), a.consumers.part(is)
-	key := a.e.iam.keys.get(to.access)
+	key := a.e.iam.keys.Get(to.access)
 	return from.access != "" && to.access != "" && from.secret == to.secret && a.consumers.around(was, from) == a.consumers.around(is, to) && from.application == to.application &&
 		a.rotates(to.application) && key != nil && !key.expired(now)
 }
@@ -278,26 +278,26 @@ func (a *Auditor) mayBecome(was, is string, now time.Time) bool {
 // What is being deleted is gone: whether it is there still is the clock's doing.
 func (a *Auditor) outsideOf(out io.Writer, p *product) {
 	own := func(n *namespace) bool { return n.project == a.rules.Project }
-	for _, n := range p.namespaces.all(func(n *namespace) bool { return n.status != statusDeleting }) {
+	for _, n := range p.namespaces.All(func(n *namespace) bool { return n.status != statusDeleting }) {
 		fmt.Fprintln(out, p.name, "namespace", n.id, n.name, n.description, n.tags)
 		if !own(n) {
 			fmt.Fprintln(out, n.env, n.secrets.plain())
 		}
 	}
-	for _, w := range p.workloads.all(func(w *workload) bool { return w.status != statusDeleting }) {
+	for _, w := range p.workloads.All(func(w *workload) bool { return w.status != statusDeleting }) {
 		fmt.Fprintln(out, p.name, w.id, w.name, w.description, w.tags, w.privacy, w.sandbox, w.httpsOnly, w.minScale, w.maxScale,
 			w.timeout, w.spec())
 		if !own(w.namespace) {
 			fmt.Fprintln(out, w.env, w.secrets.plain(), w.revisions.begun)
 		}
 	}
-	for _, t := range p.tokens.all(func(t *token) bool { return !own(t.namespace) && t.status != statusDeleting }) {
+	for _, t := range p.tokens.All(func(t *token) bool { return !own(t.namespace) && t.status != statusDeleting }) {
 		fmt.Fprintln(out, "token", t.id)
 	}
-	for _, d := range p.domains.all(func(d *domain) bool { return d.status != statusDeleting }) {
+	for _, d := range p.domains.All(func(d *domain) bool { return d.status != statusDeleting }) {
 		fmt.Fprintln(out, "domain", d.id, d.hostname)
 	}
-	for _, k := range p.crons.all(func(k *cron) bool { return k.status != statusDeleting }) {
+	for _, k := range p.crons.All(func(k *cron) bool { return k.status != statusDeleting }) {
 		fmt.Fprintln(out, "cron", k.id, k.schedule, k.args)
 	}
 }

@@ -37,10 +37,10 @@ func (a *Auditor) credentials() []*secret {
 		if state == nil {
 			continue
 		}
-		out = append(out, state.rows.all(func(s *secret) bool {
+		out = append(out, state.rows.All(func(s *secret) bool {
 			return s.ProjectID == a.rules.Project && slices.ContainsFunc(a.spots, func(p spot) bool { return p.has(s) }) &&
-				s.DeletionRequestedAt.t.IsZero() && a.publishes(s.Name) &&
-				!slices.Contains(a.rules.Broken, a.e.iam.applications.get(s.Name).Name)
+				s.DeletionRequestedAt.Time.IsZero() && a.publishes(s.Name) &&
+				!slices.Contains(a.rules.Broken, a.e.iam.applications.Get(s.Name).Name)
 		})...)
 	}
 	return out

@@ -116,7 +116,7 @@ func (a *Auditor) loses(access, secret string, shown bool, now time.Time) {
 // not show it: a person changed its namespace, and has not deployed it since.
 func (a *Auditor) losesUnseen(access, secret string, now time.Time) {
 	for _, p := range a.e.products(now) {
-		for _, w := range p.workloads.all(a.ours) {
+		for _, w := range p.workloads.All(a.ours) {
 			place := p.placeOf(w)
 			shown := slices.ContainsFunc(w.environment(), func(line string) bool { return runsWith(line, secret) })
 			if _, carries := a.carriers(secret, now)[place]; carries && !shown {
@@ -130,7 +130,7 @@ func (a *Auditor) losesUnseen(access, secret string, now time.Time) {
 func (a *Auditor) sharing(place string, now time.Time) []string {
 	out := []string{place}
 	for _, p := range a.e.products(now) {
-		for _, w := range p.workloads.all(a.ours) {
+		for _, w := range p.workloads.All(a.ours) {
 			if p.placeOfAll(w.namespace) == place {
 				out = append(out, p.placeOf(w))
 			}

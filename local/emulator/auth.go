@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // caller is who sent a request: the bearer of an API key.
@@ -28,13 +30,13 @@ func (e *Emulator) identify(secret string, needs need, now time.Time) (*caller, 
 	}
 	switch {
 	case !secretForm.MatchString(secret):
-		return nil, errDenied("invalid_argument") // the SDK knows the reason; that it means this is A11
+		return nil, wire.Denied("invalid_argument") // the SDK knows the reason; that it means this is A11
 	case key == nil:
-		return nil, errDenied("not_found")
+		return nil, wire.Denied("not_found")
 	case key.expired(now):
-		return nil, errDenied("expired")
-	case flickers(key.AccessKey, key.CreatedAt.age(now), e.options.KeyLag):
-		return nil, errForbidden(needs.action, needs.resource)
+		return nil, wire.Denied("expired")
+	case flickers(key.AccessKey, key.CreatedAt.Age(now), e.options.KeyLag):
+		return nil, wire.Forbidden(needs.action, needs.resource)
 	}
 	return &caller{accessKey: key.AccessKey, application: key.ApplicationID, user: key.UserID}, nil
 }
@@ -59,7 +61,7 @@ func (e *Emulator) privateCaller(secret, product, project string, now time.Time)
 		return nil, err
 	}
 	if !e.grants(question{who: who, sets: needs.sets, project: project, now: now}) {
-		return nil, errForbidden(needs.action, needs.resource)
+		return nil, wire.Forbidden(needs.action, needs.resource)
 	}
 	return who, nil
 }
@@ -89,7 +91,7 @@ func (c *call) authorizeOn(project, id, name string) error {
 	return c.forbidden()
 }
 
-func (c *call) forbidden() error { return errForbidden(c.needs.action, c.needs.resource) }
+func (c *call) forbidden() error { return wire.Forbidden(c.needs.action, c.needs.resource) }
 
 func (c *call) allowed(project string) bool { return c.allowedOn(project, "", "") }
 
@@ -134,7 +136,7 @@ func (e *Emulator) grants(q question) bool {
 	if q.who.user != "" && q.who.user == e.iam.owner {
 		return true // an owner holds everything, without a policy
 	}
-	for _, p := range e.iam.policies.all(nil) {
+	for _, p := range e.iam.policies.All(nil) {
 		since, reached := e.iam.reaches(p, q.who)
 		if !reached {
 			continue
@@ -182,7 +184,7 @@ func (s *iamState) reaches(p *policy, who *caller) (since time.Time, reached boo
 	case p.GroupID == "":
 		return time.Time{}, false
 	}
-	g := s.groups.get(p.GroupID)
+	g := s.groups.Get(p.GroupID)
 	if g == nil {
 		return time.Time{}, false
 	}
@@ -200,7 +202,7 @@ func (s *iamState) membership(g *group, who *caller) (since time.Time, member bo
 	if who.user != "" {
 		id, all = who.user, g.AllUsers
 	}
-	if a := s.applications.get(who.application); a != nil && a.Managed {
+	if a := s.applications.Get(who.application); a != nil && a.Managed {
 		all = false // "contains all non-managed applications" (the SDK on all_applications)
 	}
 	since, member = g.joined[id]

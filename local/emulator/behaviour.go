@@ -54,7 +54,7 @@ func (e *Emulator) change(id string, f func(*workload)) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, p := range e.products(e.clock.Now()) {
-		if w := p.workloads.get(id); w != nil {
+		if w := p.workloads.Get(id); w != nil {
 			f(w)
 			return true
 		}

@@ -2,6 +2,8 @@ package emulator
 
 import (
 	"net/http"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // containerSpec is what only containers have. Memory and disk are kept in
@@ -37,7 +39,7 @@ type containerV1beta1 struct {
 	MaxScale          uint32            `json:"max_scale"`
 	MemoryLimit       uint64            `json:"memory_limit"`
 	CPULimit          uint32            `json:"cpu_limit"`
-	Timeout           seconds           `json:"timeout"`
+	Timeout           wire.Seconds      `json:"timeout"`
 	ErrorMessage      *string           `json:"error_message"`
 	Privacy           string            `json:"privacy"`
 	Description       string            `json:"description"`
@@ -51,10 +53,10 @@ type containerV1beta1 struct {
 	Sandbox           string            `json:"sandbox"`
 	LocalStorageLimit uint64            `json:"local_storage_limit"`
 	ScalingOption     scaling           `json:"scaling_option"`
-	HealthCheck       object            `json:"health_check"`
-	CreatedAt         stamp             `json:"created_at"`
-	UpdatedAt         stamp             `json:"updated_at"`
-	ReadyAt           stamp             `json:"ready_at"`
+	HealthCheck       wire.Object       `json:"health_check"`
+	CreatedAt         wire.Stamp        `json:"created_at"`
+	UpdatedAt         wire.Stamp        `json:"updated_at"`
+	ReadyAt           wire.Stamp        `json:"ready_at"`
 	Tags              []string          `json:"tags"`
 	PrivateNetworkID  *string           `json:"private_network_id"`
 	Command           []string          `json:"command"`
@@ -64,11 +66,11 @@ type containerV1beta1 struct {
 
 func (c *call) containerV1beta1(w *workload) containerV1beta1 {
 	s := w.container
-	health := object{"failure_threshold": s.liveness.FailureThreshold, "interval": s.liveness.Interval}
+	health := wire.Object{"failure_threshold": s.liveness.FailureThreshold, "interval": s.liveness.Interval}
 	if s.liveness.HTTP != nil {
 		health["http"] = s.liveness.HTTP
 	} else {
-		health["tcp"] = object{}
+		health["tcp"] = wire.Object{}
 	}
 	return containerV1beta1{
 		ID: w.id, Name: w.name, NamespaceID: w.namespace.id, Status: c.shown(w), Environment: w.env,
@@ -121,7 +123,7 @@ type containerWrite struct {
 	MaxScale       *uint32            `json:"max_scale"`
 	Memory         *uint64            `json:"memory_limit"`
 	CPU            *uint32            `json:"cpu_limit"`
-	Timeout        *seconds           `json:"timeout"`
+	Timeout        *wire.Seconds      `json:"timeout"`
 	Redeploy       *bool              `json:"redeploy"` // PATCH
 	Privacy        string             `json:"privacy"`
 	Description    *string            `json:"description"`
@@ -149,16 +151,16 @@ func (in *containerWrite) check() error {
 
 func (in *containerWrite) apply(c *call, w *workload) {
 	s := w.container
-	set(&w.env, in.Env)
-	set(&w.minScale, in.MinScale)
-	set(&w.maxScale, in.MaxScale)
-	set(&w.timeout, in.Timeout)
-	set(&w.description, in.Description)
-	set(&w.tags, in.Tags)
-	set(&s.cpu, in.CPU)
-	set(&s.port, in.Port)
-	set(&s.command, in.Command)
-	set(&s.args, in.Args)
+	wire.Set(&w.env, in.Env)
+	wire.Set(&w.minScale, in.MinScale)
+	wire.Set(&w.maxScale, in.MaxScale)
+	wire.Set(&w.timeout, in.Timeout)
+	wire.Set(&w.description, in.Description)
+	wire.Set(&w.tags, in.Tags)
+	wire.Set(&s.cpu, in.CPU)
+	wire.Set(&s.port, in.Port)
+	wire.Set(&s.command, in.Command)
+	wire.Set(&s.args, in.Args)
 	if in.Memory != nil {
 		s.memory = *in.Memory * megabyte
 	}
@@ -173,15 +175,15 @@ func (in *containerWrite) apply(c *call, w *workload) {
 	}
 	s.scale(in.Scaling)
 	s.liveness = in.Health.over(s.liveness)
-	s.protocol = chosen(in.Protocol, s.protocol)
-	w.privacy = chosen(in.Privacy, w.privacy)
-	w.sandbox = chosen(in.Sandbox, w.sandbox)
-	w.httpsOnly = chosen(in.HTTPOption, httpOption(w.httpsOnly)) == "redirected"
+	s.protocol = wire.Chosen(in.Protocol, s.protocol)
+	w.privacy = wire.Chosen(in.Privacy, w.privacy)
+	w.sandbox = wire.Chosen(in.Sandbox, w.sandbox)
+	w.httpsOnly = wire.Chosen(in.HTTPOption, httpOption(w.httpsOnly)) == "redirected"
 	w.secrets = w.secrets.merge(in.Secrets, c.mint)
 	if in.PrivateNetwork != nil {
 		w.privateNetwork = in.PrivateNetwork
 	}
-	w.env, w.tags, s.command, s.args = plain(w.env), orEmpty(w.tags), orEmpty(s.command), orEmpty(s.args)
+	w.env, w.tags, s.command, s.args = wire.OrEmptyMap(w.env), wire.OrEmpty(w.tags), wire.OrEmpty(s.command), wire.OrEmpty(s.args)
 }
 
 // scale takes over a scaling option; v1beta1's older max_concurrency follows.
@@ -190,7 +192,7 @@ func (s *containerSpec) scale(in *scaling) {
 		return
 	}
 	s.scaling = *in
-	set(&s.maxConcurrency, in.Requests)
+	wire.Set(&s.maxConcurrency, in.Requests)
 }
 
 func newContainerSpec() *containerSpec {
@@ -221,8 +223,8 @@ func (a *v1beta1) createContainer(c *call, p *product) (any, error) {
 	}
 	in.apply(c, w)
 	w.status = statusCreated
-	w.created, w.updated = atNanos(c.now), atNanos(c.now)
-	p.workloads.put(w.id, w)
+	w.created, w.updated = wire.AtNanos(c.now), wire.AtNanos(c.now)
+	p.workloads.Put(w.id, w)
 	return c.containerWritten(w)
 }
 
@@ -249,9 +251,9 @@ func (a *v1beta1) updateContainer(c *call, p *product) (any, error) {
 		return nil, err
 	}
 	in.apply(c, w)
-	w.updated = atNanos(c.now)
+	w.updated = wire.AtNanos(c.now)
 	if c.redeploys(in.Redeploy) {
-		c.deployContainer(w, at)
+		c.deployContainer(w, wire.At)
 	}
 	return c.containerWritten(w)
 }
@@ -264,8 +266,8 @@ func (a *v1beta1) deployContainer(c *call, p *product) (any, error) {
 	if err := a.standing(&w.life, a.kind); err != nil {
 		return nil, err
 	}
-	w.updated = atNanos(c.now)
-	c.deployContainer(w, at)
+	w.updated = wire.AtNanos(c.now)
+	c.deployContainer(w, wire.At)
 	return c.containerWritten(w)
 }
 
@@ -274,6 +276,6 @@ func (a *v1beta1) deleteContainer(c *call, p *product) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.deleteWorkload(p, w, atNanos)
+	c.deleteWorkload(p, w, wire.AtNanos)
 	return c.containerWritten(w)
 }

@@ -3,6 +3,8 @@ package emulator
 import (
 	"net/http"
 	"slices"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // Containers v1 is a second view of the same containers: standard errors,
@@ -41,13 +43,13 @@ type containerV1 struct {
 	Description          string            `json:"description"`
 	Status               string            `json:"status"`
 	ErrorMessage         *string           `json:"error_message,omitempty"`
-	CreatedAt            stamp             `json:"created_at"`
-	UpdatedAt            stamp             `json:"updated_at"`
+	CreatedAt            wire.Stamp        `json:"created_at"`
+	UpdatedAt            wire.Stamp        `json:"updated_at"`
 	MinScale             uint32            `json:"min_scale"`
 	MaxScale             uint32            `json:"max_scale"`
 	MemoryLimitBytes     uint64            `json:"memory_limit_bytes"`
 	MVCPULimit           uint32            `json:"mvcpu_limit"`
-	Timeout              seconds           `json:"timeout"`
+	Timeout              wire.Seconds      `json:"timeout"`
 	Privacy              string            `json:"privacy"`
 	Image                string            `json:"image"`
 	Protocol             string            `json:"protocol"`
@@ -100,7 +102,7 @@ func (e *Emulator) routeContainersV1(mux *http.ServeMux) {
 	handle := func(method, path string, needs need, serve regional) {
 		e.handle(mux, method+" /containers/v1/regions/{region}"+path, needs, func(c *call) (any, error) {
 			if !slices.Contains(serverlessRegions, c.region) && c.region != milan {
-				return nil, errInvalid("region", "unknown", "unknown region "+c.region)
+				return nil, wire.Invalid("region", "unknown", "unknown region "+c.region)
 			}
 			return serve(c, e.productIn("containers", c.region, c.now))
 		})
@@ -124,9 +126,9 @@ func (e *Emulator) routeContainersV1(mux *http.ServeMux) {
 }
 
 func (c *call) workloadV1(p *product, id string) (*workload, error) {
-	w := p.workloads.get(id)
+	w := p.workloads.Get(id)
 	if w == nil {
-		return nil, errNotFound("container", id)
+		return nil, wire.NotFound("container", id)
 	}
 	return w, c.authorizeOn(w.namespace.project, w.id, w.name)
 }
@@ -136,7 +138,7 @@ func standingV1(l *life, resource, id string) error {
 	if l.status != statusDeleting {
 		return nil
 	}
-	return &apiError{status: http.StatusConflict, body: object{
+	return &wire.Error{Status: http.StatusConflict, Body: wire.Object{
 		"current_state": "deleting", "message": "resource is in a transient state",
 		"resource": resource, "resource_id": id, "type": "transient_state",
 	}}
@@ -174,22 +176,22 @@ func createContainerV1(c *call, p *product) (any, error) {
 		return nil, err
 	}
 	if in.Image == nil || *in.Image == "" {
-		return nil, errInvalid("image", "required", "image is required")
+		return nil, wire.Invalid("image", "required", "image is required")
 	}
 	if err := in.check(); err != nil {
 		return nil, err
 	}
 	if p.holds(n, in.Name) {
-		return nil, errExists("container", "", "a container with this name exists in the namespace")
+		return nil, wire.Exists("container", "", "a container with this name exists in the namespace")
 	}
 	w := c.newWorkload(p, n, in.Name)
 	w.maxScale = 5
 	w.container = newContainerSpec()
 	in.apply(c, w)
-	set(&w.httpsOnly, in.HTTPSOnly)
-	w.created, w.updated = at(c.now), at(c.now)
-	c.deployContainer(w, atSecond)
-	p.workloads.put(w.id, w)
+	wire.Set(&w.httpsOnly, in.HTTPSOnly)
+	w.created, w.updated = wire.At(c.now), wire.At(c.now)
+	c.deployContainer(w, wire.AtSecond)
+	p.workloads.Put(w.id, w)
 	return c.containerV1(w), nil
 }
 
@@ -209,7 +211,7 @@ func updateContainerV1(c *call, p *product) (any, error) {
 		return nil, err
 	}
 	in.apply(c, w)
-	set(&w.httpsOnly, in.HTTPSOnlyPatch)
+	wire.Set(&w.httpsOnly, in.HTTPSOnlyPatch)
 	return c.redeployedV1(w), nil
 }
 
@@ -227,8 +229,8 @@ func redeployContainerV1(c *call, p *product) (any, error) {
 // redeployedV1 starts a deployment and is the answer to the call that did.
 func (c *call) redeployedV1(w *workload) any {
 	w.rewritten = true
-	w.updated = at(c.now)
-	c.deployContainer(w, atSecond)
+	w.updated = wire.At(c.now)
+	c.deployContainer(w, wire.AtSecond)
 	return c.containerV1(w)
 }
 
@@ -237,6 +239,6 @@ func deleteContainerV1(c *call, p *product) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.deleteWorkload(p, w, at)
+	c.deleteWorkload(p, w, wire.At)
 	return c.containerV1(w), nil
 }

@@ -1,6 +1,10 @@
 package emulator
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
+)
 
 // containerWriteV1 is the body of POST and PATCH. They spell HTTPS only in two
 // ways; both mean the same member.
@@ -13,7 +17,7 @@ type containerWriteV1 struct {
 	MaxScale       *uint32            `json:"max_scale"`
 	Memory         *uint64            `json:"memory_limit_bytes"`
 	CPU            *uint32            `json:"mvcpu_limit"`
-	Timeout        *seconds           `json:"timeout"`
+	Timeout        *wire.Seconds      `json:"timeout"`
 	Privacy        string             `json:"privacy"`
 	Description    *string            `json:"description"`
 	Image          *string            `json:"image"`
@@ -38,8 +42,8 @@ type containerWriteV1 struct {
 func (in *containerWriteV1) check() error {
 	given := map[string]string{"privacy": in.Privacy, "protocol": in.Protocol, "sandbox": in.Sandbox}
 	for name, value := range given {
-		if !unset(value) && !slices.Contains(enums[name], value) {
-			return errInvalid(name, "constraint", "unknown value "+value)
+		if !wire.Unset(value) && !slices.Contains(enums[name], value) {
+			return wire.Invalid(name, "constraint", "unknown value "+value)
 		}
 	}
 	return nil
@@ -47,19 +51,19 @@ func (in *containerWriteV1) check() error {
 
 func (in *containerWriteV1) apply(c *call, w *workload) {
 	s := w.container
-	set(&w.env, in.Env)
-	set(&w.minScale, in.MinScale)
-	set(&w.maxScale, in.MaxScale)
-	set(&w.timeout, in.Timeout)
-	set(&w.description, in.Description)
-	set(&w.tags, in.Tags)
-	set(&s.memory, in.Memory)
-	set(&s.disk, in.Disk)
-	set(&s.cpu, in.CPU)
-	set(&s.port, in.Port)
-	set(&s.command, in.Command)
-	set(&s.args, in.Args)
-	set(&s.private, in.Private)
+	wire.Set(&w.env, in.Env)
+	wire.Set(&w.minScale, in.MinScale)
+	wire.Set(&w.maxScale, in.MaxScale)
+	wire.Set(&w.timeout, in.Timeout)
+	wire.Set(&w.description, in.Description)
+	wire.Set(&w.tags, in.Tags)
+	wire.Set(&s.memory, in.Memory)
+	wire.Set(&s.disk, in.Disk)
+	wire.Set(&s.cpu, in.CPU)
+	wire.Set(&s.port, in.Port)
+	wire.Set(&s.command, in.Command)
+	wire.Set(&s.args, in.Args)
+	wire.Set(&s.private, in.Private)
 	if in.Image != nil && *in.Image != "" {
 		s.image, s.pushed = *in.Image, true
 	}
@@ -82,8 +86,8 @@ func (in *containerWriteV1) apply(c *call, w *workload) {
 	}
 	s.scale(in.Scaling)
 	s.liveness = in.Liveness.over(s.liveness)
-	s.protocol = chosen(in.Protocol, s.protocol)
-	w.privacy = chosen(in.Privacy, w.privacy)
-	w.sandbox = chosen(in.Sandbox, w.sandbox)
-	w.env, w.tags, s.command, s.args = plain(w.env), orEmpty(w.tags), orEmpty(s.command), orEmpty(s.args)
+	s.protocol = wire.Chosen(in.Protocol, s.protocol)
+	w.privacy = wire.Chosen(in.Privacy, w.privacy)
+	w.sandbox = wire.Chosen(in.Sandbox, w.sandbox)
+	w.env, w.tags, s.command, s.args = wire.OrEmptyMap(w.env), wire.OrEmpty(w.tags), wire.OrEmpty(s.command), wire.OrEmpty(s.args)
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 const controlHelp = `The control listener of an emulator of Scaleway. It is no part of Scaleway's API.
@@ -51,7 +53,7 @@ func (e *Emulator) Control() http.Handler {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			answer, err := serve(r)
 			if err != nil {
-				writeError(w, errMessage(http.StatusBadRequest, "%s", strings.ReplaceAll(err.Error(), "\n", "; ")))
+				wire.WriteError(w, wire.Message(http.StatusBadRequest, "%s", strings.ReplaceAll(err.Error(), "\n", "; ")))
 				return
 			}
 			writePretty(w, answer)
@@ -63,7 +65,7 @@ func (e *Emulator) Control() http.Handler {
 		fmt.Fprint(w, controlHelp)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, errMessage(http.StatusNotFound, "no %s %s here; GET / says what there is", r.Method, r.URL.Path))
+		wire.WriteError(w, wire.Message(http.StatusNotFound, "no %s %s here; GET / says what there is", r.Method, r.URL.Path))
 	})
 	return mux
 }
@@ -98,7 +100,7 @@ func (e *Emulator) unknown() any {
 	for _, route := range routes {
 		count += route.Count
 	}
-	return object{"count": count, "routes": routes}
+	return wire.Object{"count": count, "routes": routes}
 }
 
 // serveHistory writes a line for each request, so that nothing more than grep
@@ -106,7 +108,7 @@ func (e *Emulator) unknown() any {
 func (e *Emulator) serveHistory(w http.ResponseWriter, r *http.Request) {
 	since, unknown, err := historyFilters(r)
 	if err != nil {
-		writeError(w, errMessage(http.StatusBadRequest, "%v", err))
+		wire.WriteError(w, wire.Message(http.StatusBadRequest, "%v", err))
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
@@ -172,7 +174,7 @@ func (e *Emulator) moveClock(r *http.Request) (any, error) {
 		return nil, fmt.Errorf("advance: want less: the clock ends with the year %d", lastYear)
 	}
 	e.clock.Advance(by)
-	return object{"clock": e.clock.Now()}, nil
+	return wire.Object{"clock": e.clock.Now()}, nil
 }
 
 func (e *Emulator) changeLatency(r *http.Request) (any, error) {
@@ -186,7 +188,7 @@ func (e *Emulator) changeLatency(r *http.Request) (any, error) {
 		return nil, errors.New("latency: want a duration such as 50ms, or 0s for none")
 	}
 	e.SetLatency(time.Duration(*in.Latency))
-	return object{"latency": *in.Latency}, nil
+	return wire.Object{"latency": *in.Latency}, nil
 }
 
 // faultView is a Fault in JSON.
@@ -221,7 +223,7 @@ func (e *Emulator) armFault(r *http.Request) (any, error) {
 		f.Header.Set(name, value)
 	}
 	e.Arm(f)
-	return object{"faults": e.faults.view()}, nil
+	return wire.Object{"faults": e.faults.view()}, nil
 }
 
 // faultMethods are those that the API has.

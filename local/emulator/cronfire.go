@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
 	"net/http"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
 )
 
 // fireCrons calls what crons call when their time comes on the emulator's
@@ -35,7 +36,7 @@ func (e *Emulator) dueCrons(after, now time.Time) []func(context.Context) {
 	defer e.mu.Unlock()
 	var calls []func(context.Context)
 	for _, p := range e.products(now) {
-		for _, k := range p.crons.all(func(k *cron) bool { return k.status == statusReady }) {
+		for _, k := range p.crons.All(func(k *cron) bool { return k.status == statusReady }) {
 			from := after
 			if k.since.After(from) {
 				from = k.since

@@ -1,9 +1,11 @@
 package emulator
 
 import (
-	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
 	"net/http"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // cron is a trigger of functions or containers v1beta1. With a Host it fires
@@ -25,14 +27,14 @@ func (a *v1beta1) routeCrons(e *Emulator, mux *http.ServeMux) {
 }
 
 // cronView has neither region nor dates (FACTS section 4).
-func (a *v1beta1) cronView(k *cron) object {
-	return object{
+func (a *v1beta1) cronView(k *cron) wire.Object {
+	return wire.Object{
 		"id": k.id, a.owner: k.workload.id, "schedule": k.schedule, "args": k.args, "name": k.name, "status": k.status,
 	}
 }
 
 func (a *v1beta1) listCrons(c *call, p *product) (any, error) {
-	rows, err := search(c, p.crons.all(nil), func(k *cron) string { return k.workload.namespace.project }, c.scope(p),
+	rows, err := search(c, p.crons.All(nil), func(k *cron) string { return k.workload.namespace.project }, c.scope(p),
 		func(k *cron) bool { return c.passes(a.owner, k.workload.id) })
 	if err != nil {
 		return nil, err
@@ -66,12 +68,12 @@ func (a *v1beta1) apply(c *call, p *product, in *cronWrite, k *cron) error {
 	}
 	if in.Schedule != nil && *in.Schedule != "" {
 		if _, err := clock.ParseSchedule(*in.Schedule); err != nil {
-			return errMessage(http.StatusBadRequest, "%v", err)
+			return wire.Message(http.StatusBadRequest, "%v", err)
 		}
 	}
 	k.since = c.now
-	set(&k.schedule, in.Schedule)
-	set(&k.name, in.Name)
+	wire.Set(&k.schedule, in.Schedule)
+	wire.Set(&k.name, in.Name)
 	if in.Args != nil {
 		k.args = in.Args
 	}
@@ -84,24 +86,24 @@ func (a *v1beta1) createCron(c *call, p *product) (any, error) {
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	k := &cron{id: c.mint.uuid(), args: object{}}
+	k := &cron{id: c.mint.UUID(), args: wire.Object{}}
 	if err := a.apply(c, p, &in, k); err != nil {
 		return nil, err
 	}
 	switch {
 	case k.workload == nil:
-		return nil, errNoSuch(a.kind)
+		return nil, wire.NoSuch(a.kind)
 	case k.schedule == "":
-		return nil, errMessage(http.StatusBadRequest, "Key: 'Cron.Schedule' Error:Field validation for 'Schedule' failed on the 'required' tag")
+		return nil, wire.Message(http.StatusBadRequest, "Key: 'Cron.Schedule' Error:Field validation for 'Schedule' failed on the 'required' tag")
 	}
-	p.crons.put(k.id, k)
+	p.crons.Put(k.id, k)
 	return a.cronView(k), nil
 }
 
 func (a *v1beta1) cron(c *call, p *product) (*cron, error) {
-	k := p.crons.get(c.r.PathValue("cron_id"))
+	k := p.crons.Get(c.r.PathValue("cron_id"))
 	if k == nil {
-		return nil, errNoSuch("Cron")
+		return nil, wire.NoSuch("Cron")
 	}
 	return k, c.authorize(k.workload.namespace.project)
 }

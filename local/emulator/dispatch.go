@@ -3,12 +3,12 @@ package emulator
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // call is one authenticated request to the API while it is being served; the
@@ -55,7 +55,7 @@ func (e *Emulator) routes() *http.ServeMux {
 		if first && e.options.OnUnknownRoute != nil {
 			e.options.OnUnknownRoute(route)
 		}
-		writeError(w, errNotFound("route", route))
+		wire.WriteError(w, wire.NotFound("route", route))
 	})
 	return mux
 }
@@ -66,7 +66,7 @@ func (e *Emulator) handle(mux *http.ServeMux, pattern string, needs need, serve 
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			writeError(w, errMessage(http.StatusBadRequest, "cannot read the request"))
+			wire.WriteError(w, wire.Message(http.StatusBadRequest, "cannot read the request"))
 			return
 		}
 		e.mu.Lock()
@@ -74,10 +74,10 @@ func (e *Emulator) handle(mux *http.ServeMux, pattern string, needs need, serve 
 		c := &call{Emulator: e, r: r, body: body, now: e.clock.Now(), region: r.PathValue("region"), needs: needs}
 		answer, err := c.serve(serve)
 		if err != nil {
-			writeError(w, err)
+			wire.WriteError(w, err)
 			return
 		}
-		writeAnswer(w, answer)
+		wire.WriteAnswer(w, answer)
 	})
 }
 
@@ -100,34 +100,9 @@ func (c *call) decode(v any) error {
 		return nil
 	}
 	if err := json.Unmarshal(c.body, v); err != nil {
-		return errMessage(http.StatusBadRequest, "invalid JSON in the request's body: %v", err)
+		return wire.Message(http.StatusBadRequest, "invalid JSON in the request's body: %v", err)
 	}
 	return nil
-}
-
-func writeAnswer(w http.ResponseWriter, answer any) {
-	w.Header().Set("Content-Type", "application/json")
-	if answer == nil {
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	w.WriteHeader(http.StatusOK)
-	_ = json.NewEncoder(w).Encode(answer)
-}
-
-func writeError(w http.ResponseWriter, err error) {
-	var failure *apiError
-	if !errors.As(err, &failure) {
-		failure = errMessage(http.StatusInternalServerError, "Internal error")
-	}
-	maps.Copy(w.Header(), failure.header)
-	if failure.body == nil {
-		w.WriteHeader(failure.status)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(failure.status)
-	_ = json.NewEncoder(w).Encode(failure.body)
 }
 
 // API returns the emulated api.scaleway.com.
@@ -173,7 +148,7 @@ func (e *Emulator) observe(server string, next http.Handler) http.Handler {
 		}
 		answer.Header().Set("Server", server)
 		e.mu.Lock()
-		answer.Header().Set("X-Request-Id", e.mint.uuid())
+		answer.Header().Set("X-Request-Id", e.mint.UUID())
 		e.mu.Unlock()
 		answer.Header().Set("Date", e.clock.Now().Format(http.TimeFormat))
 		if fault != nil && fault.Status != 0 {

@@ -3,6 +3,8 @@ package emulator
 import (
 	"net/http"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // domain is a custom domain of a workload.
@@ -22,12 +24,12 @@ func (a *v1beta1) routeDomains(e *Emulator, mux *http.ServeMux) {
 
 // domainView is a domain in functions and containers v1beta1; its URL is known
 // once it has been ready (FACTS section 4).
-func (a *v1beta1) domainView(d *domain) object {
+func (a *v1beta1) domainView(d *domain) wire.Object {
 	url := ""
 	if d.served {
 		url = "https://" + d.hostname
 	}
-	return object{
+	return wire.Object{
 		"id": d.id, "hostname": d.hostname, a.owner: d.workload.id, "url": url,
 		"status": d.status, "error_message": d.errorMessage(),
 	}
@@ -35,14 +37,14 @@ func (a *v1beta1) domainView(d *domain) object {
 
 // searchDomains is the list of all three APIs.
 func (c *call) searchDomains(p *product) ([]*domain, error) {
-	rows, err := search(c, p.domains.all(nil), func(d *domain) string { return d.workload.namespace.project }, c.scope(p),
+	rows, err := search(c, p.domains.All(nil), func(d *domain) string { return d.workload.namespace.project }, c.scope(p),
 		func(d *domain) bool {
 			return c.passes("function_id", d.workload.id) && c.passes("container_id", d.workload.id) &&
 				c.passes("namespace_id", d.workload.namespace.id) && c.passes("project_id", d.workload.namespace.project) &&
 				c.passes("organization_id", c.iam.organization)
 		})
 	return ordered(c, rows, "created_at_asc", map[string]func(a, b *domain) int{
-		"hostname": byText(func(d *domain) string { return d.hostname }),
+		"hostname": wire.ByText(func(d *domain) string { return d.hostname }),
 	}), err
 }
 
@@ -76,23 +78,23 @@ func (a *v1beta1) createDomain(c *call, p *product) (any, error) {
 	}
 	// Whether the name points here is not checked: nothing resolves it.
 	if !hostname(in.Hostname) || c.hostTaken(in.Hostname, c.now) {
-		return nil, errMessage(http.StatusBadRequest, "could not validate domain %s", in.Hostname)
+		return nil, wire.Message(http.StatusBadRequest, "could not validate domain %s", in.Hostname)
 	}
 	d := c.newDomain(w, in.Hostname)
-	d.created, d.updated = at(c.now), at(c.now)
-	d.begin(statusPending, move{due: c.now.Add(c.options.Delays.Domain), status: statusReady, stamp: atSecond})
-	p.domains.put(d.id, d)
+	d.created, d.updated = wire.At(c.now), wire.At(c.now)
+	d.begin(statusPending, move{due: c.now.Add(c.options.Delays.Domain), status: statusReady, stamp: wire.AtSecond})
+	p.domains.Put(d.id, d)
 	return a.domainView(d), nil
 }
 
 func (e *Emulator) newDomain(w *workload, name string) *domain {
-	return &domain{id: e.mint.uuid(), hostname: name, workload: w, tags: []string{}}
+	return &domain{id: e.mint.UUID(), hostname: name, workload: w, tags: []string{}}
 }
 
 // hostTaken tells whether some workload answers on a host already.
 func (e *Emulator) hostTaken(host string, now time.Time) bool {
 	for _, p := range e.products(now) {
-		for _, d := range p.domains.all(nil) {
+		for _, d := range p.domains.All(nil) {
 			if d.hostname == host && d.status != statusDeleting {
 				return true
 			}
@@ -102,9 +104,9 @@ func (e *Emulator) hostTaken(host string, now time.Time) bool {
 }
 
 func (a *v1beta1) domain(c *call, p *product) (*domain, error) {
-	d := p.domains.get(c.r.PathValue("domain_id"))
+	d := p.domains.Get(c.r.PathValue("domain_id"))
 	if d == nil {
-		return nil, errNoSuch("Domain")
+		return nil, wire.NoSuch("Domain")
 	}
 	return d, c.authorize(d.workload.namespace.project)
 }
@@ -123,6 +125,6 @@ func (a *v1beta1) deleteDomain(c *call, p *product) (any, error) {
 		return nil, err
 	}
 	d.vanish(c.now.Add(c.options.Delays.Gone))
-	d.updated = at(c.now)
+	d.updated = wire.At(c.now)
 	return a.domainView(d), nil
 }

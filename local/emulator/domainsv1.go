@@ -1,15 +1,17 @@
 package emulator
 
+import "github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
+
 // domainV1 is a custom domain of containers v1: no url, but tags and dates.
 type domainV1 struct {
-	ID           string   `json:"id"`
-	Hostname     string   `json:"hostname"`
-	ContainerID  string   `json:"container_id"`
-	Status       string   `json:"status"`
-	ErrorMessage *string  `json:"error_message,omitempty"`
-	CreatedAt    stamp    `json:"created_at"`
-	UpdatedAt    stamp    `json:"updated_at"`
-	Tags         []string `json:"tags"`
+	ID           string     `json:"id"`
+	Hostname     string     `json:"hostname"`
+	ContainerID  string     `json:"container_id"`
+	Status       string     `json:"status"`
+	ErrorMessage *string    `json:"error_message,omitempty"`
+	CreatedAt    wire.Stamp `json:"created_at"`
+	UpdatedAt    wire.Stamp `json:"updated_at"`
+	Tags         []string   `json:"tags"`
 }
 
 func viewDomainV1(d *domain) domainV1 {
@@ -29,9 +31,9 @@ func listDomainsV1(c *call, p *product) (any, error) {
 
 func (c *call) domainV1(p *product) (*domain, error) {
 	id := c.r.PathValue("domain_id")
-	d := p.domains.get(id)
+	d := p.domains.Get(id)
 	if d == nil {
-		return nil, errNotFound("domain", id)
+		return nil, wire.NotFound("domain", id)
 	}
 	return d, c.authorize(d.workload.namespace.project)
 }
@@ -61,13 +63,13 @@ func createDomainV1(c *call, p *product) (any, error) {
 		return nil, err
 	}
 	if !hostname(in.Hostname) || c.hostTaken(in.Hostname, c.now) {
-		return nil, errInvalid("hostname", "constraint", "could not validate domain "+in.Hostname)
+		return nil, wire.Invalid("hostname", "constraint", "could not validate domain "+in.Hostname)
 	}
 	d := c.newDomain(w, in.Hostname)
-	d.tags = orEmpty(in.Tags)
-	d.created, d.updated = at(c.now), at(c.now)
-	d.begin(statusPending, move{due: c.now.Add(c.options.Delays.Domain), status: statusReady, stamp: atSecond})
-	p.domains.put(d.id, d)
+	d.tags = wire.OrEmpty(in.Tags)
+	d.created, d.updated = wire.At(c.now), wire.At(c.now)
+	d.begin(statusPending, move{due: c.now.Add(c.options.Delays.Domain), status: statusReady, stamp: wire.AtSecond})
+	p.domains.Put(d.id, d)
 	return viewDomainV1(d), nil
 }
 
@@ -86,8 +88,8 @@ func updateDomainV1(c *call, p *product) (any, error) {
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	set(&d.tags, in.Tags)
-	d.tags, d.updated = orEmpty(d.tags), at(c.now)
+	wire.Set(&d.tags, in.Tags)
+	d.tags, d.updated = wire.OrEmpty(d.tags), wire.At(c.now)
 	return viewDomainV1(d), nil
 }
 
@@ -98,7 +100,7 @@ func deleteDomainV1(c *call, p *product) (any, error) {
 	}
 	if d.status != statusDeleting {
 		d.vanish(c.now.Add(c.options.Delays.Gone))
-		d.updated = at(c.now)
+		d.updated = wire.At(c.now)
 	}
 	return viewDomainV1(d), nil
 }

@@ -2,11 +2,13 @@ package emulator
 
 import (
 	"context"
-	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/store"
 )
 
 // Options set up an emulator. The zero value is a truthful, quick Scaleway.
@@ -102,7 +104,7 @@ type Emulator struct {
 
 	mu      sync.Mutex // guards everything below; held for the whole of a request
 	auditor *Auditor   // nil: nobody watches
-	mint    *mint
+	mint    *store.Mint
 	iam     iamState
 	// regional products, by region
 	secrets    map[string]*secretState
@@ -127,7 +129,7 @@ func New(o Options) *Emulator {
 		o.HashMemory = argonMemory
 	}
 	e := &Emulator{
-		clock: o.Clock, options: o, mint: newMint(o.Seed), uploads: map[string]*upload{},
+		clock: o.Clock, options: o, mint: store.NewMint(o.Seed), uploads: map[string]*upload{},
 		secrets: map[string]*secretState{}, functions: map[string]*product{}, containers: map[string]*product{},
 	}
 	e.SetLatency(o.Latency)

@@ -28,12 +28,12 @@ func (e *Emulator) Endpoints() []Endpoint {
 func (e *Emulator) endpoints() []Endpoint {
 	out := []Endpoint{}
 	for _, p := range e.products(e.clock.Now()) {
-		for _, w := range p.workloads.all(nil) {
+		for _, w := range p.workloads.All(nil) {
 			end := Endpoint{
 				Product: p.name, Region: p.region, Project: w.namespace.project, Namespace: w.namespace.name, Name: w.name,
 				ID: w.id, Host: w.host, Private: w.privacy == "private", Status: w.status, Invocations: w.invocations,
 			}
-			for _, d := range p.domains.all(func(d *domain) bool { return d.workload == w && d.status == statusReady }) {
+			for _, d := range p.domains.All(func(d *domain) bool { return d.workload == w && d.status == statusReady }) {
 				end.Domains = append(end.Domains, d.hostname)
 			}
 			out = append(out, end)
@@ -77,7 +77,7 @@ func (e *Emulator) Tokens() []Token {
 func (e *Emulator) tokens() []Token {
 	out := []Token{}
 	for _, p := range e.products(e.clock.Now()) {
-		for _, t := range p.tokens.all(nil) {
+		for _, t := range p.tokens.All(nil) {
 			row := Token{
 				Product: p.name, Region: p.region, Project: t.namespace.project, Namespace: t.namespace.name,
 				ID: t.id, Description: t.description, Status: t.shown(), JWT: t.jwt,

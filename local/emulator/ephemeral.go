@@ -1,19 +1,23 @@
 package emulator
 
-import "time"
+import (
+	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
+)
 
 // ephemeralPolicy is what a secret gives to its new versions.
 type ephemeralPolicy struct {
-	TimeToLive          *seconds `json:"time_to_live"`
-	ExpiresOnceAccessed bool     `json:"expires_once_accessed"`
-	Action              string   `json:"action"` // delete or disable
+	TimeToLive          *wire.Seconds `json:"time_to_live"`
+	ExpiresOnceAccessed bool          `json:"expires_once_accessed"`
+	Action              string        `json:"action"` // delete or disable
 }
 
 // ephemeralProperties are what a version has of it.
 type ephemeralProperties struct {
-	ExpiresAt           stamp  `json:"expires_at"`
-	ExpiresOnceAccessed bool   `json:"expires_once_accessed"`
-	Action              string `json:"action"`
+	ExpiresAt           wire.Stamp `json:"expires_at"`
+	ExpiresOnceAccessed bool       `json:"expires_once_accessed"`
+	Action              string     `json:"action"`
 }
 
 const year = 365 * 24 * time.Hour
@@ -24,11 +28,11 @@ func (p *ephemeralPolicy) check() error {
 	case p == nil:
 		return nil
 	case p.Action != "delete" && p.Action != "disable":
-		return errInvalid("ephemeral_policy.action", "unknown", "must be delete or disable")
+		return wire.Invalid("ephemeral_policy.action", "unknown", "must be delete or disable")
 	case p.TimeToLive == nil && !p.ExpiresOnceAccessed:
-		return errInvalid("ephemeral_policy", "required", "time_to_live or expires_once_accessed must be set")
+		return wire.Invalid("ephemeral_policy", "required", "time_to_live or expires_once_accessed must be set")
 	case p.TimeToLive != nil && (time.Duration(*p.TimeToLive) < time.Second || time.Duration(*p.TimeToLive) > year):
-		return errInvalid("ephemeral_policy.time_to_live", "constraint", "must be between one second and one year")
+		return wire.Invalid("ephemeral_policy.time_to_live", "constraint", "must be between one second and one year")
 	}
 	return nil
 }
@@ -40,7 +44,7 @@ func (p *ephemeralPolicy) properties(now time.Time) *ephemeralProperties {
 	}
 	props := &ephemeralProperties{ExpiresOnceAccessed: p.ExpiresOnceAccessed, Action: p.Action}
 	if p.TimeToLive != nil {
-		props.ExpiresAt = at(now.Add(time.Duration(*p.TimeToLive)))
+		props.ExpiresAt = wire.At(now.Add(time.Duration(*p.TimeToLive)))
 	}
 	return props
 }
@@ -49,17 +53,17 @@ func (p *ephemeralPolicy) properties(now time.Time) *ephemeralProperties {
 // what was scheduled for deletion is erased. An erased version stays listed as
 // deleted, an erased secret is gone (A62).
 func (state *secretState) settle(erasure time.Duration, now time.Time) {
-	for _, s := range state.rows.all(nil) {
-		if s.DeletionRequestedAt.due(now.Add(-erasure)) {
+	for _, s := range state.rows.All(nil) {
+		if s.DeletionRequestedAt.Due(now.Add(-erasure)) {
 			state.erase(s)
 			continue
 		}
 		for _, v := range s.versions {
-			if p := v.EphemeralProperties; p != nil && p.ExpiresAt.due(now) {
+			if p := v.EphemeralProperties; p != nil && p.ExpiresAt.Due(now) {
 				v.expire(p.ExpiresAt)
 			}
-			if v.Status == versionScheduled && v.DeletionRequestedAt.due(now.Add(-erasure)) {
-				v.erase(at(v.DeletionRequestedAt.t.Add(erasure)))
+			if v.Status == versionScheduled && v.DeletionRequestedAt.Due(now.Add(-erasure)) {
+				v.erase(wire.At(v.DeletionRequestedAt.Time.Add(erasure)))
 			}
 		}
 	}
@@ -67,7 +71,7 @@ func (state *secretState) settle(erasure time.Duration, now time.Time) {
 
 // expire does what an ephemeral version's action says. What delete does to it
 // was never recorded: erased, with no days of grace (A62).
-func (v *version) expire(when stamp) {
+func (v *version) expire(when wire.Stamp) {
 	if v.Status != versionEnabled {
 		return
 	}
@@ -78,6 +82,6 @@ func (v *version) expire(when stamp) {
 	v.Status, v.UpdatedAt = versionDisabled, when
 }
 
-func (v *version) erase(when stamp) {
+func (v *version) erase(when wire.Stamp) {
 	v.Status, v.DeletedAt, v.data, v.crc = versionDeleted, when, nil, nil
 }

@@ -1,6 +1,10 @@
 package emulator
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
+)
 
 // namespaceV1beta1 is a namespace of functions, or of containers v1beta1.
 type namespaceV1beta1 struct {
@@ -16,8 +20,8 @@ type namespaceV1beta1 struct {
 	Description         string            `json:"description"`
 	SecretEnvironment   []secretOutput    `json:"secret_environment_variables"`
 	Tags                []string          `json:"tags"`
-	CreatedAt           stamp             `json:"created_at"`
-	UpdatedAt           stamp             `json:"updated_at"`
+	CreatedAt           wire.Stamp        `json:"created_at"`
+	UpdatedAt           wire.Stamp        `json:"updated_at"`
 	VPC                 bool              `json:"vpc_integration_activated"`
 	Region              string            `json:"region"`
 }
@@ -66,12 +70,12 @@ func (a *v1beta1) listNamespaces(c *call, p *product) (any, error) {
 
 // searchNamespaces is the list of all three APIs.
 func (c *call) searchNamespaces(p *product) ([]*namespace, error) {
-	rows, err := search(c, p.namespaces.all(nil), func(n *namespace) string { return n.project }, c.scope(p),
+	rows, err := search(c, p.namespaces.All(nil), func(n *namespace) string { return n.project }, c.scope(p),
 		func(n *namespace) bool {
 			return c.passes("project_id", n.project) && c.passes("organization_id", c.iam.organization) && c.passes("name", n.name)
 		})
 	return ordered(c, rows, "created_at_asc", map[string]func(a, b *namespace) int{
-		"name": byText(func(n *namespace) string { return n.name }),
+		"name": wire.ByText(func(n *namespace) string { return n.name }),
 	}), err
 }
 
@@ -96,25 +100,25 @@ func (a *v1beta1) createNamespace(c *call, p *product) (any, error) {
 		return nil, err
 	}
 	if p.taken(project, in.Name) {
-		return nil, errMessage(http.StatusConflict, "Namespace already exist")
+		return nil, wire.Message(http.StatusConflict, "Namespace already exist")
 	}
 	n := c.newNamespace(in.Name, project)
-	n.slug, n.registryID = slug(in.Name, c.mint.pick(slugAlphabet, slugSuffix)), c.mint.uuid()
-	n.description, n.env, n.tags, n.vpc = in.Description, plain(in.Env), orEmpty(in.Tags), in.VPC
+	n.slug, n.registryID = slug(in.Name, c.mint.Pick(slugAlphabet, slugSuffix)), c.mint.UUID()
+	n.description, n.env, n.tags, n.vpc = in.Description, wire.OrEmptyMap(in.Env), wire.OrEmpty(in.Tags), in.VPC
 	n.secrets = n.secrets.merge(in.Secrets, c.mint)
-	n.created, n.updated = atNanos(c.now), atNanos(c.now)
-	n.begin(statusPending, move{due: c.now.Add(c.options.Delays.Namespace), status: statusReady, stamp: at})
-	p.namespaces.put(n.id, n)
+	n.created, n.updated = wire.AtNanos(c.now), wire.AtNanos(c.now)
+	n.begin(statusPending, move{due: c.now.Add(c.options.Delays.Namespace), status: statusReady, stamp: wire.At})
+	p.namespaces.Put(n.id, n)
 	return c.answerWritten(n)
 }
 
 func (c *call) newNamespace(name, project string) *namespace {
-	return &namespace{id: c.mint.uuid(), name: name, project: project}
+	return &namespace{id: c.mint.UUID(), name: name, project: project}
 }
 
 // taken tells whether a project has a namespace of that name.
 func (p *product) taken(project, name string) bool {
-	return len(p.namespaces.all(func(n *namespace) bool {
+	return len(p.namespaces.All(func(n *namespace) bool {
 		return n.project == project && n.name == name && n.status != statusDeleting
 	})) > 0
 }
@@ -144,17 +148,17 @@ func (a *v1beta1) updateNamespace(c *call, p *product) (any, error) {
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	set(&n.description, in.Description)
-	set(&n.tags, in.Tags)
-	set(&n.env, in.Env)
-	n.env, n.tags = plain(n.env), orEmpty(n.tags)
+	wire.Set(&n.description, in.Description)
+	wire.Set(&n.tags, in.Tags)
+	wire.Set(&n.env, in.Env)
+	n.env, n.tags = wire.OrEmptyMap(n.env), wire.OrEmpty(n.tags)
 	n.secrets = n.secrets.merge(in.Secrets, c.mint)
-	n.updated = atNanos(c.now)
+	n.updated = wire.AtNanos(c.now)
 	// Touching either kind of variable makes it pending; a description or tags
 	// do not (FACTS section 4). An empty list of secrets touches nothing.
 	if in.Env != nil || len(in.Secrets) > 0 {
-		n.begin(statusPending, move{due: c.now.Add(c.options.Delays.Namespace), status: statusReady, stamp: at})
-		c.redeployIn(p, n, at)
+		n.begin(statusPending, move{due: c.now.Add(c.options.Delays.Namespace), status: statusReady, stamp: wire.At})
+		c.redeployIn(p, n, wire.At)
 	}
 	return c.answerWritten(n)
 }
@@ -166,7 +170,7 @@ func (a *v1beta1) deleteNamespace(c *call, p *product) (any, error) {
 	}
 	if n.status != statusDeleting {
 		p.vanishNamespace(n, c.now.Add(c.options.Delays.Gone))
-		n.updated = atNanos(c.now)
+		n.updated = wire.AtNanos(c.now)
 	}
 	return c.answerWritten(n)
 }

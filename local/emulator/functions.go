@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // functionSpec is what only functions have.
@@ -38,7 +40,7 @@ type functionV1beta1 struct {
 	Runtime           string            `json:"runtime"`
 	MemoryLimit       uint32            `json:"memory_limit"`
 	CPULimit          uint32            `json:"cpu_limit"`
-	Timeout           seconds           `json:"timeout"`
+	Timeout           wire.Seconds      `json:"timeout"`
 	Handler           string            `json:"handler"`
 	ErrorMessage      *string           `json:"error_message"`
 	BuildMessage      *string           `json:"build_message"`
@@ -49,9 +51,9 @@ type functionV1beta1 struct {
 	HTTPOption        string            `json:"http_option"`
 	RuntimeMessage    string            `json:"runtime_message"`
 	Sandbox           string            `json:"sandbox"`
-	CreatedAt         stamp             `json:"created_at"`
-	UpdatedAt         stamp             `json:"updated_at"`
-	ReadyAt           stamp             `json:"ready_at"`
+	CreatedAt         wire.Stamp        `json:"created_at"`
+	UpdatedAt         wire.Stamp        `json:"updated_at"`
+	ReadyAt           wire.Stamp        `json:"ready_at"`
 	Tags              []string          `json:"tags"`
 	PrivateNetworkID  *string           `json:"private_network_id"`
 	Region            string            `json:"region"`
@@ -125,13 +127,13 @@ func (a *v1beta1) listFunctions(c *call, p *product) (any, error) {
 // searchWorkloads is the list of functions, and of containers in both APIs.
 // The SDK sends namespace_id= where none is meant (FACTS section 1).
 func (c *call) searchWorkloads(p *product) ([]*workload, error) {
-	rows, err := search(c, p.workloads.all(nil), func(w *workload) string { return w.namespace.project }, c.scope(p),
+	rows, err := search(c, p.workloads.All(nil), func(w *workload) string { return w.namespace.project }, c.scope(p),
 		func(w *workload) bool {
 			return c.passes("namespace_id", w.namespace.id) && c.passes("name", w.name) &&
 				c.passes("project_id", w.namespace.project) && c.passes("organization_id", c.iam.organization)
 		})
 	return ordered(c, rows, "created_at_asc", map[string]func(a, b *workload) int{
-		"name": byText(func(w *workload) string { return w.name }),
+		"name": wire.ByText(func(w *workload) string { return w.name }),
 	}), err
 }
 
@@ -153,7 +155,7 @@ type functionWrite struct {
 	MaxScale       *uint32            `json:"max_scale"`
 	Runtime        string             `json:"runtime"`
 	Memory         *uint32            `json:"memory_limit"`
-	Timeout        *seconds           `json:"timeout"`
+	Timeout        *wire.Seconds      `json:"timeout"`
 	Redeploy       *bool              `json:"redeploy"` // PATCH
 	Handler        *string            `json:"handler"`
 	Privacy        string             `json:"privacy"`
@@ -167,30 +169,30 @@ type functionWrite struct {
 
 // check refuses values that no enum of the API has.
 func (in *functionWrite) check() error {
-	if !unset(in.Runtime) && !slices.ContainsFunc(runtimes(), func(r functionRuntime) bool { return r.Name == in.Runtime }) {
-		return errMessage(http.StatusBadRequest, "runtime %q is not supported", in.Runtime)
+	if !wire.Unset(in.Runtime) && !slices.ContainsFunc(runtimes(), func(r functionRuntime) bool { return r.Name == in.Runtime }) {
+		return wire.Message(http.StatusBadRequest, "runtime %q is not supported", in.Runtime)
 	}
 	return checkEnums(map[string]string{"privacy": in.Privacy, "http_option": in.HTTPOption, "sandbox": in.Sandbox})
 }
 
 func (in *functionWrite) apply(c *call, w *workload) {
-	set(&w.env, in.Env)
-	set(&w.minScale, in.MinScale)
-	set(&w.maxScale, in.MaxScale)
-	set(&w.timeout, in.Timeout)
-	set(&w.description, in.Description)
-	set(&w.tags, in.Tags)
-	set(&w.function.memory, in.Memory)
-	set(&w.function.handler, in.Handler)
-	w.function.runtime = chosen(in.Runtime, w.function.runtime)
-	w.privacy = chosen(in.Privacy, w.privacy)
-	w.sandbox = chosen(in.Sandbox, w.sandbox)
-	w.httpsOnly = chosen(in.HTTPOption, httpOption(w.httpsOnly)) == "redirected"
+	wire.Set(&w.env, in.Env)
+	wire.Set(&w.minScale, in.MinScale)
+	wire.Set(&w.maxScale, in.MaxScale)
+	wire.Set(&w.timeout, in.Timeout)
+	wire.Set(&w.description, in.Description)
+	wire.Set(&w.tags, in.Tags)
+	wire.Set(&w.function.memory, in.Memory)
+	wire.Set(&w.function.handler, in.Handler)
+	w.function.runtime = wire.Chosen(in.Runtime, w.function.runtime)
+	w.privacy = wire.Chosen(in.Privacy, w.privacy)
+	w.sandbox = wire.Chosen(in.Sandbox, w.sandbox)
+	w.httpsOnly = wire.Chosen(in.HTTPOption, httpOption(w.httpsOnly)) == "redirected"
 	w.secrets = w.secrets.merge(in.Secrets, c.mint)
 	if in.PrivateNetwork != nil {
 		w.privateNetwork = in.PrivateNetwork
 	}
-	w.env, w.tags = plain(w.env), orEmpty(w.tags)
+	w.env, w.tags = wire.OrEmptyMap(w.env), wire.OrEmpty(w.tags)
 }
 
 func (a *v1beta1) createFunction(c *call, p *product) (any, error) {
@@ -202,8 +204,8 @@ func (a *v1beta1) createFunction(c *call, p *product) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if unset(in.Runtime) {
-		return nil, errMessage(http.StatusBadRequest, "Key: 'Function.Runtime' Error:Field validation for 'Runtime' failed on the 'required' tag")
+	if wire.Unset(in.Runtime) {
+		return nil, wire.Message(http.StatusBadRequest, "Key: 'Function.Runtime' Error:Field validation for 'Runtime' failed on the 'required' tag")
 	}
 	if err := in.check(); err != nil {
 		return nil, err
@@ -213,8 +215,8 @@ func (a *v1beta1) createFunction(c *call, p *product) (any, error) {
 	w.function = &functionSpec{memory: 256, handler: defaultHandler(in.Runtime)}
 	in.apply(c, w)
 	w.status = statusCreated
-	w.created, w.updated = atNanos(c.now), atNanos(c.now)
-	p.workloads.put(w.id, w)
+	w.created, w.updated = wire.AtNanos(c.now), wire.AtNanos(c.now)
+	p.workloads.Put(w.id, w)
 	return c.functionWritten(w)
 }
 
@@ -241,7 +243,7 @@ func (a *v1beta1) updateFunction(c *call, p *product) (any, error) {
 		return nil, err
 	}
 	in.apply(c, w)
-	w.updated = atNanos(c.now)
+	w.updated = wire.AtNanos(c.now)
 	if c.redeploys(in.Redeploy) {
 		c.deploy(w, w.function.code == codeBuilds)
 	}
@@ -267,7 +269,7 @@ func (a *v1beta1) deployFunction(c *call, p *product) (any, error) {
 	if w.function.code == codeUnknown && c.options.Host == nil {
 		w.function.code = codeBuilds
 	}
-	w.updated = atNanos(c.now)
+	w.updated = wire.AtNanos(c.now)
 	c.deploy(w, w.function.code == codeBuilds)
 	w.function.build = c.now
 	return c.functionWritten(w)
@@ -278,6 +280,6 @@ func (a *v1beta1) deleteFunction(c *call, p *product) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.deleteWorkload(p, w, atNanos)
+	c.deleteWorkload(p, w, wire.AtNanos)
 	return c.functionWritten(w)
 }

@@ -46,7 +46,7 @@ func (e *Emulator) Door(id string) http.Handler {
 		e.mu.Lock()
 		at := entrance{}
 		for _, p := range e.products(e.clock.Now()) {
-			if found := p.workloads.get(id); found != nil {
+			if found := p.workloads.Get(id); found != nil {
 				at = entrance{product: p, workload: found}
 			}
 		}
@@ -81,12 +81,12 @@ func (e *Emulator) endpointOf(host string) entrance {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, p := range e.products(e.clock.Now()) {
-		for _, w := range p.workloads.all(nil) {
+		for _, w := range p.workloads.All(nil) {
 			if w.host == host && (w.container == nil || !w.container.publicOff) {
 				return entrance{product: p, workload: w}
 			}
 		}
-		for _, d := range p.domains.all(nil) {
+		for _, d := range p.domains.All(nil) {
 			if d.hostname == host && d.status == statusReady {
 				return entrance{product: p, workload: d.workload}
 			}
@@ -177,7 +177,7 @@ func (e *Emulator) mayEnter(r *http.Request, at entrance) bool {
 		return false
 	}
 	now := e.clock.Now()
-	for _, t := range at.product.tokens.all(nil) {
+	for _, t := range at.product.tokens.All(nil) {
 		if t.jwt == presented {
 			return t.opens(at.workload, now)
 		}
@@ -195,7 +195,7 @@ func (e *Emulator) mayEnter(r *http.Request, at entrance) bool {
 // opens tells whether a token opens w now. One that is being deleted does not
 // any more (A31), nor does one that has expired.
 func (t *token) opens(w *workload, now time.Time) bool {
-	if t.status == statusDeleting || t.expires.due(now) {
+	if t.status == statusDeleting || t.expires.Due(now) {
 		return false
 	}
 	if t.workload != nil {

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // routeMembers registers what changes a group's members; group is its path.
@@ -50,13 +52,13 @@ func compact(ids []string) []string {
 
 func (s *iamState) known(m members) error {
 	for _, id := range m.applications() {
-		if s.applications.get(id) == nil {
-			return errNotFound("application", id)
+		if s.applications.Get(id) == nil {
+			return wire.NotFound("application", id)
 		}
 	}
 	for _, id := range m.users() {
-		if s.users.get(id) == nil {
-			return errNotFound("user", id)
+		if s.users.Get(id) == nil {
+			return wire.NotFound("user", id)
 		}
 	}
 	return nil
@@ -79,7 +81,7 @@ func setMembers(c *call) (any, error) {
 			g.joined[id] = since
 		}
 	}
-	g.UpdatedAt = at(c.now)
+	g.UpdatedAt = wire.At(c.now)
 	return g, nil
 }
 
@@ -99,7 +101,7 @@ func addMember(c *call) (any, error) {
 		return nil, err
 	}
 	if (in.ApplicationID == "") == (in.UserID == "") {
-		return nil, errInvalid("member", "required", "exactly one of user_id and application_id must be set")
+		return nil, wire.Invalid("member", "required", "exactly one of user_id and application_id must be set")
 	}
 	return c.joined(g, in)
 }
@@ -118,7 +120,7 @@ func (c *call) joined(g *group, m members) (any, error) {
 		return nil, err
 	}
 	c.join(g, m)
-	g.UpdatedAt = at(c.now)
+	g.UpdatedAt = wire.At(c.now)
 	return g, nil
 }
 
@@ -129,9 +131,9 @@ func removeMember(c *call) (any, error) {
 		return nil, err
 	}
 	if (in.ApplicationID == "") == (in.UserID == "") {
-		return nil, errInvalid("member", "required", "exactly one of user_id and application_id must be set")
+		return nil, wire.Invalid("member", "required", "exactly one of user_id and application_id must be set")
 	}
 	g.leave(in.ApplicationID + in.UserID)
-	g.UpdatedAt = at(c.now)
+	g.UpdatedAt = wire.At(c.now)
 	return g, nil
 }

@@ -4,26 +4,28 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // group is a set of users and applications that a policy can have as its
 // principal. Two special ones hold everybody of a kind (the SDK on all_users
 // and all_applications); who that is, their id lists do not say (A18).
 type group struct {
-	ID              string   `json:"id"`
-	CreatedAt       stamp    `json:"created_at"`
-	UpdatedAt       stamp    `json:"updated_at"`
-	OrganizationID  string   `json:"organization_id"`
-	Name            string   `json:"name"`
-	Description     string   `json:"description"`
-	UserIDs         []string `json:"user_ids"`
-	ApplicationIDs  []string `json:"application_ids"`
-	Tags            []string `json:"tags"`
-	Editable        bool     `json:"editable"`
-	Deletable       bool     `json:"deletable"`
-	Managed         bool     `json:"managed"`
-	AllUsers        bool     `json:"all_users"`
-	AllApplications bool     `json:"all_applications"`
+	ID              string     `json:"id"`
+	CreatedAt       wire.Stamp `json:"created_at"`
+	UpdatedAt       wire.Stamp `json:"updated_at"`
+	OrganizationID  string     `json:"organization_id"`
+	Name            string     `json:"name"`
+	Description     string     `json:"description"`
+	UserIDs         []string   `json:"user_ids"`
+	ApplicationIDs  []string   `json:"application_ids"`
+	Tags            []string   `json:"tags"`
+	Editable        bool       `json:"editable"`
+	Deletable       bool       `json:"deletable"`
+	Managed         bool       `json:"managed"`
+	AllUsers        bool       `json:"all_users"`
+	AllApplications bool       `json:"all_applications"`
 
 	joined map[string]time.Time // every member, and since when
 }
@@ -42,16 +44,16 @@ func listGroups(c *call) (any, error) {
 	if err := c.listing(); err != nil {
 		return nil, err
 	}
-	rows := c.iam.groups.all(func(g *group) bool {
+	rows := c.iam.groups.All(func(g *group) bool {
 		return c.passes("name", g.Name) && c.passes("group_ids", g.ID) && c.passesTag(g.Tags) &&
 			c.passesAny("application_ids", g.ApplicationIDs) && c.passesAny("user_ids", g.UserIDs)
 	})
 	rows = ordered(c, rows, "created_at_asc", map[string]func(a, b *group) int{
-		"created_at": byTime(func(g *group) stamp { return g.CreatedAt }),
-		"updated_at": byTime(func(g *group) stamp { return g.UpdatedAt }),
-		"name":       byText(func(g *group) string { return g.Name }),
+		"created_at": wire.ByTime(func(g *group) wire.Stamp { return g.CreatedAt }),
+		"updated_at": wire.ByTime(func(g *group) wire.Stamp { return g.UpdatedAt }),
+		"name":       wire.ByText(func(g *group) string { return g.Name }),
 	})
-	return c.list("groups", views(rows, func(g *group) any { return g }), iamPaging)
+	return c.list("groups", wire.Views(rows, func(g *group) any { return g }), iamPaging)
 }
 
 // passesAny is passes for a row that has several values.
@@ -76,26 +78,26 @@ func createGroup(c *call) (any, error) {
 	if err := c.iam.groupNameFree(in.Name, ""); err != nil {
 		return nil, err
 	}
-	g := c.iam.addGroup(c.mint.uuid(), in.Name, in.Description, at(c.now))
-	g.Tags = orEmpty(in.Tags)
+	g := c.iam.addGroup(c.mint.UUID(), in.Name, in.Description, wire.At(c.now))
+	g.Tags = wire.OrEmpty(in.Tags)
 	return g, nil
 }
 
-func (s *iamState) addGroup(id, name, description string, now stamp) *group {
+func (s *iamState) addGroup(id, name, description string, now wire.Stamp) *group {
 	g := &group{
 		ID: id, CreatedAt: now, UpdatedAt: now, OrganizationID: s.organization, Name: name, Description: description,
 		UserIDs: []string{}, ApplicationIDs: []string{}, Tags: []string{}, Editable: true, Deletable: true,
 		joined: map[string]time.Time{},
 	}
-	s.groups.put(id, g)
+	s.groups.Put(id, g)
 	return g
 }
 
 // groupNameFree holds "MUST be unique inside an Organization" (the SDK). Which
 // error says so was never recorded.
 func (s *iamState) groupNameFree(name, except string) error {
-	for _, g := range s.groups.all(func(g *group) bool { return g.Name == name && g.ID != except }) {
-		return errExists("group", g.ID, "a group of this name exists")
+	for _, g := range s.groups.All(func(g *group) bool { return g.Name == name && g.ID != except }) {
+		return wire.Exists("group", g.ID, "a group of this name exists")
 	}
 	return nil
 }
@@ -106,10 +108,10 @@ func (c *call) group() (*group, error) {
 		return nil, err
 	}
 	id := c.r.PathValue("id")
-	if g := c.iam.groups.get(id); g != nil {
+	if g := c.iam.groups.Get(id); g != nil {
 		return g, nil
 	}
-	return nil, errNotFound("group", id)
+	return nil, wire.NotFound("group", id)
 }
 
 // editableGroup is group, with the request's body read.
@@ -153,10 +155,10 @@ func updateGroup(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	set(&g.Name, in.Name)
-	set(&g.Description, in.Description)
-	set(&g.Tags, in.Tags)
-	g.UpdatedAt = at(c.now)
+	wire.Set(&g.Name, in.Name)
+	wire.Set(&g.Description, in.Description)
+	wire.Set(&g.Tags, in.Tags)
+	g.UpdatedAt = wire.At(c.now)
 	return g, nil
 }
 
@@ -171,10 +173,10 @@ func deleteGroup(c *call) (any, error) {
 	if !g.Deletable {
 		return nil, c.forbidden()
 	}
-	for _, p := range c.iam.policies.all(func(p *policy) bool { return p.GroupID == g.ID }) {
+	for _, p := range c.iam.policies.All(func(p *policy) bool { return p.GroupID == g.ID }) {
 		p.principal = principal{NoPrincipal: true}
 	}
-	c.iam.groups.remove(g.ID)
+	c.iam.groups.Remove(g.ID)
 	c.iam.gone[g.ID] = true
 	return nil, nil
 }

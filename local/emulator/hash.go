@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"golang.org/x/crypto/argon2"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/store"
 )
 
 // argon are the parameters with which an API shows secret environment
@@ -97,7 +99,7 @@ type secretEnv []*secretVar
 
 // merge applies a v1beta1 write: a key with a value is set, one without is
 // removed, all others stay as they are.
-func (env secretEnv) merge(in []secretInput, m *mint) secretEnv {
+func (env secretEnv) merge(in []secretInput, m *store.Mint) secretEnv {
 	out := slices.Clone(env)
 	for _, change := range in {
 		at := slices.IndexFunc(out, func(s *secretVar) bool { return s.key == change.Key })
@@ -117,7 +119,7 @@ func (env secretEnv) merge(in []secretInput, m *mint) secretEnv {
 // replace applies a containers v1 write: in is the whole new set, and ""
 // keeps the value that is stored. A "" with nothing to keep is passed over
 // (A27).
-func (env secretEnv) replace(in map[string]string, m *mint) secretEnv {
+func (env secretEnv) replace(in map[string]string, m *store.Mint) secretEnv {
 	out := secretEnv{}
 	for _, key := range slices.Sorted(maps.Keys(in)) {
 		if in[key] != "" {
@@ -131,8 +133,8 @@ func (env secretEnv) replace(in map[string]string, m *mint) secretEnv {
 	return out
 }
 
-func newSecretVar(key, value string, m *mint) *secretVar {
-	return &secretVar{key: key, value: value, salt: m.bytes(saltSize)}
+func newSecretVar(key, value string, m *store.Mint) *secretVar {
+	return &secretVar{key: key, value: value, salt: m.Bytes(saltSize)}
 }
 
 // hashedList is the v1beta1 view.

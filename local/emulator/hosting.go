@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // Host runs the code of functions: local/host has one. The emulator says what
@@ -146,12 +148,12 @@ func (e *Emulator) launched(w *workload, this *launch, revision Revision, err er
 	}
 	h.launch = nil
 	if err != nil {
-		w.begin(statusPending, move{due: now, status: statusError, stamp: at, problem: err.Error()})
+		w.begin(statusPending, move{due: now, status: statusError, stamp: wire.At, problem: err.Error()})
 		return
 	}
 	h.serving.leave()
 	h.serving = &serving{revision: revision}
-	w.begin(statusPending, move{due: now, status: statusReady, stamp: at})
+	w.begin(statusPending, move{due: now, status: statusReady, stamp: wire.At})
 }
 
 func (w *workload) deployment(step func(string)) Deployment {

@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"cmp"
 	"net"
 	"net/http"
 	"slices"
@@ -9,6 +8,9 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/store"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // iamState is IAM and the account behind it: both belong to the organization,
@@ -21,14 +23,14 @@ type iamState struct {
 	settings       securitySettings
 	conditions     conditions
 
-	projects     table[project]
-	users        table[user]
-	applications table[application]
-	keys         table[apiKey] // by access key
+	projects     store.Table[project]
+	users        store.Table[user]
+	applications store.Table[application]
+	keys         store.Table[apiKey] // by access key
 	bySecret     map[string]*apiKey
 	everSecret   map[string]string // of every key that ever was, its access key
-	policies     table[policy]
-	groups       table[group]
+	policies     store.Table[policy]
+	groups       store.Table[group]
 	gone         map[string]bool    // ids of what was deleted, for A03
 	dead         map[string]deadKey // by secret: keys that were deleted, for DeadLag
 }
@@ -36,22 +38,22 @@ type iamState struct {
 // init makes the organization with its default project and an owner whose key
 // is old enough to work everywhere.
 func (s *iamState) init(e *Emulator) {
-	s.organization = e.mint.uuid()
+	s.organization = e.mint.UUID()
 	s.found(e)
 }
 
 // found makes what every organization has, under the id that s holds.
 func (s *iamState) found(e *Emulator) {
-	since := at(e.clock.Now().Add(-foundingAge))
+	since := wire.At(e.clock.Now().Add(-foundingAge))
 	*s = iamState{organization: s.organization, bySecret: map[string]*apiKey{}, everSecret: map[string]string{}, gone: map[string]bool{}, dead: map[string]deadKey{}, settings: defaultSettings()}
 	s.defaultProject = s.organization
-	s.projects.put(s.defaultProject, &project{
+	s.projects.Put(s.defaultProject, &project{
 		ID: s.defaultProject, Name: "default", OrganizationID: s.organization, CreatedAt: since, UpdatedAt: since,
 	})
 	owner := s.addUser(e, "owner@example.com", "owner", since)
 	s.owner = owner.ID
 	key := &apiKey{
-		AccessKey: e.mint.accessKey(), secret: e.mint.uuid(), Description: "owner", CreatedAt: since, UpdatedAt: since,
+		AccessKey: e.mint.AccessKey(), secret: e.mint.UUID(), Description: "owner", CreatedAt: since, UpdatedAt: since,
 		DefaultProjectID: s.defaultProject, Editable: true, Deletable: true, CreationIP: documentationIP, UserID: owner.ID,
 	}
 	s.addKey(key)
@@ -95,7 +97,7 @@ func (c *call) goneAgain(resource, id string) (any, error) {
 	if c.options.Answers.SecondDeleteOK && c.iam.gone[id] {
 		return nil, nil
 	}
-	return nil, errNotFound(resource, id)
+	return nil, wire.NotFound(resource, id)
 }
 
 // The limits of IAM's texts and tags (FACTS section 3).
@@ -110,36 +112,19 @@ const (
 func checkTexts(name, description *string, tags *[]string) error {
 	if name != nil {
 		if *name == "" {
-			return errInvalid("name", "required", "name is required")
+			return wire.Invalid("name", "required", "name is required")
 		}
 		if utf8.RuneCountInString(*name) > nameLimit {
-			return errInvalid("name", "constraint", "must be at most "+strconv.Itoa(nameLimit)+" characters")
+			return wire.Invalid("name", "constraint", "must be at most "+strconv.Itoa(nameLimit)+" characters")
 		}
 	}
 	if description != nil && utf8.RuneCountInString(*description) > descriptionLimit {
-		return errInvalid("description", "constraint", "must be at most "+strconv.Itoa(descriptionLimit)+" characters")
+		return wire.Invalid("description", "constraint", "must be at most "+strconv.Itoa(descriptionLimit)+" characters")
 	}
 	if tags != nil && len(*tags) > tagLimit {
-		return errInvalid("tags", "constraint", "must hold at most "+strconv.Itoa(tagLimit)+" tags")
+		return wire.Invalid("tags", "constraint", "must hold at most "+strconv.Itoa(tagLimit)+" tags")
 	}
 	return nil
-}
-
-// orEmpty makes the [] that the API answers for tags: null.
-func orEmpty(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
-}
-
-// views turns rows into what a list answers.
-func views[T any](rows []*T, view func(*T) any) []any {
-	out := make([]any, len(rows))
-	for i, row := range rows {
-		out[i] = view(row)
-	}
-	return out
 }
 
 // passesBool is passes for a filter that is true, false or absent.
@@ -152,15 +137,6 @@ func (c *call) passesBool(name string, value bool) bool {
 func (c *call) passesTag(tags []string) bool {
 	want := c.filter("tag")
 	return len(want) == 0 || slices.ContainsFunc(tags, func(tag string) bool { return strings.Contains(tag, want[0]) })
-}
-
-// byTime and byText make comparisons for ordered.
-func byTime[T any](of func(T) stamp) func(a, b T) int {
-	return func(a, b T) int { return of(a).t.Compare(of(b).t) }
-}
-
-func byText[T any](of func(T) string) func(a, b T) int {
-	return func(a, b T) int { return cmp.Compare(of(a), of(b)) }
 }
 
 // documentationIP stands where a caller's address is not known (RFC 5737).

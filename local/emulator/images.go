@@ -5,6 +5,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // What becomes of a container depends on what its image does. The recordings
@@ -31,7 +33,7 @@ func starts(image string, port uint32, p *probe) bool {
 }
 
 // deployContainer starts a deployment of a container.
-func (c *call) deployContainer(w *workload, stamp func(time.Time) stamp) {
+func (c *call) deployContainer(w *workload, stamp func(time.Time) wire.Stamp) {
 	c.start(w)
 	spec := w.container
 	next := move{due: c.now.Add(c.options.Delays.Deploy), status: statusReady, stamp: stamp}
@@ -64,11 +66,11 @@ func (s *containerSpec) startFailure() string {
 
 // probe is a health check: TCP unless it has a path.
 type probe struct {
-	FailureThreshold uint32     `json:"failure_threshold"`
-	Interval         seconds    `json:"interval"`
-	Timeout          seconds    `json:"timeout"`
-	TCP              *struct{}  `json:"tcp,omitempty"`
-	HTTP             *httpProbe `json:"http,omitempty"`
+	FailureThreshold uint32       `json:"failure_threshold"`
+	Interval         wire.Seconds `json:"interval"`
+	Timeout          wire.Seconds `json:"timeout"`
+	TCP              *struct{}    `json:"tcp,omitempty"`
+	HTTP             *httpProbe   `json:"http,omitempty"`
 }
 
 type httpProbe struct {
@@ -76,16 +78,16 @@ type httpProbe struct {
 }
 
 func defaultProbe() probe {
-	return probe{FailureThreshold: 30, Interval: seconds(10 * time.Second), Timeout: seconds(time.Second), TCP: &struct{}{}}
+	return probe{FailureThreshold: 30, Interval: wire.Seconds(10 * time.Second), Timeout: wire.Seconds(time.Second), TCP: &struct{}{}}
 }
 
 // probeWrite is a probe in a request; null members were not given.
 type probeWrite struct {
-	FailureThreshold *uint32    `json:"failure_threshold"`
-	Interval         *seconds   `json:"interval"`
-	Timeout          *seconds   `json:"timeout"`
-	TCP              *struct{}  `json:"tcp"`
-	HTTP             *httpProbe `json:"http"`
+	FailureThreshold *uint32       `json:"failure_threshold"`
+	Interval         *wire.Seconds `json:"interval"`
+	Timeout          *wire.Seconds `json:"timeout"`
+	TCP              *struct{}     `json:"tcp"`
+	HTTP             *httpProbe    `json:"http"`
 }
 
 // over returns base with what the request gives.
@@ -96,8 +98,8 @@ func (in *probeWrite) over(base probe) probe {
 	if in.FailureThreshold != nil && *in.FailureThreshold > 0 {
 		base.FailureThreshold = *in.FailureThreshold
 	}
-	set(&base.Interval, in.Interval)
-	set(&base.Timeout, in.Timeout)
+	wire.Set(&base.Interval, in.Interval)
+	wire.Set(&base.Timeout, in.Timeout)
 	switch {
 	case in.HTTP != nil:
 		base.HTTP, base.TCP = in.HTTP, nil

@@ -25,7 +25,7 @@ func (e *Emulator) Secrets() map[string]string {
 		if state == nil {
 			continue
 		}
-		for _, s := range state.rows.all(nil) {
+		for _, s := range state.rows.All(nil) {
 			for _, v := range s.versions {
 				if len(v.data) > 0 {
 					whose := fmt.Sprintf("version %d of secret %s", v.Revision, s.Name)

@@ -1,6 +1,10 @@
 package emulator
 
-import "time"
+import (
+	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
+)
 
 // Statuses as the rows keep them. Each API has its own word for pending:
 // containers v1 says creating or updating, tokens say creating.
@@ -16,7 +20,7 @@ const (
 // in the background: whoever looks settles first, so that a test moves
 // everything by moving the clock.
 type life struct {
-	created, updated stamp
+	created, updated wire.Stamp
 	status           string
 	problem          string // the error message, with status error
 	served           bool   // was ready at least once
@@ -29,7 +33,7 @@ type move struct {
 	due     time.Time
 	status  string // then; "" means that the row is gone
 	problem string
-	stamp   func(time.Time) stamp // of updated_at when it is done; nil leaves it alone
+	stamp   func(time.Time) wire.Stamp // of updated_at when it is done; nil leaves it alone
 }
 
 // begin puts the row into a transitional status. A move that was under way is
@@ -76,5 +80,5 @@ func (l *life) errorMessage() *string {
 // written ends the answer to the call that wrote the row: only that answer has
 // nine digits of a second (FACTS section 1, Times).
 func (l *life) written() {
-	l.created, l.updated = l.created.stored(), l.updated.stored()
+	l.created, l.updated = l.created.Stored(), l.updated.Stored()
 }

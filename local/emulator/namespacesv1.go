@@ -1,5 +1,7 @@
 package emulator
 
+import "github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
+
 // namespaceV1 is a namespace of containers v1: without registry, and never
 // seen with an error message (FACTS section 5).
 type namespaceV1 struct {
@@ -12,8 +14,8 @@ type namespaceV1 struct {
 	Environment       map[string]string `json:"environment_variables"`
 	SecretEnvironment map[string]string `json:"secret_environment_variables"`
 	Tags              []string          `json:"tags"`
-	CreatedAt         stamp             `json:"created_at"`
-	UpdatedAt         stamp             `json:"updated_at"`
+	CreatedAt         wire.Stamp        `json:"created_at"`
+	UpdatedAt         wire.Stamp        `json:"updated_at"`
 	Region            string            `json:"region"`
 }
 
@@ -29,18 +31,18 @@ func (c *call) viewNamespaceV1(n *namespace) namespaceV1 {
 func nameV1(kind, name string) error {
 	switch {
 	case name == "":
-		return errInvalid("name", "required", "name is required")
+		return wire.Invalid("name", "required", "name is required")
 	case len(name) > longestName(kind):
-		return errInvalid("name", "constraint", "name is too long")
+		return wire.Invalid("name", "constraint", "name is too long")
 	default:
 		return nil
 	}
 }
 
 func (c *call) namespaceV1(p *product, id string) (*namespace, error) {
-	n := p.namespaces.get(id)
+	n := p.namespaces.Get(id)
 	if n == nil {
-		return nil, errNotFound("namespace", id)
+		return nil, wire.NotFound("namespace", id)
 	}
 	return n, c.authorizeOn(n.project, n.id, n.name)
 }
@@ -77,8 +79,8 @@ func createNamespaceV1(c *call, p *product) (any, error) {
 	if project == "" {
 		project = c.iam.defaultProject
 	}
-	if c.iam.projects.get(project) == nil {
-		return nil, errNotFound("project", project)
+	if c.iam.projects.Get(project) == nil {
+		return nil, wire.NotFound("project", project)
 	}
 	if err := c.authorize(project); err != nil {
 		return nil, err
@@ -87,16 +89,16 @@ func createNamespaceV1(c *call, p *product) (any, error) {
 		return nil, err
 	}
 	if p.taken(project, in.Name) {
-		return nil, errExists("namespace", "", "a namespace with this name exists in the project")
+		return nil, wire.Exists("namespace", "", "a namespace with this name exists in the project")
 	}
 	n := c.newNamespace(in.Name, project)
 	n.slug = slug(in.Name, n.id[:8])
-	n.description, n.env, n.tags = in.Description, plain(in.Env), orEmpty(in.Tags)
+	n.description, n.env, n.tags = in.Description, wire.OrEmptyMap(in.Env), wire.OrEmpty(in.Tags)
 	n.secrets = n.secrets.replace(in.Secrets, c.mint)
-	n.created, n.updated = at(c.now), at(c.now)
+	n.created, n.updated = wire.At(c.now), wire.At(c.now)
 	// Its reconciliation leaves updated_at alone, unlike a container's.
 	n.begin(statusPending, move{due: c.now.Add(c.options.Delays.Namespace), status: statusReady})
-	p.namespaces.put(n.id, n)
+	p.namespaces.Put(n.id, n)
 	return c.viewNamespaceV1(n), nil
 }
 
@@ -117,18 +119,18 @@ func updateNamespaceV1(c *call, p *product) (any, error) {
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	set(&n.description, in.Description)
-	set(&n.env, in.Env)
-	set(&n.tags, in.Tags)
-	n.env, n.tags = plain(n.env), orEmpty(n.tags)
+	wire.Set(&n.description, in.Description)
+	wire.Set(&n.env, in.Env)
+	wire.Set(&n.tags, in.Tags)
+	n.env, n.tags = wire.OrEmptyMap(n.env), wire.OrEmpty(n.tags)
 	if in.Secrets != nil {
 		n.secrets = n.secrets.replace(*in.Secrets, c.mint)
 	}
-	n.updated = at(c.now)
+	n.updated = wire.At(c.now)
 	if in.Env != nil || in.Secrets != nil {
 		n.rewritten = true
 		n.begin(statusPending, move{due: c.now.Add(c.options.Delays.Namespace), status: statusReady})
-		c.redeployIn(p, n, atSecond)
+		c.redeployIn(p, n, wire.AtSecond)
 	}
 	return c.viewNamespaceV1(n), nil
 }
@@ -140,7 +142,7 @@ func deleteNamespaceV1(c *call, p *product) (any, error) {
 	}
 	if n.status != statusDeleting {
 		p.vanishNamespace(n, c.now.Add(c.options.Delays.Gone))
-		n.updated = at(c.now)
+		n.updated = wire.At(c.now)
 	}
 	return c.viewNamespaceV1(n), nil
 }

@@ -3,23 +3,25 @@ package emulator
 import (
 	"net/http"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // securitySettings are an organization's (FACTS section 3). Only the cap on
 // the life of API keys is enforced here.
 type securitySettings struct {
-	EnforcePasswordRenewal    bool    `json:"enforce_password_renewal"`
-	GracePeriodDuration       seconds `json:"grace_period_duration"`
-	LoginAttemptsBeforeLocked int     `json:"login_attempts_before_locked"`
-	MaxLoginSessionDuration   seconds `json:"max_login_session_duration"`
-	MaxKeyLife                seconds `json:"max_api_key_expiration_duration"` // 0: no cap
+	EnforcePasswordRenewal    bool         `json:"enforce_password_renewal"`
+	GracePeriodDuration       wire.Seconds `json:"grace_period_duration"`
+	LoginAttemptsBeforeLocked int          `json:"login_attempts_before_locked"`
+	MaxLoginSessionDuration   wire.Seconds `json:"max_login_session_duration"`
+	MaxKeyLife                wire.Seconds `json:"max_api_key_expiration_duration"` // 0: no cap
 }
 
 // defaultSettings have no cap; the other values were never recorded.
 func defaultSettings() securitySettings {
 	return securitySettings{
-		GracePeriodDuration: seconds(14 * 24 * time.Hour), LoginAttemptsBeforeLocked: 10,
-		MaxLoginSessionDuration: seconds(7 * 24 * time.Hour),
+		GracePeriodDuration: wire.Seconds(14 * 24 * time.Hour), LoginAttemptsBeforeLocked: 10,
+		MaxLoginSessionDuration: wire.Seconds(7 * 24 * time.Hour),
 	}
 }
 
@@ -53,7 +55,7 @@ func updateSettings(c *call) (any, error) {
 		return nil, err
 	}
 	if changed.MaxKeyLife < 0 {
-		return nil, errInvalid("max_api_key_expiration_duration", "constraint", "must not be negative")
+		return nil, wire.Invalid("max_api_key_expiration_duration", "constraint", "must not be negative")
 	}
 	c.iam.settings = changed
 	return c.iam.settings, nil
@@ -61,38 +63,38 @@ func updateSettings(c *call) (any, error) {
 
 // user is a person; the SDK's fields.
 type user struct {
-	ID                string   `json:"id"`
-	Email             string   `json:"email"`
-	Username          string   `json:"username"`
-	FirstName         string   `json:"first_name"`
-	LastName          string   `json:"last_name"`
-	PhoneNumber       string   `json:"phone_number"`
-	Locale            string   `json:"locale"`
-	CreatedAt         stamp    `json:"created_at"`
-	UpdatedAt         stamp    `json:"updated_at"`
-	OrganizationID    string   `json:"organization_id"`
-	Deletable         bool     `json:"deletable"`
-	LastLoginAt       stamp    `json:"last_login_at"`
-	Type              string   `json:"type"` // owner or member
-	TwoFactorEnabled  bool     `json:"two_factor_enabled"`
-	Status            string   `json:"status"`
-	MFA               bool     `json:"mfa"`
-	AccountRootUserID string   `json:"account_root_user_id"`
-	Tags              []string `json:"tags"`
-	Locked            bool     `json:"locked"`
+	ID                string     `json:"id"`
+	Email             string     `json:"email"`
+	Username          string     `json:"username"`
+	FirstName         string     `json:"first_name"`
+	LastName          string     `json:"last_name"`
+	PhoneNumber       string     `json:"phone_number"`
+	Locale            string     `json:"locale"`
+	CreatedAt         wire.Stamp `json:"created_at"`
+	UpdatedAt         wire.Stamp `json:"updated_at"`
+	OrganizationID    string     `json:"organization_id"`
+	Deletable         bool       `json:"deletable"`
+	LastLoginAt       wire.Stamp `json:"last_login_at"`
+	Type              string     `json:"type"` // owner or member
+	TwoFactorEnabled  bool       `json:"two_factor_enabled"`
+	Status            string     `json:"status"`
+	MFA               bool       `json:"mfa"`
+	AccountRootUserID string     `json:"account_root_user_id"`
+	Tags              []string   `json:"tags"`
+	Locked            bool       `json:"locked"`
 }
 
 // addUser adds one; the first is the organization's owner.
-func (s *iamState) addUser(e *Emulator, email, username string, since stamp) *user {
+func (s *iamState) addUser(e *Emulator, email, username string, since wire.Stamp) *user {
 	u := &user{
-		ID: e.mint.uuid(), Email: email, Username: username, Locale: "en_US", CreatedAt: since, UpdatedAt: since,
+		ID: e.mint.UUID(), Email: email, Username: username, Locale: "en_US", CreatedAt: since, UpdatedAt: since,
 		OrganizationID: s.organization, Deletable: true, LastLoginAt: since, Type: "member", TwoFactorEnabled: true,
-		Status: "activated", MFA: true, AccountRootUserID: e.mint.uuid(), Tags: []string{},
+		Status: "activated", MFA: true, AccountRootUserID: e.mint.UUID(), Tags: []string{},
 	}
-	if len(s.users.order) == 0 {
+	if s.users.Len() == 0 {
 		u.Type, u.Deletable = "owner", false
 	}
-	s.users.put(u.ID, u)
+	s.users.Put(u.ID, u)
 	return u
 }
 
@@ -105,15 +107,15 @@ func listUsers(c *call) (any, error) {
 	if err := c.listing(); err != nil {
 		return nil, err
 	}
-	rows := c.iam.users.all(func(u *user) bool {
+	rows := c.iam.users.All(func(u *user) bool {
 		return c.passes("user_ids", u.ID) && c.passes("type", u.Type) && c.passesBool("mfa", u.MFA) && c.passesTag(u.Tags)
 	})
 	rows = ordered(c, rows, "created_at_asc", map[string]func(a, b *user) int{
-		"created_at": byTime(func(u *user) stamp { return u.CreatedAt }),
-		"email":      byText(func(u *user) string { return u.Email }),
-		"username":   byText(func(u *user) string { return u.Username }),
+		"created_at": wire.ByTime(func(u *user) wire.Stamp { return u.CreatedAt }),
+		"email":      wire.ByText(func(u *user) string { return u.Email }),
+		"username":   wire.ByText(func(u *user) string { return u.Username }),
 	})
-	return c.list("users", views(rows, func(u *user) any { return u }), iamPaging)
+	return c.list("users", wire.Views(rows, func(u *user) any { return u }), iamPaging)
 }
 
 func getUser(c *call) (any, error) {
@@ -121,8 +123,8 @@ func getUser(c *call) (any, error) {
 		return nil, err
 	}
 	id := c.r.PathValue("id")
-	if u := c.iam.users.get(id); u != nil {
+	if u := c.iam.users.Get(id); u != nil {
 		return u, nil
 	}
-	return nil, errNotFound("user", id)
+	return nil, wire.NotFound("user", id)
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // paging is how one product pages. FACTS section 1: IAM takes page_size 1 to
@@ -32,7 +34,7 @@ func (c *call) list(plural string, rows []any, p paging) (any, error) {
 	}
 	total := len(rows)
 	from := min((page-1)*size, total)
-	return object{plural: rows[from:min(from+size, total)], "total_count": total}, nil
+	return wire.Object{plural: rows[from:min(from+size, total)], "total_count": total}, nil
 }
 
 func (p paging) number(q url.Values, name string, unset, most int) (int, error) {
@@ -42,7 +44,7 @@ func (p paging) number(q url.Values, name string, unset, most int) (int, error) 
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > most {
-		return 0, errInvalid(name, "constraint", "must be between 1 and "+strconv.Itoa(most))
+		return 0, wire.Invalid(name, "constraint", "must be between 1 and "+strconv.Itoa(most))
 	}
 	return n, nil
 }

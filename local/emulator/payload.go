@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // checkPayload holds a version's data against its secret's type. Only
@@ -17,11 +19,11 @@ func (s *secret) checkPayload(data []byte) error {
 	}
 	var value any
 	if err := json.Unmarshal(data, &value); err != nil {
-		return errInvalid("data", "format", "invalid JSON")
+		return wire.Invalid("data", "format", "invalid JSON")
 	}
 	pairs, ok := value.(map[string]any)
 	if !ok {
-		return errInvalid("data", "format", wrongType("(root)", "object", value))
+		return wire.Invalid("data", "format", wrongType("(root)", "object", value))
 	}
 	var help strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(pairs)) {
@@ -30,7 +32,7 @@ func (s *secret) checkPayload(data []byte) error {
 		}
 	}
 	if help.Len() > 0 {
-		return errInvalid("data", "format", help.String())
+		return wire.Invalid("data", "format", help.String())
 	}
 	return nil
 }

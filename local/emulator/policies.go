@@ -4,23 +4,25 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // policy gives its principal the rights of its rules.
 type policy struct {
-	ID               string   `json:"id"`
-	Name             string   `json:"name"`
-	Description      string   `json:"description"`
-	OrganizationID   string   `json:"organization_id"`
-	CreatedAt        stamp    `json:"created_at"`
-	UpdatedAt        stamp    `json:"updated_at"`
-	Editable         bool     `json:"editable"`
-	Deletable        bool     `json:"deletable"`
-	Managed          bool     `json:"managed"`
-	NbRules          int      `json:"nb_rules"`
-	NbScopes         int      `json:"nb_scopes"`
-	NbPermissionSets int      `json:"nb_permission_sets"`
-	Tags             []string `json:"tags"`
+	ID               string     `json:"id"`
+	Name             string     `json:"name"`
+	Description      string     `json:"description"`
+	OrganizationID   string     `json:"organization_id"`
+	CreatedAt        wire.Stamp `json:"created_at"`
+	UpdatedAt        wire.Stamp `json:"updated_at"`
+	Editable         bool       `json:"editable"`
+	Deletable        bool       `json:"deletable"`
+	Managed          bool       `json:"managed"`
+	NbRules          int        `json:"nb_rules"`
+	NbScopes         int        `json:"nb_scopes"`
+	NbPermissionSets int        `json:"nb_permission_sets"`
+	Tags             []string   `json:"tags"`
 	principal
 
 	rules    []*rule
@@ -79,17 +81,17 @@ func listPolicies(c *call) (any, error) {
 	if err := c.listing(); err != nil {
 		return nil, err
 	}
-	rows := c.iam.policies.all(func(p *policy) bool {
+	rows := c.iam.policies.All(func(p *policy) bool {
 		return c.passes("policy_name", p.Name) && c.passes("policy_ids", p.ID) &&
 			c.passes("application_ids", p.ApplicationID) && c.passes("user_ids", p.UserID) &&
 			c.passes("group_ids", p.GroupID) && c.passesBool("no_principal", p.NoPrincipal) &&
 			c.passesBool("editable", p.Editable) && c.passesTag(p.Tags)
 	})
 	rows = ordered(c, rows, "policy_name_asc", map[string]func(a, b *policy) int{
-		"policy_name": byText(func(p *policy) string { return p.Name }),
-		"created_at":  byTime(func(p *policy) stamp { return p.CreatedAt }),
+		"policy_name": wire.ByText(func(p *policy) string { return p.Name }),
+		"created_at":  wire.ByTime(func(p *policy) wire.Stamp { return p.CreatedAt }),
 	})
-	return c.list("policies", views(rows, (*policy).view), iamPaging)
+	return c.list("policies", wire.Views(rows, (*policy).view), iamPaging)
 }
 
 // createPolicy answers with counters of 0, though the rules are there at once
@@ -114,18 +116,18 @@ func createPolicy(c *call) (any, error) {
 		return nil, err
 	}
 	if !named {
-		return nil, errInvalid("principal", "required", "exactly one of user_id, group_id, application_id and no_principal must be set")
+		return nil, wire.Invalid("principal", "required", "exactly one of user_id, group_id, application_id and no_principal must be set")
 	}
 	rules, err := c.makeRules(in.Rules, nil)
 	if err != nil {
 		return nil, err
 	}
 	p := &policy{
-		ID: c.mint.uuid(), Name: in.Name, Description: in.Description, OrganizationID: c.iam.organization,
-		CreatedAt: at(c.now), UpdatedAt: at(c.now), Editable: true, Deletable: true, Tags: orEmpty(in.Tags),
+		ID: c.mint.UUID(), Name: in.Name, Description: in.Description, OrganizationID: c.iam.organization,
+		CreatedAt: wire.At(c.now), UpdatedAt: wire.At(c.now), Editable: true, Deletable: true, Tags: wire.OrEmpty(in.Tags),
 		principal: who, rules: rules, attached: c.now,
 	}
-	c.iam.policies.put(p.ID, p)
+	c.iam.policies.Put(p.ID, p)
 	return p, nil
 }
 
@@ -141,21 +143,21 @@ func (s *iamState) principal(f principalFields) (who principal, named bool, err 
 	case n == 0:
 		return principal{}, false, nil
 	case n > 1:
-		return principal{}, false, errInvalid("principal", "constraint", "exactly one of user_id, group_id, application_id and no_principal must be set")
+		return principal{}, false, wire.Invalid("principal", "constraint", "exactly one of user_id, group_id, application_id and no_principal must be set")
 	case f.NoPrincipal != nil && !*f.NoPrincipal:
-		return principal{}, false, errInvalid("no_principal", "constraint", "must be set to true when used")
+		return principal{}, false, wire.Invalid("no_principal", "constraint", "must be set to true when used")
 	case f.NoPrincipal != nil:
 		return principal{NoPrincipal: true}, true, nil
-	case f.ApplicationID != nil && s.applications.get(*f.ApplicationID) == nil:
-		return principal{}, false, errNotFound("application", *f.ApplicationID)
-	case f.UserID != nil && s.users.get(*f.UserID) == nil:
-		return principal{}, false, errNotFound("user", *f.UserID)
-	case f.GroupID != nil && s.groups.get(*f.GroupID) == nil:
-		return principal{}, false, errNotFound("group", *f.GroupID)
+	case f.ApplicationID != nil && s.applications.Get(*f.ApplicationID) == nil:
+		return principal{}, false, wire.NotFound("application", *f.ApplicationID)
+	case f.UserID != nil && s.users.Get(*f.UserID) == nil:
+		return principal{}, false, wire.NotFound("user", *f.UserID)
+	case f.GroupID != nil && s.groups.Get(*f.GroupID) == nil:
+		return principal{}, false, wire.NotFound("group", *f.GroupID)
 	}
-	set(&who.ApplicationID, f.ApplicationID)
-	set(&who.UserID, f.UserID)
-	set(&who.GroupID, f.GroupID)
+	wire.Set(&who.ApplicationID, f.ApplicationID)
+	wire.Set(&who.UserID, f.UserID)
+	wire.Set(&who.GroupID, f.GroupID)
 	return who, true, nil
 }
 
@@ -164,10 +166,10 @@ func (c *call) policy(id string) (*policy, error) {
 	if err := c.authorize(""); err != nil {
 		return nil, err
 	}
-	if p := c.iam.policies.get(id); p != nil {
+	if p := c.iam.policies.Get(id); p != nil {
 		return p, nil
 	}
-	return nil, errNotFound("policy", id)
+	return nil, wire.NotFound("policy", id)
 }
 
 func getPolicy(c *call) (any, error) {
@@ -208,11 +210,11 @@ func updatePolicy(c *call) (any, error) {
 		p.principal, p.attached = who, c.now
 	}
 	if in.Name != nil || in.Description != nil {
-		p.UpdatedAt = at(c.now)
+		p.UpdatedAt = wire.At(c.now)
 	}
-	set(&p.Name, in.Name)
-	set(&p.Description, in.Description)
-	set(&p.Tags, in.Tags)
+	wire.Set(&p.Name, in.Name)
+	wire.Set(&p.Description, in.Description)
+	wire.Set(&p.Tags, in.Tags)
 	return p.view(), nil
 }
 
@@ -228,7 +230,7 @@ func deletePolicy(c *call) (any, error) {
 	if !p.Deletable {
 		return nil, c.forbidden()
 	}
-	c.iam.policies.remove(id)
+	c.iam.policies.Remove(id)
 	c.iam.gone[id] = true
 	return nil, nil
 }

@@ -2,9 +2,11 @@ package emulator
 
 import (
 	"errors"
-	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
 	"testing"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 func TestPrivateCaller(t *testing.T) {
@@ -66,8 +68,8 @@ func TestPrivateCaller(t *testing.T) {
 		who, err := e.privateCaller(secret, row.product, e.iam.projectID(row.project), e.clock.Now())
 		e.mu.Unlock()
 		status := 0
-		if refusal, ok := errors.AsType[*apiError](err); ok {
-			status = refusal.status
+		if refusal, ok := errors.AsType[*wire.Error](err); ok {
+			status = refusal.Status
 		}
 		if status != row.status || (who == nil) != (row.status != 0) {
 			t.Errorf("%s on %s of %s: %d %v, want %d", row.name, row.product, row.project, status, who, row.status)

@@ -5,17 +5,20 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/store"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // product is Serverless Functions or Serverless Containers in one region.
 type product struct {
 	name       string // functions or containers
 	region     string
-	namespaces table[namespace]
-	workloads  table[workload]
-	tokens     table[token]
-	domains    table[domain]
-	crons      table[cron]
+	namespaces store.Table[namespace]
+	workloads  store.Table[workload]
+	tokens     store.Table[token]
+	domains    store.Table[domain]
+	crons      store.Table[cron]
 }
 
 // namespace holds workloads, and belongs to a project.
@@ -44,9 +47,9 @@ type workload struct {
 	sandbox               string
 	httpsOnly             bool // http_option redirected, https_connections_only
 	minScale, maxScale    uint32
-	timeout               seconds
+	timeout               wire.Seconds
 	privateNetwork        *string
-	readyAt               stamp
+	readyAt               wire.Stamp
 	host                  string // its default domain, bare
 	revisions             revisions
 	failing               bool // its deployments do, on order
@@ -64,19 +67,18 @@ func (p *product) settle(now time.Time) {
 	settleRows(&p.tokens, now, func(t *token) *life { return &t.life })
 	settleRows(&p.domains, now, func(d *domain) *life { return &d.life })
 	settleRows(&p.crons, now, func(k *cron) *life { return &k.life })
-	for _, w := range p.workloads.all(nil) {
+	for _, w := range p.workloads.All(nil) {
 		if w.settle(now) {
-			p.workloads.remove(w.id)
+			p.workloads.Remove(w.id)
 		}
 	}
 }
 
-func settleRows[T any](rows *table[T], now time.Time, of func(*T) *life) {
-	for id, row := range rows.rows {
-		if _, gone := of(row).settle(now); gone {
-			rows.remove(id)
-		}
-	}
+func settleRows[T any](rows *store.Table[T], now time.Time, of func(*T) *life) {
+	rows.DeleteFunc(func(row *T) bool {
+		_, gone := of(row).settle(now)
+		return gone
+	})
 }
 
 // serverlessRegions are those of functions and of both containers APIs; of
@@ -116,10 +118,10 @@ type regional func(c *call, p *product) (any, error)
 
 // vanishNamespace deletes a namespace and all that is in it (FACTS section 4).
 func (p *product) vanishNamespace(n *namespace, due time.Time) {
-	for _, w := range p.workloads.all(func(w *workload) bool { return w.namespace == n }) {
+	for _, w := range p.workloads.All(func(w *workload) bool { return w.namespace == n }) {
 		p.vanishWorkload(w, due)
 	}
-	for _, t := range p.tokens.all(func(t *token) bool { return t.namespace == n }) {
+	for _, t := range p.tokens.All(func(t *token) bool { return t.namespace == n }) {
 		t.vanish(due)
 	}
 	n.vanish(due)
@@ -127,13 +129,13 @@ func (p *product) vanishNamespace(n *namespace, due time.Time) {
 
 // vanishWorkload deletes a workload with its tokens, domains and crons.
 func (p *product) vanishWorkload(w *workload, due time.Time) {
-	for _, t := range p.tokens.all(func(t *token) bool { return t.workload == w }) {
+	for _, t := range p.tokens.All(func(t *token) bool { return t.workload == w }) {
 		t.vanish(due)
 	}
-	for _, d := range p.domains.all(func(d *domain) bool { return d.workload == w }) {
+	for _, d := range p.domains.All(func(d *domain) bool { return d.workload == w }) {
 		d.vanish(due)
 	}
-	for _, k := range p.crons.all(func(k *cron) bool { return k.workload == w }) {
+	for _, k := range p.crons.All(func(k *cron) bool { return k.workload == w }) {
 		k.vanish(due)
 	}
 	if w.function != nil {
@@ -161,30 +163,4 @@ func slug(name, suffix string) string {
 // functions there (FACTS section 5).
 func (p *product) hostOf(n *namespace, name string) string {
 	return n.slug + "-" + name + ".functions.fnc." + p.region + ".scw.cloud"
-}
-
-// unset tells whether an enum was left to the API: the SDK always sends one.
-func unset(value string) bool { return value == "" || strings.HasPrefix(value, "unknown_") }
-
-// chosen is value, or fallback where value was left to the API.
-func chosen(value, fallback string) string {
-	if unset(value) {
-		return fallback
-	}
-	return value
-}
-
-// plain keeps null out of an answer.
-func plain(env map[string]string) map[string]string {
-	if env == nil {
-		return map[string]string{}
-	}
-	return env
-}
-
-// set takes over a field that a PATCH names.
-func set[T any](field *T, given *T) {
-	if given != nil {
-		*field = *given
-	}
 }

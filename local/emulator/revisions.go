@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // How long the last revision that worked goes on when newer ones fail (A74).
@@ -77,9 +79,9 @@ func (w *workload) settle(now time.Time) (gone bool) {
 	done, gone := w.life.settle(now)
 	if done && !gone {
 		w.revisions.done(w.status == statusReady, due.due)
-		if w.status == statusReady && w.readyAt.isNull() {
+		if w.status == statusReady && w.readyAt.IsNull() {
 			// A redeploy leaves it as it was: functions-deploy-twice.
-			w.readyAt = at(due.due)
+			w.readyAt = wire.At(due.due)
 		}
 	}
 	w.revisions.expire(now)
@@ -95,7 +97,7 @@ func (c *call) deploy(w *workload, builds bool) {
 	}
 	w.function.hosted.giveUp()
 	c.start(w)
-	next := move{due: c.now.Add(c.options.Delays.Deploy), status: statusReady, stamp: at}
+	next := move{due: c.now.Add(c.options.Delays.Deploy), status: statusReady, stamp: wire.At}
 	if !builds || w.failing {
 		next.status, next.problem = statusError, "internal error"
 	}
@@ -147,12 +149,12 @@ func (e *Emulator) FailDeployments(id string, fail bool) bool {
 
 // redeployIn redeploys what is in a namespace whose variables have changed, if
 // that is the answer to A77.
-func (c *call) redeployIn(p *product, n *namespace, stamp func(time.Time) stamp) {
+func (c *call) redeployIn(p *product, n *namespace, stamp func(time.Time) wire.Stamp) {
 	if !c.options.Answers.NamespaceRedeploys {
 		return
 	}
-	for _, w := range p.workloads.all(func(w *workload) bool { return w.namespace == n && w.deployed() }) {
-		w.updated = at(c.now)
+	for _, w := range p.workloads.All(func(w *workload) bool { return w.namespace == n && w.deployed() }) {
+		w.updated = wire.At(c.now)
 		if w.function != nil {
 			c.deploy(w, w.function.code == codeBuilds)
 		} else {

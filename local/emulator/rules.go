@@ -3,6 +3,8 @@ package emulator
 import (
 	"slices"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // rule grants permission sets in a scope.
@@ -37,18 +39,18 @@ func (c *call) makeRules(specs []ruleSpec, before []*rule) ([]*rule, error) {
 	for _, s := range specs {
 		bare := len(s.PermissionSetNames) == 0 && s.OrganizationID == "" && len(s.ProjectIDs) == 0
 		if !bare && (s.OrganizationID == "") == (len(s.ProjectIDs) == 0) {
-			return nil, errInvalid("rules", "constraint", "exactly one of project_ids and organization_id must be set")
+			return nil, wire.Invalid("rules", "constraint", "exactly one of project_ids and organization_id must be set")
 		}
 		if err := c.ownOrganization(s.OrganizationID); err != nil {
 			return nil, err
 		}
 		for _, id := range s.ProjectIDs {
-			if c.iam.projects.get(id) == nil {
-				return nil, errNotFound("project_id", id)
+			if c.iam.projects.Get(id) == nil {
+				return nil, wire.NotFound("project_id", id)
 			}
 		}
 		r := &rule{
-			ID: c.mint.uuid(), PermissionSetNames: orEmpty(s.PermissionSetNames), ScopeType: scopeType(s.PermissionSetNames),
+			ID: c.mint.UUID(), PermissionSetNames: wire.OrEmpty(s.PermissionSetNames), ScopeType: scopeType(s.PermissionSetNames),
 			Condition: s.Condition, ProjectIDs: s.ProjectIDs, OrganizationID: s.OrganizationID, granted: c.now,
 		}
 		if i := slices.IndexFunc(before, s.same); i >= 0 {
@@ -63,7 +65,7 @@ func (c *call) makeRules(specs []ruleSpec, before []*rule) ([]*rule, error) {
 // left without a scope may be what was recorded once: unknown_scope_type and
 // no scope member (FACTS section 3; A70).
 func (s *iamState) forgetProject(id string) {
-	for _, p := range s.policies.all(nil) {
+	for _, p := range s.policies.All(nil) {
 		for _, r := range p.rules {
 			before := len(r.ProjectIDs)
 			r.ProjectIDs = slices.DeleteFunc(r.ProjectIDs, func(project string) bool { return project == id })
@@ -78,13 +80,13 @@ func (s *iamState) forgetProject(id string) {
 func listRules(c *call) (any, error) {
 	id := c.r.URL.Query().Get("policy_id")
 	if id == "" {
-		return nil, errInvalid("policy_id", "required", "policy_id is required")
+		return nil, wire.Invalid("policy_id", "required", "policy_id is required")
 	}
 	p, err := c.policy(id)
 	if err != nil {
 		return nil, err
 	}
-	return c.list("rules", views(p.rules, func(r *rule) any { return r }), iamPaging)
+	return c.list("rules", wire.Views(p.rules, func(r *rule) any { return r }), iamPaging)
 }
 
 // setRules replaces all rules of a policy; its answer has no total_count
@@ -108,6 +110,6 @@ func setRules(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.rules, p.UpdatedAt = rules, at(c.now)
-	return object{"rules": rules}, nil
+	p.rules, p.UpdatedAt = rules, wire.At(c.now)
+	return wire.Object{"rules": rules}, nil
 }

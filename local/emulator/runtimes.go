@@ -1,6 +1,10 @@
 package emulator
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
+)
 
 // functionRuntime is one element of the list of runtimes; only the SDK is known to
 // describe it, no recording does.
@@ -61,5 +65,5 @@ func listRuntimes(c *call, _ *product) (any, error) {
 		return nil, c.forbidden()
 	}
 	all := runtimes()
-	return object{"runtimes": all, "total_count": len(all)}, nil
+	return wire.Object{"runtimes": all, "total_count": len(all)}, nil
 }

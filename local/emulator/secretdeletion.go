@@ -1,9 +1,11 @@
 package emulator
 
+import "github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
+
 // usable refuses to change a secret that is being deleted (A61).
 func (s *secret) usable() error {
-	if !s.DeletionRequestedAt.isNull() {
-		return errPrecondition("resource_not_usable", "the secret is scheduled for deletion")
+	if !s.DeletionRequestedAt.IsNull() {
+		return wire.Precondition("resource_not_usable", "the secret is scheduled for deletion")
 	}
 	return nil
 }
@@ -35,8 +37,8 @@ func deleteSecret(c *call) (any, error) {
 	}
 	switch {
 	case s.Protected:
-		return nil, errPrecondition("protected_resource", "cannot delete a protected secret")
-	case !s.DeletionRequestedAt.isNull():
+		return nil, wire.Precondition("protected_resource", "cannot delete a protected secret")
+	case !s.DeletionRequestedAt.IsNull():
 		if c.options.Answers.SecondDeleteOK {
 			return nil, nil
 		}
@@ -45,24 +47,24 @@ func deleteSecret(c *call) (any, error) {
 		state.erase(s)
 		return nil, nil
 	}
-	s.DeletionRequestedAt = at(c.now)
+	s.DeletionRequestedAt = wire.At(c.now)
 	s.UpdatedAt = s.DeletionRequestedAt
 	return nil, nil
 }
 
 func restoreSecret(c *call, s *secret) (any, error) {
-	if s.DeletionRequestedAt.isNull() {
-		return nil, errPrecondition("resource_not_usable", "the secret is not scheduled for deletion")
+	if s.DeletionRequestedAt.IsNull() {
+		return nil, wire.Precondition("resource_not_usable", "the secret is not scheduled for deletion")
 	}
 	if err := c.secretNameFree(c.secretsIn(c.region), s); err != nil {
 		return nil, err
 	}
-	s.DeletionRequestedAt = stamp{}
-	s.UpdatedAt = at(c.now)
+	s.DeletionRequestedAt = wire.Stamp{}
+	s.UpdatedAt = wire.At(c.now)
 	return s, nil
 }
 
 func (state *secretState) erase(s *secret) {
-	state.rows.remove(s.ID)
+	state.rows.Remove(s.ID)
 	state.gone[s.ID] = true
 }

@@ -5,11 +5,14 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/store"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // secretState is the Secret Manager of one region (FACTS section 6).
 type secretState struct {
-	rows table[secret]
+	rows store.Table[secret]
 	gone map[string]bool // ids of erased secrets, for A03
 }
 
@@ -19,8 +22,8 @@ type secret struct {
 	ProjectID           string           `json:"project_id"`
 	Name                string           `json:"name"`
 	Status              string           `json:"status"`
-	CreatedAt           stamp            `json:"created_at"`
-	UpdatedAt           stamp            `json:"updated_at"`
+	CreatedAt           wire.Stamp       `json:"created_at"`
+	UpdatedAt           wire.Stamp       `json:"updated_at"`
 	Tags                []string         `json:"tags"`
 	VersionCount        int              `json:"version_count"` // of all that ever were
 	Description         string           `json:"description"`
@@ -30,7 +33,7 @@ type secret struct {
 	Path                string           `json:"path"`
 	EphemeralPolicy     *ephemeralPolicy `json:"ephemeral_policy"`
 	UsedBy              []string         `json:"used_by"`
-	DeletionRequestedAt stamp            `json:"deletion_requested_at"`
+	DeletionRequestedAt wire.Stamp       `json:"deletion_requested_at"`
 	KeyID               *string          `json:"key_id"`
 	Region              string           `json:"region"`
 
@@ -61,7 +64,7 @@ func (e *Emulator) routeSecrets(mux *http.ServeMux) {
 // about.
 func (c *call) secretsOf() (*secretState, error) {
 	if !slices.Contains(secretRegions, c.region) {
-		return nil, errInvalid("region", "unknown", "no such region")
+		return nil, wire.Invalid("region", "unknown", "no such region")
 	}
 	state := c.secretsIn(c.region)
 	state.settle(c.options.Delays.SecretErasure, c.now)
@@ -82,9 +85,9 @@ func (c *call) secret() (*secretState, *secret, error) {
 		return nil, nil, err
 	}
 	id := c.r.PathValue("id")
-	s := state.rows.get(id)
+	s := state.rows.Get(id)
 	if s == nil {
-		return state, nil, errNotFound("secret", id)
+		return state, nil, wire.NotFound("secret", id)
 	}
 	return state, s, c.authorizeOn(s.ProjectID, s.ID, s.Name)
 }
@@ -109,13 +112,13 @@ func listSecrets(c *call) (any, error) {
 	}
 	q := c.r.URL.Query()
 	deleted := q.Get("scheduled_for_deletion") == "true"
-	rows := state.rows.all(func(s *secret) bool {
+	rows := state.rows.All(func(s *secret) bool {
 		for _, tag := range c.filter("tags") {
 			if !slices.Contains(s.Tags, tag) {
 				return false
 			}
 		}
-		return s.DeletionRequestedAt.isNull() != deleted &&
+		return s.DeletionRequestedAt.IsNull() != deleted &&
 			c.passes("project_id", s.ProjectID) && c.passes("organization_id", c.iam.organization) &&
 			c.passes("name", s.Name) && c.passes("type", s.Type) &&
 			(len(c.filter("path")) == 0 || cleanPath(q.Get("path")) == s.Path) &&
@@ -125,11 +128,11 @@ func listSecrets(c *call) (any, error) {
 		return nil, c.forbidden()
 	}
 	rows = ordered(c, rows, "name_asc", map[string]func(a, b *secret) int{
-		"name":       byText(func(s *secret) string { return s.Name }),
-		"created_at": byTime(func(s *secret) stamp { return s.CreatedAt }),
-		"updated_at": byTime(func(s *secret) stamp { return s.UpdatedAt }),
+		"name":       wire.ByText(func(s *secret) string { return s.Name }),
+		"created_at": wire.ByTime(func(s *secret) wire.Stamp { return s.CreatedAt }),
+		"updated_at": wire.ByTime(func(s *secret) wire.Stamp { return s.UpdatedAt }),
 	})
-	return c.list("secrets", views(rows, func(s *secret) any { return s }), productPaging)
+	return c.list("secrets", wire.Views(rows, func(s *secret) any { return s }), productPaging)
 }
 
 // cleanPath is a path as it is kept: without a slash at its end.
@@ -157,24 +160,24 @@ func createSecret(c *call) (any, error) {
 	if err := c.authorizeOn(in.ProjectID, "", in.Name); err != nil {
 		return nil, err
 	}
-	if c.iam.projects.get(in.ProjectID) == nil {
-		return nil, errNotFound("project_id", in.ProjectID)
+	if c.iam.projects.Get(in.ProjectID) == nil {
+		return nil, wire.NotFound("project_id", in.ProjectID)
 	}
 	if in.Type == "" || in.Type == "unknown_type" {
 		in.Type = "opaque"
 	}
 	if !slices.Contains(secretTypes, in.Type) {
-		return nil, errInvalid("type", "unknown", "no such type of secret")
+		return nil, wire.Invalid("type", "unknown", "no such type of secret")
 	}
 	s := &secret{
-		ID: c.mint.uuid(), ProjectID: in.ProjectID, Name: in.Name, Status: "ready", CreatedAt: at(c.now), UpdatedAt: at(c.now),
-		Tags: orEmpty(in.Tags), Description: in.Description, Type: in.Type, Protected: in.Protected, Path: cleanPath(in.Path),
+		ID: c.mint.UUID(), ProjectID: in.ProjectID, Name: in.Name, Status: "ready", CreatedAt: wire.At(c.now), UpdatedAt: wire.At(c.now),
+		Tags: wire.OrEmpty(in.Tags), Description: in.Description, Type: in.Type, Protected: in.Protected, Path: cleanPath(in.Path),
 		EphemeralPolicy: in.EphemeralPolicy, UsedBy: []string{}, KeyID: in.KeyID, Region: c.region,
 	}
 	if err := c.checkSecret(state, s, in.Path); err != nil {
 		return nil, err
 	}
-	state.rows.put(s.ID, s)
+	state.rows.Put(s.ID, s)
 	return s, nil
 }
 
@@ -183,11 +186,11 @@ func createSecret(c *call) (any, error) {
 func (c *call) checkSecret(state *secretState, s *secret, asked string) error {
 	switch {
 	case s.Name == "":
-		return errInvalid("name", "required", "name is required")
+		return wire.Invalid("name", "required", "name is required")
 	case strings.Contains(s.Name, "/"):
-		return errInvalid("name", "format", "must not contain a slash")
+		return wire.Invalid("name", "format", "must not contain a slash")
 	case asked != "" && !strings.HasPrefix(asked, "/"):
-		return errInvalid("path", "format", "must start with a slash")
+		return wire.Invalid("path", "format", "must start with a slash")
 	}
 	if err := s.EphemeralPolicy.check(); err != nil {
 		return err
@@ -199,10 +202,10 @@ func (c *call) checkSecret(state *secretState, s *secret, asked string) error {
 // is inferred (FACTS section 6); whether a secret that is being deleted still
 // holds its name is A04.
 func (c *call) secretNameFree(state *secretState, s *secret) error {
-	for _, other := range state.rows.all(nil) {
-		holds := other.DeletionRequestedAt.isNull() || c.options.Answers.NameTakenByDeleted
+	for _, other := range state.rows.All(nil) {
+		holds := other.DeletionRequestedAt.IsNull() || c.options.Answers.NameTakenByDeleted
 		if holds && other.ID != s.ID && other.ProjectID == s.ProjectID && other.Path == s.Path && other.Name == s.Name {
-			return errExists("secret", other.ID, "a secret of this name exists in this path")
+			return wire.Exists("secret", other.ID, "a secret of this name exists in this path")
 		}
 	}
 	return nil
@@ -225,9 +228,9 @@ func updateSecret(c *call, s *secret) (any, error) {
 		return nil, err
 	}
 	changed := *s
-	set(&changed.Name, in.Name)
-	set(&changed.Tags, in.Tags)
-	set(&changed.Description, in.Description)
+	wire.Set(&changed.Name, in.Name)
+	wire.Set(&changed.Tags, in.Tags)
+	wire.Set(&changed.Description, in.Description)
 	path := ""
 	if in.Path != nil {
 		path = *in.Path
@@ -239,7 +242,7 @@ func updateSecret(c *call, s *secret) (any, error) {
 	if err := c.checkSecret(c.secretsIn(c.region), &changed, path); err != nil {
 		return nil, err
 	}
-	changed.UpdatedAt = at(c.now)
+	changed.UpdatedAt = wire.At(c.now)
 	*s = changed
 	return s, nil
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // version is one revision of a secret.
@@ -14,13 +16,13 @@ type version struct {
 	Revision            int                  `json:"revision"`
 	SecretID            string               `json:"secret_id"`
 	Status              string               `json:"status"`
-	CreatedAt           stamp                `json:"created_at"`
-	UpdatedAt           stamp                `json:"updated_at"`
-	DeletedAt           stamp                `json:"deleted_at"`
+	CreatedAt           wire.Stamp           `json:"created_at"`
+	UpdatedAt           wire.Stamp           `json:"updated_at"`
+	DeletedAt           wire.Stamp           `json:"deleted_at"`
 	Description         string               `json:"description"`
 	Latest              bool                 `json:"latest"` // the highest number, whatever its status
 	EphemeralProperties *ephemeralProperties `json:"ephemeral_properties"`
-	DeletionRequestedAt stamp                `json:"deletion_requested_at"`
+	DeletionRequestedAt wire.Stamp           `json:"deletion_requested_at"`
 	Region              string               `json:"region"`
 
 	data []byte
@@ -78,13 +80,13 @@ func (s *secret) version(revision string) (*version, error) {
 	default:
 		n, err := strconv.Atoi(revision)
 		if err != nil {
-			return nil, errInvalid("revision", "format", "must be a number, latest or latest_enabled")
+			return nil, wire.Invalid("revision", "format", "must be a number, latest or latest_enabled")
 		}
 		if n >= 1 && n <= len(s.versions) {
 			return s.versions[n-1], nil
 		}
 	}
-	return nil, errNotFound("secret_version", s.ID+"/"+revision)
+	return nil, wire.NotFound("secret_version", s.ID+"/"+revision)
 }
 
 // listVersions has no order_by: the newest comes first.
@@ -114,30 +116,30 @@ func createVersion(c *call, s *secret) (any, error) {
 		return nil, err
 	}
 	if in.Data == nil {
-		return nil, errInvalid("data", "required", "data is required")
+		return nil, wire.Invalid("data", "required", "data is required")
 	}
 	data, err := base64.StdEncoding.DecodeString(*in.Data)
 	if err != nil {
-		return nil, errInvalid("data", "format", "must be base64")
+		return nil, wire.Invalid("data", "format", "must be base64")
 	}
 	if err := s.checkPayload(data); err != nil {
 		return nil, err
 	}
 	if in.DataCRC32 != nil && *in.DataCRC32 != crc32.ChecksumIEEE(data) {
-		return nil, errInvalid("data_crc32", "constraint", "does not match the data")
+		return nil, wire.Invalid("data_crc32", "constraint", "does not match the data")
 	}
 	if have, most := s.kept(), c.options.Quotas.VersionsPerSecret; have >= most {
-		return nil, errQuota("secret_versions", most, have)
+		return nil, wire.QuotaExceeded("secret_versions", most, have)
 	}
 	if n := len(s.versions); n > 0 {
 		previous := s.versions[n-1]
 		previous.Latest = false
 		if in.DisablePrevious && previous.Status == versionEnabled {
-			previous.Status, previous.UpdatedAt = versionDisabled, at(c.now)
+			previous.Status, previous.UpdatedAt = versionDisabled, wire.At(c.now)
 		}
 	}
 	v := &version{
-		Revision: len(s.versions) + 1, SecretID: s.ID, Status: versionEnabled, CreatedAt: at(c.now), UpdatedAt: at(c.now),
+		Revision: len(s.versions) + 1, SecretID: s.ID, Status: versionEnabled, CreatedAt: wire.At(c.now), UpdatedAt: wire.At(c.now),
 		Description: in.Description, Latest: true, EphemeralProperties: s.EphemeralPolicy.properties(c.now),
 		Region: s.Region, data: data, crc: in.DataCRC32,
 	}
@@ -175,13 +177,13 @@ func updateVersion(c *call, s *secret, v *version) (any, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
 	}
-	set(&v.Description, in.Description)
+	wire.Set(&v.Description, in.Description)
 	if p := in.EphemeralProperties; p != nil {
 		v.EphemeralProperties = &ephemeralProperties{
-			ExpiresAt: given(p.ExpiresAt), ExpiresOnceAccessed: p.ExpiresOnceAccessed, Action: p.Action,
+			ExpiresAt: wire.Given(p.ExpiresAt), ExpiresOnceAccessed: p.ExpiresOnceAccessed, Action: p.Action,
 		}
 	}
-	v.UpdatedAt = at(c.now)
+	v.UpdatedAt = wire.At(c.now)
 	return v, nil
 }
 
@@ -195,12 +197,12 @@ func deleteVersion(c *call, _ *secret, v *version) (any, error) {
 		}
 		return nil, v.unusable()
 	}
-	v.Status, v.DeletionRequestedAt = versionScheduled, at(c.now)
+	v.Status, v.DeletionRequestedAt = versionScheduled, wire.At(c.now)
 	return nil, nil
 }
 
 func (v *version) unusable() error {
-	return errPrecondition("resource_not_usable", "the version is "+v.Status)
+	return wire.Precondition("resource_not_usable", "the version is "+v.Status)
 }
 
 // accessVersion refuses what is not enabled with a 412; which error it is was
@@ -212,12 +214,12 @@ func accessVersion(c *call, s *secret, v *version) (any, error) {
 	if v.Status != versionEnabled && (v.Status != versionDisabled || !c.options.Answers.ReadDisabled) {
 		return nil, v.unusable()
 	}
-	answer := object{
+	answer := wire.Object{
 		"secret_id": s.ID, "revision": v.Revision, "data": base64.StdEncoding.EncodeToString(v.data),
 		"data_crc32": v.crc, "type": s.Type,
 	}
 	if p := v.EphemeralProperties; p != nil && p.ExpiresOnceAccessed {
-		v.expire(at(c.now))
+		v.expire(wire.At(c.now))
 	}
 	return answer, nil
 }
@@ -229,15 +231,15 @@ func accessByPath(c *call) (any, error) {
 	}
 	q := c.r.URL.Query()
 	project := q.Get("project_id")
-	found := state.rows.all(func(s *secret) bool {
+	found := state.rows.All(func(s *secret) bool {
 		return s.ProjectID == project && s.Path == cleanPath(q.Get("secret_path")) && s.Name == q.Get("secret_name") &&
-			s.DeletionRequestedAt.isNull()
+			s.DeletionRequestedAt.IsNull()
 	})
 	if len(found) == 0 {
 		if err := c.authorizeOn(project, "", q.Get("secret_name")); err != nil {
 			return nil, err
 		}
-		return nil, errNotFound("secret", q.Get("secret_name"))
+		return nil, wire.NotFound("secret", q.Get("secret_name"))
 	}
 	s := found[0]
 	if err := c.authorizeOn(s.ProjectID, s.ID, s.Name); err != nil {
@@ -259,7 +261,7 @@ func switchVersion(from, to string) func(c *call, s *secret, v *version) (any, e
 		}
 		switch v.Status {
 		case from:
-			v.Status, v.UpdatedAt = to, at(c.now)
+			v.Status, v.UpdatedAt = to, wire.At(c.now)
 		case to:
 		default:
 			return nil, v.unusable()
@@ -276,6 +278,6 @@ func restoreVersion(c *call, s *secret, v *version) (any, error) {
 	if v.Status != versionScheduled {
 		return nil, v.unusable()
 	}
-	v.Status, v.DeletionRequestedAt, v.UpdatedAt = versionEnabled, stamp{}, at(c.now)
+	v.Status, v.DeletionRequestedAt, v.UpdatedAt = versionEnabled, wire.Stamp{}, wire.At(c.now)
 	return v, nil
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // loadServerless installs s in a project as it is once everything has come to
@@ -36,7 +38,7 @@ type installer struct {
 
 // settled is the life of something that came to rest at once.
 func (in *installer) settled(status, problem string) life {
-	return life{created: at(in.since), updated: at(in.since), status: status, problem: problem, served: status == statusReady}
+	return life{created: wire.At(in.since), updated: wire.At(in.since), status: status, problem: problem, served: status == statusReady}
 }
 
 // changed makes a life that of something which was last changed when the youngest
@@ -46,21 +48,21 @@ func (in *installer) changed(l *life, n *namespace, env map[string]string, secre
 	for _, s := range secrets {
 		values = append(values, s.value)
 	}
-	for _, k := range in.iam.keys.all(nil) {
+	for _, k := range in.iam.keys.All(nil) {
 		holds := func(value string) bool {
 			return strings.Contains(value, k.secret) || strings.Contains(value, k.AccessKey)
 		}
-		if made := k.CreatedAt.t; slices.ContainsFunc(values, holds) && made.After(l.updated.t) {
-			l.updated = at(made)
+		if made := k.CreatedAt.Time; slices.ContainsFunc(values, holds) && made.After(l.updated.Time) {
+			l.updated = wire.At(made)
 		}
 	}
-	if n != nil && n.updated.t.After(l.updated.t) {
+	if n != nil && n.updated.Time.After(l.updated.Time) {
 		l.updated = n.updated
 	}
 }
 
 func (in *installer) namespace(p *product, name string, env, secrets map[string]string, tags []string) (*namespace, error) {
-	if in.iam.projects.get(in.project) == nil {
+	if in.iam.projects.Get(in.project) == nil {
 		return nil, fmt.Errorf("project: there is no %s", in.project)
 	}
 	if name == "" {
@@ -70,12 +72,12 @@ func (in *installer) namespace(p *product, name string, env, secrets map[string]
 		return nil, fmt.Errorf("name: another namespace of the project's %s is named %s", p.name, name)
 	}
 	n := &namespace{
-		life: in.settled(statusReady, ""), id: in.mint.uuid(), name: name, project: in.project,
-		env: plain(env), secrets: secretEnv{}.replace(secrets, in.mint), tags: orEmpty(tags),
+		life: in.settled(statusReady, ""), id: in.mint.UUID(), name: name, project: in.project,
+		env: wire.OrEmptyMap(env), secrets: secretEnv{}.replace(secrets, in.mint), tags: wire.OrEmpty(tags),
 	}
 	in.changed(&n.life, nil, n.env, n.secrets)
 	n.slug = slug(name, n.id[:8])
-	p.namespaces.put(n.id, n)
+	p.namespaces.Put(n.id, n)
 	return n, nil
 }
 
@@ -91,11 +93,11 @@ func (in *installer) workload(p *product, n *namespace, name, privacy string, en
 		return nil, noneOf("privacy", privacy, enums["privacy"])
 	}
 	w := &workload{
-		id: in.mint.uuid(), name: name, namespace: n, host: p.hostOf(n, name), privacy: chosen(privacy, "private"),
-		sandbox: "v2", timeout: seconds(300 * time.Second), env: plain(env), tags: orEmpty(tags),
+		id: in.mint.UUID(), name: name, namespace: n, host: p.hostOf(n, name), privacy: wire.Chosen(privacy, "private"),
+		sandbox: "v2", timeout: wire.Seconds(300 * time.Second), env: wire.OrEmptyMap(env), tags: wire.OrEmpty(tags),
 		secrets: secretEnv{}.replace(secrets, in.mint), maxScale: 5, httpsOnly: true,
 	}
-	p.workloads.put(w.id, w)
+	p.workloads.Put(w.id, w)
 	return w, nil
 }
 
@@ -105,7 +107,7 @@ func (in *installer) functions(s SeedFunctionNamespace) error {
 	if err != nil {
 		return err
 	}
-	n.slug, n.registryID = slug(s.Name, in.mint.pick(slugAlphabet, slugSuffix)), in.mint.uuid()
+	n.slug, n.registryID = slug(s.Name, in.mint.Pick(slugAlphabet, slugSuffix)), in.mint.UUID()
 	if err := in.tokens(p, n, nil, s.Tokens); err != nil {
 		return err
 	}
@@ -117,11 +119,11 @@ func (in *installer) function(p *product, n *namespace, s SeedFunction) error {
 	if err != nil {
 		return err
 	}
-	status := chosen(s.Status, statusReady)
+	status := wire.Chosen(s.Status, statusReady)
 	if want := []string{statusReady, statusError, statusCreated}; !slices.Contains(want, status) {
 		return noneOf("status", status, want)
 	}
-	runtime := chosen(s.Runtime, "go126")
+	runtime := wire.Chosen(s.Runtime, "go126")
 	if defaultHandler(runtime) == "" {
 		return fmt.Errorf("runtime: want one that Scaleway has, such as go126, node22 or python313, not %q", runtime)
 	}
@@ -134,10 +136,10 @@ func (in *installer) function(p *product, n *namespace, s SeedFunction) error {
 	w.life = in.settled(status, s.ErrorMessage)
 	in.changed(&w.life, n, w.env, w.secrets)
 	w.function = &functionSpec{runtime: runtime, handler: defaultHandler(runtime), memory: 256, code: codeBuilds}
-	w.httpsOnly = chosen(s.HTTPOption, "redirected") == "redirected"
+	w.httpsOnly = wire.Chosen(s.HTTPOption, "redirected") == "redirected"
 	w.behaviour.answer, w.failing = s.Answer, s.Fails
 	if status == statusReady {
-		w.readyAt = at(in.since)
+		w.readyAt = wire.At(in.since)
 	}
 	w.seeded()
 	if err := in.domains(p, w, "domains", s.Domains, in.settled(statusReady, "")); err != nil {
@@ -150,12 +152,12 @@ func (in *installer) function(p *product, n *namespace, s SeedFunction) error {
 		if k.Schedule == "" {
 			return fmt.Errorf("crons[%d].schedule: is required, such as 17 4 * * *", i)
 		}
-		args := object(k.Args)
+		args := wire.Object(k.Args)
 		if args == nil {
-			args = object{}
+			args = wire.Object{}
 		}
-		row := &cron{life: in.settled(statusReady, ""), id: in.mint.uuid(), name: k.Name, schedule: k.Schedule, args: args, workload: w}
-		p.crons.put(row.id, row)
+		row := &cron{life: in.settled(statusReady, ""), id: in.mint.UUID(), name: k.Name, schedule: k.Schedule, args: args, workload: w}
+		p.crons.Put(row.id, row)
 	}
 	return in.tokens(p, n, w, s.Tokens)
 }
@@ -177,7 +179,7 @@ func (in *installer) container(p *product, n *namespace, s SeedContainer) error 
 	if err != nil {
 		return err
 	}
-	status := chosen(s.Status, statusReady)
+	status := wire.Chosen(s.Status, statusReady)
 	if want := []string{statusReady, statusError}; !slices.Contains(want, status) {
 		return noneOf("status", status, want)
 	}
@@ -192,7 +194,7 @@ func (in *installer) container(p *product, n *namespace, s SeedContainer) error 
 	w.container = newContainerSpec()
 	w.container.image, w.container.pushed = "rg."+in.region+".scw.cloud/example/"+s.Name+":latest", true
 	w.container.command, w.container.args = []string{}, []string{}
-	set(&w.httpsOnly, s.HTTPSConnectionsOnly)
+	wire.Set(&w.httpsOnly, s.HTTPSConnectionsOnly)
 	if s.DefaultPublicEndpointEnabled != nil {
 		w.container.publicOff, w.container.publicSet = !*s.DefaultPublicEndpointEnabled, true
 	}
@@ -201,7 +203,7 @@ func (in *installer) container(p *product, n *namespace, s SeedContainer) error 
 	}
 	w.behaviour, w.failing = behaviour{answer: s.Answer, healthPath: s.HealthPath}, s.Fails
 	if status == statusReady {
-		w.readyAt = at(in.since)
+		w.readyAt = wire.At(in.since)
 	}
 	w.seeded()
 	if err := in.domains(p, w, "domains", s.Domains, in.settled(statusReady, "")); err != nil {
@@ -223,7 +225,7 @@ func (in *installer) domains(p *product, w *workload, field string, names []stri
 		}
 		d := in.newDomain(w, name)
 		d.life = now
-		p.domains.put(d.id, d)
+		p.domains.Put(d.id, d)
 	}
 	return nil
 }
@@ -243,7 +245,7 @@ func (a *SeedAnswer) check() error {
 
 func (in *installer) tokens(p *product, n *namespace, w *workload, seeds []SeedToken) error {
 	for i, s := range seeds {
-		t := &token{life: in.settled(statusReady, ""), id: in.mint.uuid(), description: s.Description, namespace: n, workload: w}
+		t := &token{life: in.settled(statusReady, ""), id: in.mint.UUID(), description: s.Description, namespace: n, workload: w}
 		made := in.since
 		if s.ExpiresIn != "" {
 			var left SeedAge
@@ -251,13 +253,13 @@ func (in *installer) tokens(p *product, n *namespace, w *workload, seeds []SeedT
 				return fmt.Errorf("tokens[%d].expires_in: %w", i, err)
 			}
 			expires := in.now.Add(time.Duration(left))
-			t.expires = given(&expires)
+			t.expires = wire.Given(&expires)
 			if !made.Before(expires) {
 				made = expires.Add(-seedAge)
 			}
 		}
 		t.jwt = in.sign(t, made)
-		p.tokens.put(t.id, t)
+		p.tokens.Put(t.id, t)
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // Load adds what the seed holds to the emulator. A seed that names its
@@ -57,11 +59,11 @@ func (e *Emulator) loadAccount(s Seed) error {
 	return each("secrets", s.Secrets, l.secret)
 }
 
-func (l loader) since(age SeedAge) stamp {
+func (l loader) since(age SeedAge) wire.Stamp {
 	if age == 0 {
 		age = SeedAge(foundingAge)
 	}
-	return at(l.now.Add(-time.Duration(age)))
+	return wire.At(l.now.Add(-time.Duration(age)))
 }
 
 // idOr is the id that a seed gives, or a new one. known tells whether
@@ -69,7 +71,7 @@ func (l loader) since(age SeedAge) stamp {
 func (l loader) idOr(id string, known bool) (string, error) {
 	switch {
 	case id == "":
-		return l.mint.uuid(), nil
+		return l.mint.UUID(), nil
 	case !secretForm.MatchString(id):
 		return "", fmt.Errorf("id: want a UUID in lower case, not %q", id)
 	case known:
@@ -83,14 +85,14 @@ func (l loader) organization(s Seed) error {
 		return fmt.Errorf("organization_id: want a UUID in lower case, not %q", s.OrganizationID)
 	}
 	if s.OrganizationID != "" && s.OrganizationID != l.iam.organization {
-		if len(l.iam.projects.order) > 1 || len(l.iam.applications.order) > 0 {
+		if l.iam.projects.Len() > 1 || l.iam.applications.Len() > 0 {
 			return errors.New("organization_id: the emulator holds another organization already")
 		}
 		l.iam.organization = s.OrganizationID
 		l.iam.found(l.Emulator)
 	}
 	if s.SecuritySettings != nil {
-		l.iam.settings.MaxKeyLife = seconds(s.SecuritySettings.MaxAPIKeyExpiration)
+		l.iam.settings.MaxKeyLife = wire.Seconds(s.SecuritySettings.MaxAPIKeyExpiration)
 	}
 	return nil
 }
@@ -107,11 +109,11 @@ func (l loader) project(p SeedProject) error {
 	case p.Name == "default" && (p.ID == "" || p.ID == l.iam.defaultProject):
 		return nil
 	case p.Name == "default":
-		l.iam.projects.remove(l.iam.defaultProject)
+		l.iam.projects.Remove(l.iam.defaultProject)
 		l.iam.defaultProject = p.ID
-		l.iam.keys.get(l.iam.ownerKey).DefaultProjectID = p.ID
+		l.iam.keys.Get(l.iam.ownerKey).DefaultProjectID = p.ID
 	}
-	id, err := l.idOr(p.ID, l.iam.projects.get(p.ID) != nil)
+	id, err := l.idOr(p.ID, l.iam.projects.Get(p.ID) != nil)
 	if err != nil {
 		return err
 	}
@@ -119,13 +121,13 @@ func (l loader) project(p SeedProject) error {
 		ID: id, Name: p.Name, Description: p.Description, OrganizationID: l.iam.organization,
 		CreatedAt: l.since(p.Age), UpdatedAt: l.since(p.Age),
 	}
-	l.iam.projects.put(row.ID, row)
+	l.iam.projects.Put(row.ID, row)
 	return nil
 }
 
 // projectID finds a project by name or id; "" is none.
 func (s *iamState) projectID(name string) string {
-	for _, p := range s.projects.all(func(p *project) bool { return p.Name == name || p.ID == name }) {
+	for _, p := range s.projects.All(func(p *project) bool { return p.Name == name || p.ID == name }) {
 		return p.ID
 	}
 	return ""
@@ -137,7 +139,7 @@ func (l loader) mustProject(field, name string) (string, error) {
 		return id, nil
 	}
 	var names []string
-	for _, p := range l.iam.projects.all(nil) {
+	for _, p := range l.iam.projects.All(nil) {
 		names = append(names, p.Name)
 	}
 	return "", noneOf(field, name, names)
@@ -168,7 +170,7 @@ func (l loader) application(a SeedApplication) error {
 	if a.Name == "" {
 		return errNameRequired
 	}
-	id, err := l.idOr(a.ID, l.iam.applications.get(a.ID) != nil)
+	id, err := l.idOr(a.ID, l.iam.applications.Get(a.ID) != nil)
 	if err != nil {
 		return err
 	}
@@ -180,9 +182,9 @@ func (l loader) application(a SeedApplication) error {
 	}
 	row := &application{
 		ID: id, Name: a.Name, Description: a.Description, CreatedAt: l.since(a.Age), UpdatedAt: l.since(a.Age),
-		OrganizationID: l.iam.organization, Editable: !a.Managed, Deletable: !a.Managed, Managed: a.Managed, Tags: orEmpty(a.Tags),
+		OrganizationID: l.iam.organization, Editable: !a.Managed, Deletable: !a.Managed, Managed: a.Managed, Tags: wire.OrEmpty(a.Tags),
 	}
-	l.iam.applications.put(row.ID, row)
+	l.iam.applications.Put(row.ID, row)
 	err = each("keys", a.Keys, func(k SeedKey) error {
 		k.Managed = k.Managed || a.Managed
 		return l.key(k, &apiKey{ApplicationID: row.ID})
@@ -197,21 +199,21 @@ var accessKeys = regexp.MustCompile(`^SCW[A-Z0-9]{17}$`)
 
 // key completes row, which has its bearer.
 func (l loader) key(k SeedKey, row *apiKey) error {
-	created := at(l.now.Add(-time.Duration(k.Age)))
-	row.AccessKey, row.secret, row.Description, row.CreatedAt, row.UpdatedAt = k.AccessKey, l.mint.uuid(), k.Description, created, created
+	created := wire.At(l.now.Add(-time.Duration(k.Age)))
+	row.AccessKey, row.secret, row.Description, row.CreatedAt, row.UpdatedAt = k.AccessKey, l.mint.UUID(), k.Description, created, created
 	row.Managed, row.Editable, row.Deletable, row.CreationIP = k.Managed, !k.Managed, !k.Managed, documentationIP
-	set(&row.Deletable, k.Deletable)
+	wire.Set(&row.Deletable, k.Deletable)
 	if row.AccessKey == "" {
-		row.AccessKey = l.mint.accessKey()
+		row.AccessKey = l.mint.AccessKey()
 	}
 	if !accessKeys.MatchString(row.AccessKey) {
 		return fmt.Errorf("access_key: want SCW and 17 of A-Z and 0-9, not %q", row.AccessKey)
 	}
-	if l.iam.keys.get(row.AccessKey) != nil {
+	if l.iam.keys.Get(row.AccessKey) != nil {
 		return fmt.Errorf("access_key: %s is taken", row.AccessKey)
 	}
 	if k.ExpiresIn != 0 {
-		row.ExpiresAt = at(l.now.Add(time.Duration(k.ExpiresIn)))
+		row.ExpiresAt = wire.At(l.now.Add(time.Duration(k.ExpiresIn)))
 	}
 	row.DefaultProjectID = l.iam.defaultProject
 	if k.Project != "" {
@@ -228,10 +230,10 @@ func (l loader) key(k SeedKey, row *apiKey) error {
 func (l loader) policies(policies []SeedPolicy, who principal) error {
 	return each("policies", policies, func(p SeedPolicy) error {
 		row := &policy{
-			ID: l.mint.uuid(), Name: p.Name, OrganizationID: l.iam.organization, CreatedAt: l.since(0), UpdatedAt: l.since(0),
-			Editable: true, Deletable: true, Tags: []string{}, principal: who, attached: l.since(0).t,
+			ID: l.mint.UUID(), Name: p.Name, OrganizationID: l.iam.organization, CreatedAt: l.since(0), UpdatedAt: l.since(0),
+			Editable: true, Deletable: true, Tags: []string{}, principal: who, attached: l.since(0).Time,
 		}
-		l.iam.policies.put(row.ID, row)
+		l.iam.policies.Put(row.ID, row)
 		return each("rules", p.Rules, func(r SeedRule) error {
 			rule, err := l.rule(r)
 			row.rules = append(row.rules, rule)
@@ -245,8 +247,8 @@ func (l loader) rule(r SeedRule) (*rule, error) {
 		return nil, errors.New("projects: want either project names here or organization: true")
 	}
 	row := &rule{
-		ID: l.mint.uuid(), PermissionSetNames: r.PermissionSets, ScopeType: scopeType(r.PermissionSets), Condition: r.Condition,
-		granted: l.since(0).t,
+		ID: l.mint.UUID(), PermissionSetNames: r.PermissionSets, ScopeType: scopeType(r.PermissionSets), Condition: r.Condition,
+		granted: l.since(0).Time,
 	}
 	if r.Organization {
 		row.OrganizationID = l.iam.organization
@@ -265,24 +267,24 @@ func (l loader) group(g SeedGroup) error {
 	switch {
 	case g.Name == "":
 		return errNameRequired
-	case len(l.iam.groups.all(func(other *group) bool { return other.Name == g.Name })) > 0:
+	case len(l.iam.groups.All(func(other *group) bool { return other.Name == g.Name })) > 0:
 		return fmt.Errorf("name: another group is named %s", g.Name)
 	}
-	row := l.iam.addGroup(l.mint.uuid(), g.Name, "", l.since(0))
+	row := l.iam.addGroup(l.mint.UUID(), g.Name, "", l.since(0))
 	row.AllApplications, row.AllUsers = g.AllApplications, g.AllUsers
 	for i, name := range g.Applications {
 		a := l.iam.applicationNamed(name)
 		if a == nil {
 			return fmt.Errorf("applications[%d]: no application is named %q", i, name)
 		}
-		row.join(a.ID, "", l.since(0).t)
+		row.join(a.ID, "", l.since(0).Time)
 	}
 	for i, name := range g.Users {
-		found := l.iam.users.all(func(u *user) bool { return u.Username == name })
+		found := l.iam.users.All(func(u *user) bool { return u.Username == name })
 		if len(found) == 0 {
 			return fmt.Errorf("users[%d]: no user is named %q", i, name)
 		}
-		row.join("", found[0].ID, l.since(0).t)
+		row.join("", found[0].ID, l.since(0).Time)
 	}
 	return l.policies(g.Policies, principal{GroupID: row.ID})
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 func (l loader) secret(s SeedSecret) error {
@@ -16,7 +18,7 @@ func (l loader) secret(s SeedSecret) error {
 	if err != nil {
 		return err
 	}
-	region, kind := chosen(s.Region, "fr-par"), chosen(s.Type, "opaque")
+	region, kind := wire.Chosen(s.Region, "fr-par"), wire.Chosen(s.Type, "opaque")
 	switch {
 	case s.Name == "":
 		return errNameRequired
@@ -28,7 +30,7 @@ func (l loader) secret(s SeedSecret) error {
 		return noneOf("type", kind, secretTypes)
 	case s.Path != "" && !strings.HasPrefix(s.Path, "/"):
 		return fmt.Errorf("path: want one that starts with a slash, not %q", s.Path)
-	case len(l.secretsIn(region).rows.all(func(other *secret) bool {
+	case len(l.secretsIn(region).rows.All(func(other *secret) bool {
 		return other.ProjectID == project && other.Name == s.Name && other.Path == cleanPath(s.Path)
 	})) > 0:
 		return fmt.Errorf("name: another secret of the project is named %s in %s", s.Name, cleanPath(s.Path))
@@ -38,10 +40,10 @@ func (l loader) secret(s SeedSecret) error {
 			s.Age = max(s.Age, v.Age)
 		}
 	}
-	created := at(l.now.Add(-time.Duration(s.Age)))
+	created := wire.At(l.now.Add(-time.Duration(s.Age)))
 	row := &secret{
-		ID: l.mint.uuid(), ProjectID: project, Name: s.Name, Status: "ready", CreatedAt: created, UpdatedAt: created,
-		Tags: orEmpty(s.Tags), Description: s.Description, Type: kind, Protected: s.Protected,
+		ID: l.mint.UUID(), ProjectID: project, Name: s.Name, Status: "ready", CreatedAt: created, UpdatedAt: created,
+		Tags: wire.OrEmpty(s.Tags), Description: s.Description, Type: kind, Protected: s.Protected,
 		Path: cleanPath(s.Path), UsedBy: []string{}, Region: region,
 	}
 	for i, v := range s.Versions {
@@ -50,9 +52,9 @@ func (l loader) secret(s SeedSecret) error {
 			return fmt.Errorf("versions[%d].data: %w", i, err)
 		}
 		if v.Random > 0 {
-			data = base64.RawURLEncoding.EncodeToString(l.mint.bytes(v.Random))[:v.Random]
+			data = base64.RawURLEncoding.EncodeToString(l.mint.Bytes(v.Random))[:v.Random]
 		}
-		when := at(l.now.Add(-time.Duration(v.Age)))
+		when := wire.At(l.now.Add(-time.Duration(v.Age)))
 		version := &version{
 			Revision: i + 1, SecretID: row.ID, Status: versionEnabled, CreatedAt: when, UpdatedAt: when,
 			Description: v.Description, Latest: i == len(s.Versions)-1, Region: row.Region, data: []byte(data),
@@ -63,7 +65,7 @@ func (l loader) secret(s SeedSecret) error {
 		row.versions = append(row.versions, version)
 	}
 	row.VersionCount = len(row.versions)
-	l.secretsIn(row.Region).rows.put(row.ID, row)
+	l.secretsIn(row.Region).rows.Put(row.ID, row)
 	return nil
 }
 
@@ -74,7 +76,7 @@ func (e *Emulator) expand(text string) (string, error) {
 	var missing []string
 	out := keyReference.ReplaceAllStringFunc(text, func(reference string) string {
 		parts := keyReference.FindStringSubmatch(reference)
-		key := e.iam.keys.get(parts[2])
+		key := e.iam.keys.Get(parts[2])
 		if key == nil {
 			key = e.iam.newestKey(parts[2])
 		}
@@ -96,7 +98,7 @@ func (e *Emulator) expand(text string) (string, error) {
 
 func (e *Emulator) loadPlace(p SeedPlace) error {
 	regions := append(slices.Clone(serverlessRegions), milan)
-	if region := chosen(p.Region, "fr-par"); !slices.Contains(regions, region) {
+	if region := wire.Chosen(p.Region, "fr-par"); !slices.Contains(regions, region) {
 		return noneOf("region", region, regions)
 	}
 	e.mu.Lock()

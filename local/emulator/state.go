@@ -3,6 +3,8 @@ package emulator
 import (
 	"path"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // The state as Control shows it. It is told field by field, rather than by
@@ -71,18 +73,18 @@ func (e *Emulator) state() stateView {
 		Projects: []named{}, Users: []bearerView{}, Applications: []bearerView{}, Secrets: []secretView{},
 		Functions: []Endpoint{}, Containers: []Endpoint{}, Tokens: e.tokens(), Faults: e.faults.view(),
 	}
-	for _, p := range e.iam.projects.all(nil) {
+	for _, p := range e.iam.projects.All(nil) {
 		s.Projects = append(s.Projects, named{p.Name, p.ID})
 	}
-	for _, u := range e.iam.users.all(nil) {
+	for _, u := range e.iam.users.All(nil) {
 		s.Users = append(s.Users, bearerView{named: named{u.Username, u.ID}, Keys: e.keyViews(u.ID, now)})
 	}
-	for _, a := range e.iam.applications.all(nil) {
+	for _, a := range e.iam.applications.All(nil) {
 		s.Applications = append(s.Applications, bearerView{named: named{a.Name, a.ID}, Managed: a.Managed, Keys: e.keyViews(a.ID, now)})
 	}
 	for _, region := range secretRegions {
 		e.secretsIn(region).settle(e.options.Delays.SecretErasure, now)
-		for _, row := range e.secretsIn(region).rows.all(nil) {
+		for _, row := range e.secretsIn(region).rows.All(nil) {
 			s.Secrets = append(s.Secrets, e.secretView(row, now))
 		}
 	}
@@ -102,25 +104,27 @@ func (e *Emulator) state() stateView {
 
 // projectName is the name of a project, or the id of one that is gone.
 func (e *Emulator) projectName(id string) string {
-	if p := e.iam.projects.get(id); p != nil {
+	if p := e.iam.projects.Get(id); p != nil {
 		return p.Name
 	}
 	return id
 }
 
 // ageOf is rounded to what a person reads.
-func ageOf(created stamp, now time.Time) SeedAge { return SeedAge(created.age(now).Round(time.Second)) }
+func ageOf(created wire.Stamp, now time.Time) SeedAge {
+	return SeedAge(created.Age(now).Round(time.Second))
+}
 
 func (e *Emulator) keyViews(bearer string, now time.Time) []keyView {
 	views := []keyView{}
 	for _, k := range e.iam.keysOf(bearer) {
 		view := keyView{
 			AccessKey: k.AccessKey, Description: k.Description, Project: e.projectName(k.DefaultProjectID),
-			CreatedAt: k.CreatedAt.t, Age: ageOf(k.CreatedAt, now),
+			CreatedAt: k.CreatedAt.Time, Age: ageOf(k.CreatedAt, now),
 		}
-		if !k.ExpiresAt.isNull() {
-			left := SeedAge(k.ExpiresAt.t.Sub(now).Round(time.Second))
-			view.ExpiresAt, view.ExpiresIn = &k.ExpiresAt.t, &left
+		if !k.ExpiresAt.IsNull() {
+			left := SeedAge(k.ExpiresAt.Time.Sub(now).Round(time.Second))
+			view.ExpiresAt, view.ExpiresIn = &k.ExpiresAt.Time, &left
 		}
 		views = append(views, view)
 	}
@@ -130,12 +134,12 @@ func (e *Emulator) keyViews(bearer string, now time.Time) []keyView {
 func (e *Emulator) secretView(s *secret, now time.Time) secretView {
 	view := secretView{
 		named: named{s.Name, s.ID}, Path: s.Path, Project: e.projectName(s.ProjectID), Region: s.Region,
-		Deleting: !s.DeletionRequestedAt.isNull(), Versions: []versionView{},
+		Deleting: !s.DeletionRequestedAt.IsNull(), Versions: []versionView{},
 	}
 	for _, v := range s.versions {
 		view.Versions = append(view.Versions, versionView{
 			Revision: v.Revision, Status: v.Status, Description: v.Description,
-			CreatedAt: v.CreatedAt.t, Age: ageOf(v.CreatedAt, now),
+			CreatedAt: v.CreatedAt.Time, Age: ageOf(v.CreatedAt, now),
 		})
 	}
 	return view

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // readStrict reads one JSON value into what v points to. It is for what people
@@ -69,7 +71,7 @@ func mismatches(value any, t reflect.Type, path string) []string {
 	case reflect.Struct:
 		return inObject(value, t, path)
 	case reflect.Map:
-		object, ok := value.(object)
+		object, ok := value.(wire.Object)
 		if !ok {
 			return wanted(path, "an object", value)
 		}
@@ -102,7 +104,7 @@ func mismatches(value any, t reflect.Type, path string) []string {
 }
 
 func inObject(value any, t reflect.Type, path string) []string {
-	given, ok := value.(object)
+	given, ok := value.(wire.Object)
 	if !ok {
 		return wanted(path, "an object", value)
 	}

@@ -9,6 +9,8 @@ import (
 	"math/big"
 	"net/http"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // token is a legacy token: a JWT that opens one workload or, without one, a
@@ -19,7 +21,7 @@ type token struct {
 	id, description string
 	namespace       *namespace
 	workload        *workload // nil: the namespace's
-	expires         stamp
+	expires         wire.Stamp
 	jwt             string
 }
 
@@ -34,7 +36,7 @@ func (a *v1beta1) routeTokens(e *Emulator, mux *http.ServeMux) {
 func unlessRemoved(serve regional) regional {
 	return func(c *call, p *product) (any, error) {
 		if status := c.options.Answers.TokenRoutes; status != 0 {
-			return nil, errMessage(status, "tokens have been removed, use IAM authentication")
+			return nil, wire.Message(status, "tokens have been removed, use IAM authentication")
 		}
 		return serve(c, p)
 	}
@@ -50,8 +52,8 @@ func (t *token) shown() string {
 
 // tokenView is a token without its secret parts: later reads hide the JWT
 // behind a literal, a DELETE leaves it empty.
-func (a *v1beta1) tokenView(t *token, jwt, publicKey string) object {
-	view := object{
+func (a *v1beta1) tokenView(t *token, jwt, publicKey string) wire.Object {
+	view := wire.Object{
 		"id": t.id, "token": jwt, "public_key": publicKey, "status": t.shown(),
 		"description": t.description, "expires_at": t.expires,
 	}
@@ -66,7 +68,7 @@ func (a *v1beta1) tokenView(t *token, jwt, publicKey string) object {
 const hiddenToken = "<hidden>"
 
 func (a *v1beta1) listTokens(c *call, p *product) (any, error) {
-	rows, err := search(c, p.tokens.all(nil), func(t *token) string { return t.namespace.project }, c.scope(p),
+	rows, err := search(c, p.tokens.All(nil), func(t *token) string { return t.namespace.project }, c.scope(p),
 		func(t *token) bool { return c.passesOwner(a.owner, t.workload) && c.passesTokenNamespace(t) })
 	if err != nil {
 		return nil, err
@@ -110,9 +112,9 @@ func (a *v1beta1) createToken(c *call, p *product) (any, error) {
 		owner = in.Container
 	}
 	if (owner == "") == (in.Namespace == "") {
-		return nil, errMessage(http.StatusBadRequest, "exactly one of %s and namespace_id must be set", a.owner)
+		return nil, wire.Message(http.StatusBadRequest, "exactly one of %s and namespace_id must be set", a.owner)
 	}
-	t := &token{description: in.Description, expires: given(in.Expires)}
+	t := &token{description: in.Description, expires: wire.Given(in.Expires)}
 	var err error
 	if owner != "" {
 		if t.workload, err = a.workload(c, p, owner); err == nil {
@@ -124,10 +126,10 @@ func (a *v1beta1) createToken(c *call, p *product) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.id = c.mint.uuid()
+	t.id = c.mint.UUID()
 	t.jwt = c.sign(t, c.now)
 	t.begin(statusPending, move{due: c.now.Add(c.options.Delays.TokenReady), status: statusReady})
-	p.tokens.put(t.id, t)
+	p.tokens.Put(t.id, t)
 	return a.tokenView(t, t.jwt, c.publicKey(t.namespace)), nil
 }
 
@@ -136,15 +138,15 @@ func (a *v1beta1) createToken(c *call, p *product) (any, error) {
 // to be the same on functions (A22).
 func (a *v1beta1) token(c *call, p *product) (*token, error) {
 	id := c.r.PathValue("token_id")
-	if t := p.tokens.get(id); t != nil {
+	if t := p.tokens.Get(id); t != nil {
 		return t, c.authorize(t.namespace.project)
 	}
 	for _, other := range c.products(c.now) {
-		if other.region == p.region && other.tokens.get(id) != nil {
-			return nil, errNoSuch(a.kind)
+		if other.region == p.region && other.tokens.Get(id) != nil {
+			return nil, wire.NoSuch(a.kind)
 		}
 	}
-	return nil, errNoSuch("Token")
+	return nil, wire.NoSuch("Token")
 }
 
 func (a *v1beta1) getToken(c *call, p *product) (any, error) {
@@ -174,19 +176,19 @@ func (e *Emulator) sign(t *token, now time.Time) string {
 	} else {
 		claim["namespace_id"] = t.namespace.id
 	}
-	claims := object{
+	claims := wire.Object{
 		"application_claim": []any{claim}, "version": 2, "aud": "functions", "iss": "SCALEWAY", "sub": "token",
 		"jti": t.id, "iat": now.Unix(), "nbf": now.Unix(),
 	}
-	if !t.expires.isNull() {
-		claims["exp"] = t.expires.t.Unix()
+	if !t.expires.IsNull() {
+		claims["exp"] = t.expires.Time.Unix()
 	}
 	part := func(v any) string {
 		text, _ := json.Marshal(v) //nolint:errchkjson // maps of strings and numbers
 		return base64.RawURLEncoding.EncodeToString(text)
 	}
-	return part(object{"alg": "RS256", "typ": "JWT"}) + "." + part(claims) + "." +
-		base64.RawURLEncoding.EncodeToString(e.mint.bytes(modulusSize))
+	return part(wire.Object{"alg": "RS256", "typ": "JWT"}) + "." + part(claims) + "." +
+		base64.RawURLEncoding.EncodeToString(e.mint.Bytes(modulusSize))
 }
 
 // modulusSize is that of RSA with 4096 bits.
@@ -196,7 +198,7 @@ const modulusSize = 512
 // a random number for a modulus.
 func (e *Emulator) publicKey(n *namespace) string {
 	if n.publicKey == "" {
-		modulus := e.mint.bytes(modulusSize)
+		modulus := e.mint.Bytes(modulusSize)
 		modulus[0] |= 0x80
 		modulus[modulusSize-1] |= 1
 		der := x509.MarshalPKCS1PublicKey(&rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: 65537})

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 const (
@@ -36,7 +38,7 @@ func (a *v1beta1) uploadURL(c *call, p *product) (any, error) {
 	text := c.r.URL.Query().Get("content_length")
 	size, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || size < 1 || size > archiveLimit {
-		return nil, errMessage(http.StatusBadRequest, "content_length %q: want the archive's size, at most %d", text, archiveLimit)
+		return nil, wire.Message(http.StatusBadRequest, "content_length %q: want the archive's size, at most %d", text, archiveLimit)
 	}
 	for name, old := range c.uploads {
 		if c.now.After(old.until) {
@@ -49,7 +51,7 @@ func (a *v1beta1) uploadURL(c *call, p *product) (any, error) {
 	if secure(c.r) {
 		scheme = "https"
 	}
-	return object{
+	return wire.Object{
 		"url":     scheme + "://" + c.r.Host + "/upload/" + name,
 		"headers": map[string][]string{"Content-Length": {text}},
 	}, nil
@@ -98,7 +100,7 @@ func (a *v1beta1) listFunctionsOf(c *call, p *product) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := p.workloads.all(func(w *workload) bool { return w.namespace == n })
+	rows := p.workloads.All(func(w *workload) bool { return w.namespace == n })
 	return rendered(c, "functions", rows, func(w *workload) any { return c.functionV1beta1(w) })
 }
 
@@ -107,5 +109,5 @@ func (a *v1beta1) listTriggers(c *call, _ *product) (any, error) {
 	if !c.allowedSomewhere() {
 		return nil, c.forbidden()
 	}
-	return object{"triggers": []any{}, "total_count": 0}, nil
+	return wire.Object{"triggers": []any{}, "total_count": 0}, nil
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // v1beta1 is how the APIs of functions and containers v1beta1 differ; the rest
@@ -43,7 +45,7 @@ func (a *v1beta1) handle(e *Emulator, mux *http.ServeMux, method, path string, s
 	pattern := method + " /" + a.product + "/v1beta1/regions/{region}" + path
 	e.handle(mux, pattern, needs, func(c *call) (any, error) {
 		if !slices.Contains(serverlessRegions, c.region) {
-			return nil, errMessage(http.StatusBadRequest, "unknown region %s", c.region)
+			return nil, wire.Message(http.StatusBadRequest, "unknown region %s", c.region)
 		}
 		return serve(c, e.productIn(a.product, c.region, c.now))
 	})
@@ -51,18 +53,18 @@ func (a *v1beta1) handle(e *Emulator, mux *http.ServeMux, method, path string, s
 
 // namespace finds a namespace that the caller may use.
 func (a *v1beta1) namespace(c *call, p *product, id string) (*namespace, error) {
-	n := p.namespaces.get(id)
+	n := p.namespaces.Get(id)
 	if n == nil {
-		return nil, errNoSuch("Namespace")
+		return nil, wire.NoSuch("Namespace")
 	}
 	return n, c.authorizeOn(n.project, n.id, n.name)
 }
 
 // workload finds a function or container that the caller may use.
 func (a *v1beta1) workload(c *call, p *product, id string) (*workload, error) {
-	w := p.workloads.get(id)
+	w := p.workloads.Get(id)
 	if w == nil {
-		return nil, errNoSuch(a.kind)
+		return nil, wire.NoSuch(a.kind)
 	}
 	return w, c.authorizeOn(w.namespace.project, w.id, w.name)
 }
@@ -70,7 +72,7 @@ func (a *v1beta1) workload(c *call, p *product, id string) (*workload, error) {
 // standing refuses to write to what is being deleted (A24).
 func (a *v1beta1) standing(l *life, kind string) error {
 	if l.status == statusDeleting {
-		return errMessage(http.StatusConflict, "%s is being deleted", kind)
+		return wire.Message(http.StatusConflict, "%s is being deleted", kind)
 	}
 	return nil
 }
@@ -87,7 +89,7 @@ func nameOf(kind, name string) error {
 	default:
 		return nil
 	}
-	return errMessage(http.StatusBadRequest, "Key: '%s.Name' Error:Field validation for 'Name' failed on the '%s' tag", kind, rule)
+	return wire.Message(http.StatusBadRequest, "Key: '%s.Name' Error:Field validation for 'Name' failed on the '%s' tag", kind, rule)
 }
 
 // longestName is an assumption (A25): with 34 characters, the longest recorded,
@@ -123,7 +125,7 @@ func search[T any](c *call, rows []*T, project func(*T) string, scope string, pa
 			return nil, err
 		}
 	} else if !c.allowedSomewhere() {
-		return nil, errForbidden(c.needs.action, c.needs.resource)
+		return nil, wire.Forbidden(c.needs.action, c.needs.resource)
 	}
 	out := []*T{}
 	for _, row := range rows {
@@ -141,11 +143,11 @@ func (c *call) scope(p *product) string {
 	if id := q.Get("project_id"); id != "" {
 		return id
 	}
-	if n := p.namespaces.get(q.Get("namespace_id")); n != nil {
+	if n := p.namespaces.Get(q.Get("namespace_id")); n != nil {
 		return n.project
 	}
 	for _, name := range []string{"function_id", "container_id"} {
-		if w := p.workloads.get(q.Get(name)); w != nil {
+		if w := p.workloads.Get(q.Get(name)); w != nil {
 			return w.namespace.project
 		}
 	}
@@ -154,7 +156,7 @@ func (c *call) scope(p *product) string {
 
 // rendered answers a page of rows.
 func rendered[T any](c *call, plural string, rows []*T, view func(*T) any) (any, error) {
-	return c.list(plural, views(rows, view), productPaging)
+	return c.list(plural, wire.Views(rows, view), productPaging)
 }
 
 // projectOr is the project that a creation names, or the default one.
@@ -162,8 +164,8 @@ func (c *call) projectOr(id string) (string, error) {
 	if id == "" {
 		id = c.iam.defaultProject
 	}
-	if c.iam.projects.get(id) == nil {
-		return "", errMessage(http.StatusNotFound, "Project was not found")
+	if c.iam.projects.Get(id) == nil {
+		return "", wire.Message(http.StatusNotFound, "Project was not found")
 	}
 	return id, c.authorize(id)
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // What the routes of functions and of both containers APIs do alike.
@@ -22,14 +24,14 @@ func (a *v1beta1) namespaceFor(c *call, p *product, id, name string) (*namespace
 		return nil, err
 	}
 	if p.holds(n, name) {
-		return nil, errMessage(http.StatusConflict, "%s already exist", a.kind)
+		return nil, wire.Message(http.StatusConflict, "%s already exist", a.kind)
 	}
 	return n, nil
 }
 
 // holds tells whether a namespace has a workload of that name.
 func (p *product) holds(n *namespace, name string) bool {
-	return len(p.workloads.all(func(w *workload) bool {
+	return len(p.workloads.All(func(w *workload) bool {
 		return w.namespace == n && w.name == name && w.status != statusDeleting
 	})) > 0
 }
@@ -38,13 +40,13 @@ func (p *product) holds(n *namespace, name string) bool {
 // share.
 func (c *call) newWorkload(p *product, n *namespace, name string) *workload {
 	return &workload{
-		id: c.mint.uuid(), name: name, namespace: n, host: p.hostOf(n, name),
-		privacy: "public", sandbox: "v2", timeout: seconds(300 * time.Second),
+		id: c.mint.UUID(), name: name, namespace: n, host: p.hostOf(n, name),
+		privacy: "public", sandbox: "v2", timeout: wire.Seconds(300 * time.Second),
 	}
 }
 
 // deleteWorkload starts a deletion. Deleting twice changes nothing more.
-func (c *call) deleteWorkload(p *product, w *workload, now func(time.Time) stamp) {
+func (c *call) deleteWorkload(p *product, w *workload, now func(time.Time) wire.Stamp) {
 	if w.status == statusDeleting {
 		return
 	}
@@ -63,8 +65,8 @@ var enums = map[string][]string{
 // checkEnums refuses values that are neither known nor left to the API.
 func checkEnums(values map[string]string) error {
 	for name, value := range values {
-		if !unset(value) && !slices.Contains(enums[name], value) {
-			return errMessage(http.StatusBadRequest, "invalid value %q for %s", value, name)
+		if !wire.Unset(value) && !slices.Contains(enums[name], value) {
+			return wire.Message(http.StatusBadRequest, "invalid value %q for %s", value, name)
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package emulator
+package wire
 
 import (
 	"encoding/json"
@@ -13,20 +13,20 @@ func TestTimesAreWrittenAsProtobufDoes(t *testing.T) {
 	milli := whole.Add(120 * time.Millisecond)
 	for _, row := range []struct {
 		name string
-		s    stamp
+		s    Stamp
 		want string
 	}{
-		{"null", stamp{}, `null`},
-		{"not given", given(nil), `null`},
-		{"taken by the API", at(odd), `"2026-06-10T16:12:40.756199Z"`},
-		{"on a whole second", at(whole), `"2035-07-06T09:00:00.000000Z"`},
-		{"in the writing answer", atNanos(odd), `"2026-06-10T16:12:40.756198811Z"`},
-		{"read back", atNanos(odd).stored(), `"2026-06-10T16:12:40.756199Z"`},
-		{"reconciled", atSecond(odd), `"2026-06-10T16:12:40Z"`},
-		{"reconciled and read back", atSecond(odd).stored(), `"2026-06-10T16:12:40Z"`},
-		{"sent whole", given(&whole), `"2035-07-06T09:00:00Z"`},
-		{"sent with milliseconds", given(&milli), `"2035-07-06T09:00:00.120Z"`},
-		{"sent with nanoseconds", given(&odd), `"2026-06-10T16:12:40.756199Z"`},
+		{"null", Stamp{}, `null`},
+		{"not given", Given(nil), `null`},
+		{"taken by the API", At(odd), `"2026-06-10T16:12:40.756199Z"`},
+		{"on a whole second", At(whole), `"2035-07-06T09:00:00.000000Z"`},
+		{"in the writing answer", AtNanos(odd), `"2026-06-10T16:12:40.756198811Z"`},
+		{"read back", AtNanos(odd).Stored(), `"2026-06-10T16:12:40.756199Z"`},
+		{"reconciled", AtSecond(odd), `"2026-06-10T16:12:40Z"`},
+		{"reconciled and read back", AtSecond(odd).Stored(), `"2026-06-10T16:12:40Z"`},
+		{"sent whole", Given(&whole), `"2035-07-06T09:00:00Z"`},
+		{"sent with milliseconds", Given(&milli), `"2035-07-06T09:00:00.120Z"`},
+		{"sent with nanoseconds", Given(&odd), `"2026-06-10T16:12:40.756199Z"`},
 	} {
 		got, err := json.Marshal(row.s)
 		if err != nil || string(got) != row.want {
@@ -51,7 +51,7 @@ func TestDurationsAreSeconds(t *testing.T) {
 		{`1800`, ``},
 		{`""`, ``},
 	} {
-		var d seconds
+		var d Seconds
 		if err := json.Unmarshal([]byte(row.sent), &d); err != nil {
 			if row.want != "" {
 				t.Errorf("%s: %v", row.sent, err)

@@ -1,4 +1,4 @@
-package emulator
+package wire
 
 import (
 	"encoding/json"
@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// stamp is a time as the API writes it: UTC, Z, and 0, 3, 6 or 9 digits of a
+// Stamp is a time as the API writes it: UTC, Z, and 0, 3, 6 or 9 digits of a
 // second's fraction (FACTS section 1, Times). The zero stamp is null.
-type stamp struct {
-	t      time.Time
+type Stamp struct {
+	Time   time.Time
 	digits int // of the fraction; asNeeded: the smallest of 0, 3, 6 and 9 that holds it
 }
 
@@ -20,57 +20,57 @@ type stamp struct {
 // clock that stands at a whole second shall not look unlike the real thing.
 const asNeeded = -1
 
-// at is a time that the API took and stored: six digits, rounded.
-func at(t time.Time) stamp { return stamp{t: t.UTC().Round(time.Microsecond), digits: 6} }
+// At is a time that the API took and stored: six digits, rounded.
+func At(t time.Time) Stamp { return Stamp{Time: t.UTC().Round(time.Microsecond), digits: 6} }
 
-// atNanos is a time as functions and containers v1beta1 answer it to the very
-// call that sets it; later they read it from their store, see stored.
-func atNanos(t time.Time) stamp { return stamp{t: t.UTC(), digits: 9} }
+// AtNanos is a time as functions and containers v1beta1 answer it to the very
+// call that sets it; later they read it from their store, see Stored.
+func AtNanos(t time.Time) Stamp { return Stamp{Time: t.UTC(), digits: 9} }
 
-// atSecond is how containers v1 writes updated_at when it has reconciled.
-func atSecond(t time.Time) stamp { return stamp{t: t.UTC().Truncate(time.Second), digits: 0} }
+// AtSecond is how containers v1 writes updated_at when it has reconciled.
+func AtSecond(t time.Time) Stamp { return Stamp{Time: t.UTC().Truncate(time.Second), digits: 0} }
 
-// given is a time that a caller sent; nil is null.
-func given(t *time.Time) stamp {
+// Given is a time that a caller sent; nil is null.
+func Given(t *time.Time) Stamp {
 	if t == nil {
-		return stamp{}
+		return Stamp{}
 	}
-	return stamp{t: t.UTC().Round(time.Microsecond), digits: asNeeded}
+	return Stamp{Time: t.UTC().Round(time.Microsecond), digits: asNeeded}
 }
 
-// stored is s as it is read back: never more than six digits.
-func (s stamp) stored() stamp {
+// Stored is s as it is read back: never more than six digits.
+func (s Stamp) Stored() Stamp {
 	if s.digits > 6 {
-		return at(s.t)
+		return At(s.Time)
 	}
 	return s
 }
 
-// isNull tells whether s is written as null.
-func (s stamp) isNull() bool { return s.t.IsZero() }
+// IsNull tells whether s is written as null.
+func (s Stamp) IsNull() bool { return s.Time.IsZero() }
 
-// due tells whether s is set and not after now, to the microsecond: what was
+// Due tells whether s is set and not after now, to the microsecond: what was
 // rounded up may lie ahead of the moment at which it was taken.
-func (s stamp) due(now time.Time) bool { return !s.isNull() && !s.t.After(at(now).t) }
+func (s Stamp) Due(now time.Time) bool { return !s.IsNull() && !s.Time.After(At(now).Time) }
 
-// age is how long ago s was at now, never less than nothing.
-func (s stamp) age(now time.Time) time.Duration { return max(0, now.Sub(s.t)) }
+// Age is how long ago s was at now, never less than nothing.
+func (s Stamp) Age(now time.Time) time.Duration { return max(0, now.Sub(s.Time)) }
 
-func (s stamp) String() string {
+func (s Stamp) String() string {
 	digits := s.digits
 	if digits == asNeeded {
-		digits = fractionDigits(s.t.Nanosecond())
+		digits = fractionDigits(s.Time.Nanosecond())
 	}
 	layout := "2006-01-02T15:04:05"
 	if digits > 0 {
 		layout += "." + strings.Repeat("0", digits)
 	}
-	return s.t.UTC().Format(layout) + "Z"
+	return s.Time.UTC().Format(layout) + "Z"
 }
 
 // MarshalJSON writes null or a JSON string.
-func (s stamp) MarshalJSON() ([]byte, error) {
-	if s.isNull() {
+func (s Stamp) MarshalJSON() ([]byte, error) {
+	if s.IsNull() {
 		return []byte("null"), nil
 	}
 	return []byte(strconv.Quote(s.String())), nil
@@ -90,11 +90,11 @@ func fractionDigits(nanos int) int {
 	}
 }
 
-// seconds is a duration as the API writes it: "1800s". It reads what the SDK
+// Seconds is a duration as the API writes it: "1800s". It reads what the SDK
 // sends: "1800.000000000s" (FACTS section 1, Durations).
-type seconds time.Duration
+type Seconds time.Duration
 
-func (d seconds) String() string {
+func (d Seconds) String() string {
 	whole, nanos := int64(d)/1e9, int64(d)%1e9
 	sign := ""
 	if d < 0 {
@@ -108,10 +108,10 @@ func (d seconds) String() string {
 }
 
 // MarshalJSON writes a JSON string.
-func (d seconds) MarshalJSON() ([]byte, error) { return []byte(strconv.Quote(d.String())), nil }
+func (d Seconds) MarshalJSON() ([]byte, error) { return []byte(strconv.Quote(d.String())), nil }
 
 // UnmarshalJSON reads a JSON string of seconds; null leaves d as it is.
-func (d *seconds) UnmarshalJSON(text []byte) error {
+func (d *Seconds) UnmarshalJSON(text []byte) error {
 	if string(text) == "null" {
 		return nil
 	}
@@ -127,6 +127,6 @@ func (d *seconds) UnmarshalJSON(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("duration %q: %w", s, err)
 	}
-	*d = seconds(parsed)
+	*d = Seconds(parsed)
 	return nil
 }
