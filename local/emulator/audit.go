@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 )
 
 // AuditRules say what a client that rotates keys may do.
@@ -158,7 +160,7 @@ func (a *Auditor) RunsOn(accessKey string) {
 }
 
 // after looks at the emulator after a request; e.mu is held.
-func (a *Auditor) after(r *Request) {
+func (a *Auditor) after(r *traffic.Request) {
 	now := a.e.clock.Now()
 	a.requests++
 	before, wasCurrent := a.keys, maps.Clone(a.current)
@@ -204,7 +206,7 @@ func (a *Auditor) after(r *Request) {
 	}
 }
 
-func (a *Auditor) violate(r *Request, text string) {
+func (a *Auditor) violate(r *traffic.Request, text string) {
 	a.violations = append(a.violations, fmt.Sprintf("after request %d, %s %s: %s", r.Seq, r.Method, r.Path, text))
 }
 
@@ -252,7 +254,7 @@ func (a *Auditor) own(application string) bool {
 
 // leaked tells whether what the client has just written into Secret Manager holds
 // a key of its own application.
-func (a *Auditor) leaked(r *Request) {
+func (a *Auditor) leaked(r *traffic.Request) {
 	for _, region := range secretRegions {
 		state := a.e.secrets[region]
 		if state == nil {
@@ -280,7 +282,7 @@ func (a *Auditor) publishes(application string) bool {
 
 // deleted judges that a key is gone. I2: it was not current, not the client's
 // own, nothing carries it, and nobody had it within the grace.
-func (a *Auditor) deleted(r *Request, access string, k seenKey, current map[string]string, now time.Time) {
+func (a *Auditor) deleted(r *traffic.Request, access string, k seenKey, current map[string]string, now time.Time) {
 	last, wasPublished := a.published[access]
 	first, anyPublished := a.first[k.application]
 	carrier := a.carrier(k.secret, now)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 )
 
 // consumers is what an auditor knows of the keys that functions, containers
@@ -239,7 +241,7 @@ func (a *Auditor) environments(now time.Time) map[variable]string {
 // compareEnvironments judges what has become of the project's variables. I4:
 // none comes, goes or changes, but that a key's half may be replaced by that
 // of another key of the same application, if it lives.
-func (a *Auditor) compareEnvironments(r *Request, now time.Time) {
+func (a *Auditor) compareEnvironments(r *traffic.Request, now time.Time) {
 	before, after := a.consumers.variables, a.environments(now)
 	a.consumers.variables = after
 	all := maps.Clone(before)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -215,7 +216,7 @@ func (e *Emulator) armFault(r *http.Request) (any, error) {
 	if err := in.check(); err != nil {
 		return nil, err
 	}
-	f := Fault{
+	f := traffic.Fault{
 		Method: in.Method, Path: in.Path, Skip: in.Skip, Times: in.Times, Delay: time.Duration(in.Delay), Status: in.Status,
 		Body: in.Body, DropFirst: in.DropFirst, DropAfter: in.DropAfter, Half: in.Half, NotJSON: in.NotJSON, Header: http.Header{},
 	}
@@ -223,7 +224,7 @@ func (e *Emulator) armFault(r *http.Request) (any, error) {
 		f.Header.Set(name, value)
 	}
 	e.Arm(f)
-	return wire.Object{"faults": e.faults.view()}, nil
+	return wire.Object{"faults": viewFaults(e.Faults())}, nil
 }
 
 // faultMethods are those that the API has.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 )
 
 // fireCrons calls what crons call when their time comes on the emulator's
@@ -62,11 +63,7 @@ func (e *Emulator) fire(ctx context.Context, p *product, w *workload, args []byt
 		return // no host is such that this happens
 	}
 	r.Header.Set("Content-Type", "application/json")
-	served, err := asServer(r)
-	if err != nil {
-		return
-	}
-	inside := e.observe(gatewayServer, http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+	inside := e.traffic.Observe(gatewayServer, http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
 		e.mu.Lock()
 		if gone := w.settle(e.clock.Now()); gone || w.runs() == nil {
 			e.mu.Unlock()
@@ -77,5 +74,5 @@ func (e *Emulator) fire(ctx context.Context, p *product, w *workload, args []byt
 		e.mu.Unlock()
 		behind.ServeHTTP(answer, r)
 	}))
-	_ = serveOnce(inside, &recorder{header: http.Header{}}, served) // a cut is in the history, as status 0
+	traffic.Send(inside, r)
 }

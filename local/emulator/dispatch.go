@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -48,14 +48,7 @@ func (e *Emulator) routes() *http.ServeMux {
 	e.routeContainersV1(mux)
 	mux.HandleFunc("PUT /upload/{name}", e.receive)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		if noted, ok := r.Context().Value(requestKey{}).(*Request); ok {
-			noted.Unknown = true
-		}
-		route, first := e.history.miss(r.Method, r.URL.EscapedPath())
-		if first && e.options.OnUnknownRoute != nil {
-			e.options.OnUnknownRoute(route)
-		}
-		wire.WriteError(w, wire.NotFound("route", route))
+		wire.WriteError(w, wire.NotFound("route", e.traffic.Unknown(r)))
 	})
 	return mux
 }
@@ -87,9 +80,7 @@ func (c *call) serve(serve endpoint) (any, error) {
 		return nil, err
 	}
 	c.who = who
-	if noted, ok := c.r.Context().Value(requestKey{}).(*Request); ok {
-		noted.AccessKey = who.accessKey
-	}
+	traffic.Noted(c.r).AccessKey = who.accessKey
 	return serve(c)
 }
 
@@ -103,65 +94,4 @@ func (c *call) decode(v any) error {
 		return wire.Message(http.StatusBadRequest, "invalid JSON in the request's body: %v", err)
 	}
 	return nil
-}
-
-// API returns the emulated api.scaleway.com.
-func (e *Emulator) API() http.Handler {
-	return e.observe("Scaleway API Gateway (fr-par-1;edge01)", e.mux)
-}
-
-// requestKey is the context key under which the history's line travels.
-type requestKey struct{}
-
-// observe wraps what the emulator serves: headers, latency, faults, history.
-func (e *Emulator) observe(server string, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		noted := &Request{
-			Seq: e.history.next(), Method: r.Method, Host: r.Host,
-			Path: r.URL.Path, Query: r.URL.RawQuery, UserAgent: r.UserAgent(),
-		}
-		answer := &recorder{header: http.Header{}}
-		fault := e.faults.strike(r)
-		defer func() {
-			noted.Time = e.clock.Now()
-			noted.Status = answer.status
-			e.history.add(*noted)
-			e.mu.Lock()
-			if e.auditor != nil {
-				e.auditor.after(noted)
-			}
-			e.mu.Unlock()
-			if answer.status == 0 {
-				panic(http.ErrAbortHandler) // the server cuts the connection
-			}
-		}()
-		wait := e.Latency()
-		if fault != nil {
-			noted.Fault = fault.name()
-			wait += fault.Delay
-		}
-		if wait > 0 && e.clock.Sleep(r.Context(), wait) != nil {
-			return // the client has gone
-		}
-		if fault != nil && fault.DropFirst {
-			return
-		}
-		answer.Header().Set("Server", server)
-		e.mu.Lock()
-		answer.Header().Set("X-Request-Id", e.mint.UUID())
-		e.mu.Unlock()
-		answer.Header().Set("Date", e.clock.Now().Format(http.TimeFormat))
-		if fault != nil && fault.Status != 0 {
-			fault.answer(answer)
-		} else {
-			r = r.WithContext(contextWith(r.Context(), noted))
-			next.ServeHTTP(answer, r)
-			answer.WriteHeader(http.StatusOK) // of a handler that wrote nothing
-			noted.Route = strings.TrimSuffix(r.Pattern, "/")
-		}
-		if fault != nil && fault.spoil(answer) {
-			return
-		}
-		answer.copyTo(w)
-	})
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/store"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 )
 
 // Options set up an emulator. The zero value is a truthful, quick Scaleway.
@@ -90,12 +90,11 @@ type Answers struct {
 // Emulator is one organization of Scaleway. Its methods may be called from
 // many goroutines.
 type Emulator struct {
+	*traffic.Controls
 	clock   *clock.Clock
 	options Options
-	history history
-	faults  faults
+	traffic *traffic.Traffic
 	mux     *http.ServeMux
-	latency atomic.Int64 // of type time.Duration
 
 	// What runs beside requests; with a Host only.
 	running    context.Context //nolint:containedctx // deployments and crons outlive the request that starts them
@@ -132,6 +131,8 @@ func New(o Options) *Emulator {
 		clock: o.Clock, options: o, mint: store.NewMint(o.Seed), uploads: map[string]*upload{},
 		secrets: map[string]*secretState{}, functions: map[string]*product{}, containers: map[string]*product{},
 	}
+	e.traffic = traffic.New(o.Clock, traffic.Hooks{RequestID: e.requestID, Unknown: e.unknownRoute, Served: e.served})
+	e.Controls = e.traffic.Controls
 	e.SetLatency(o.Latency)
 	e.iam.init(e)
 	e.mux = e.routes()
@@ -145,31 +146,43 @@ func New(o Options) *Emulator {
 // Clock returns the emulator's clock.
 func (e *Emulator) Clock() *clock.Clock { return e.clock }
 
-// History returns the requests so far, API and gateway, in order of arrival.
-func (e *Emulator) History() []Request { return e.history.all() }
+// API returns the emulated api.scaleway.com.
+func (e *Emulator) API() http.Handler {
+	return e.traffic.Observe("Scaleway API Gateway (fr-par-1;edge01)", e.mux)
+}
 
-// ForgetHistory empties the history; sequence numbers go on, and so do the
-// counts of Served and UnknownRoutes.
-func (e *Emulator) ForgetHistory() { e.history.clear() }
+// RoundTripper returns a transport that serves requests in this process: those
+// to api.scaleway.com by API, all others by Gateway. It opens no socket and
+// starts no goroutine, so it can be used inside a testing/synctest bubble.
+//
+// A connection that the emulator cuts is an error that wraps ECONNRESET and
+// io.ErrUnexpectedEOF; an answer shorter than it announced reads as
+// io.ErrUnexpectedEOF. A request is served in the goroutine that sends it: a
+// handler behind the gateway that does not heed its context is waited for.
+func (e *Emulator) RoundTripper() http.RoundTripper {
+	return traffic.NewRoundTripper(e.API(), e.Gateway())
+}
 
-// Served tells how many requests have arrived, at API and gateway.
-func (e *Emulator) Served() int { return e.history.served() }
+func (e *Emulator) requestID() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.mint.UUID()
+}
 
-// UnknownRoutes returns what was asked of the API and does not exist here, in
-// the order in which it was first asked for.
-func (e *Emulator) UnknownRoutes() []UnknownRoute { return e.history.missed() }
+func (e *Emulator) unknownRoute(route string) {
+	if e.options.OnUnknownRoute != nil {
+		e.options.OnUnknownRoute(route)
+	}
+}
 
-// Latency is how long every API call and endpoint takes at present.
-func (e *Emulator) Latency() time.Duration { return time.Duration(e.latency.Load()) }
-
-// SetLatency changes it, from the next request on.
-func (e *Emulator) SetLatency(d time.Duration) { e.latency.Store(int64(d)) }
-
-// Arm lets a fault strike from now on.
-func (e *Emulator) Arm(f Fault) { e.faults.arm(f) }
-
-// Disarm removes all faults.
-func (e *Emulator) Disarm() { e.faults.clear() }
+// served lets the auditor look, if there is one.
+func (e *Emulator) served(r *traffic.Request) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.auditor != nil {
+		e.auditor.after(r)
+	}
+}
 
 func (d Delays) orDefault() Delays {
 	def := DefaultDelays()

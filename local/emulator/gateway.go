@@ -1,28 +1,12 @@
 package emulator
 
 import (
-	"context"
-	"net"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 )
-
-// schemeKey is the context key for a request's scheme, where the connection
-// cannot tell it.
-type schemeKey struct{}
-
-func withScheme(ctx context.Context, scheme string) context.Context {
-	return context.WithValue(ctx, schemeKey{}, scheme)
-}
-
-// secure tells whether a request came by HTTPS.
-func secure(r *http.Request) bool {
-	if scheme, ok := r.Context().Value(schemeKey{}).(string); ok {
-		return scheme == "https"
-	}
-	return r.TLS != nil
-}
 
 // gatewayServer is the Server header of endpoints; never recorded (A29).
 const gatewayServer = "envoy"
@@ -34,15 +18,15 @@ const gatewayServer = "envoy"
 // It is an assumption in most it does (A29 to A33): no call to an endpoint was
 // ever recorded (FACTS section 10).
 func (e *Emulator) Gateway() http.Handler {
-	return e.observe(gatewayServer, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e.enter(w, r, e.endpointOf(hostOnly(r.Host)))
+	return e.traffic.Observe(gatewayServer, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e.enter(w, r, e.endpointOf(traffic.HostOnly(r.Host)))
 	}))
 }
 
 // Door returns the gateway in front of one function or container, whatever the
 // Host of a request and whether it is HTTPS: a front door for curl.
 func (e *Emulator) Door(id string) http.Handler {
-	return e.observe(gatewayServer, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return e.traffic.Observe(gatewayServer, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e.mu.Lock()
 		at := entrance{}
 		for _, p := range e.products(e.clock.Now()) {
@@ -51,24 +35,17 @@ func (e *Emulator) Door(id string) http.Handler {
 			}
 		}
 		e.mu.Unlock()
-		e.enter(w, r.WithContext(withScheme(r.Context(), "https")), at)
+		e.enter(w, r.WithContext(traffic.WithScheme(r.Context(), "https")), at)
 	}))
 }
 
 // Serves tells whether the emulator answers for a host: the API's, and any
 // that is or was an endpoint's (the gateway's domain, or a custom one).
 func (e *Emulator) Serves(host string) bool {
-	if host == apiHost || strings.Contains(host, ".functions.fnc.") && strings.HasSuffix(host, ".scw.cloud") {
+	if host == traffic.APIHost || strings.Contains(host, ".functions.fnc.") && strings.HasSuffix(host, ".scw.cloud") {
 		return true
 	}
 	return e.endpointOf(host).workload != nil
-}
-
-func hostOnly(host string) string {
-	if bare, _, err := net.SplitHostPort(host); err == nil {
-		host = bare
-	}
-	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
 // entrance is where a host leads: to nothing if workload is nil.
@@ -140,8 +117,8 @@ func (e *Emulator) admit(r *http.Request, at entrance) *refusal {
 	if w == nil || w.status == statusDeleting {
 		return &refusal{status: http.StatusNotFound, body: "404 page not found\n"}
 	}
-	if w.httpsOnly && !secure(r) {
-		return &refusal{status: http.StatusMovedPermanently, location: "https://" + hostOnly(r.Host) + r.URL.RequestURI()}
+	if w.httpsOnly && !traffic.Secure(r) {
+		return &refusal{status: http.StatusMovedPermanently, location: "https://" + traffic.HostOnly(r.Host) + r.URL.RequestURI()}
 	}
 	if w.privacy == "private" && !e.mayEnter(r, at) {
 		return e.refuse()
@@ -186,9 +163,7 @@ func (e *Emulator) mayEnter(r *http.Request, at entrance) bool {
 	if err != nil {
 		return false
 	}
-	if noted, ok := r.Context().Value(requestKey{}).(*Request); ok {
-		noted.AccessKey = who.accessKey
-	}
+	traffic.Noted(r).AccessKey = who.accessKey
 	return true
 }
 

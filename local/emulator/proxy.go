@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 )
 
 // Proxy is an HTTP proxy that reaches the emulator's hosts by their real names
@@ -38,7 +40,7 @@ func (e *Emulator) NewProxy() (*Proxy, error) {
 	api, gateway := e.API(), e.Gateway()
 	p := &Proxy{emulator: e, ca: ca, tunnels: newTunnels()}
 	p.served = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if hostOnly(r.Host) == apiHost {
+		if traffic.HostOnly(r.Host) == traffic.APIHost {
 			api.ServeHTTP(w, r)
 			return
 		}
@@ -97,8 +99,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this is a proxy: use it by HTTPS_PROXY", http.StatusBadRequest)
 		return
 	}
-	if !p.emulator.Serves(hostOnly(host)) {
-		http.Error(w, hostOnly(host)+" is not a host of this emulator, and nothing else is reached from here", http.StatusBadGateway)
+	if !p.emulator.Serves(traffic.HostOnly(host)) {
+		http.Error(w, traffic.HostOnly(host)+" is not a host of this emulator, and nothing else is reached from here", http.StatusBadGateway)
 		return
 	}
 	if r.Method == http.MethodConnect {
@@ -109,7 +111,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "use CONNECT for "+r.URL.Scheme, http.StatusBadRequest)
 		return
 	}
-	plain := r.Clone(withScheme(r.Context(), "http"))
+	plain := r.Clone(traffic.WithScheme(r.Context(), "http"))
 	plain.Host, plain.URL.Scheme, plain.URL.Host = r.URL.Host, "", ""
 	for name := range plain.Header {
 		if strings.HasPrefix(name, "Proxy-") {
@@ -140,7 +142,7 @@ func (p *Proxy) connect(w http.ResponseWriter, target string) {
 		return
 	}
 	if port == "443" {
-		conn = p.ca.end(conn, hostOnly(host))
+		conn = p.ca.end(conn, traffic.HostOnly(host))
 	}
 	if !p.tunnels.enter(conn) {
 		_ = conn.Close()

@@ -4,6 +4,7 @@ import (
 	"path"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -71,7 +72,7 @@ func (e *Emulator) state() stateView {
 	s := stateView{
 		Clock: now, Latency: SeedAge(e.Latency()), OrganizationID: e.iam.organization,
 		Projects: []named{}, Users: []bearerView{}, Applications: []bearerView{}, Secrets: []secretView{},
-		Functions: []Endpoint{}, Containers: []Endpoint{}, Tokens: e.tokens(), Faults: e.faults.view(),
+		Functions: []Endpoint{}, Containers: []Endpoint{}, Tokens: e.tokens(), Faults: viewFaults(e.Faults()),
 	}
 	for _, p := range e.iam.projects.All(nil) {
 		s.Projects = append(s.Projects, named{p.Name, p.ID})
@@ -145,15 +146,10 @@ func (e *Emulator) secretView(s *secret, now time.Time) secretView {
 	return view
 }
 
-// view is what of the armed faults can still strike.
-func (fs *faults) view() []faultView {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
+// viewFaults shows them as they are armed.
+func viewFaults(faults []traffic.Fault) []faultView {
 	views := []faultView{}
-	for _, f := range fs.armed {
-		if f.Times == 0 {
-			continue
-		}
+	for _, f := range faults {
 		view := faultView{
 			Method: f.Method, Path: f.Path, Skip: f.Skip, Times: f.Times, Delay: SeedAge(f.Delay), Status: f.Status,
 			Body: f.Body, DropFirst: f.DropFirst, DropAfter: f.DropAfter, Half: f.Half, NotJSON: f.NotJSON,

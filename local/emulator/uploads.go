@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -48,7 +49,7 @@ func (a *v1beta1) uploadURL(c *call, p *product) (any, error) {
 	name := rand.Text()
 	c.uploads[name] = &upload{workload: w, size: size, until: c.now.Add(uploadLifetime)}
 	scheme := "http"
-	if secure(c.r) {
+	if traffic.Secure(c.r) {
 		scheme = "https"
 	}
 	return wire.Object{
@@ -59,9 +60,7 @@ func (a *v1beta1) uploadURL(c *call, p *product) (any, error) {
 
 // receive takes an archive. What is deployed next is the last that came.
 func (e *Emulator) receive(w http.ResponseWriter, r *http.Request) {
-	if noted, ok := r.Context().Value(requestKey{}).(*Request); ok {
-		noted.Path = "/upload/" // who knows the rest may upload
-	}
+	traffic.Noted(r).Path = "/upload/" // who knows the rest may upload
 	e.mu.Lock()
 	to, known := e.uploads[r.PathValue("name")]
 	known = known && !e.clock.Now().After(to.until)

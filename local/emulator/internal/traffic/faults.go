@@ -1,4 +1,4 @@
-package emulator
+package traffic
 
 import (
 	"net/http"
@@ -95,4 +95,17 @@ func (fs *faults) strike(r *http.Request) *Fault {
 		return &struck
 	}
 	return nil
+}
+
+// left returns those that can still strike.
+func (fs *faults) left() []Fault {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	left := []Fault{}
+	for _, f := range fs.armed {
+		if f.Times != 0 {
+			left = append(left, *f)
+		}
+	}
+	return left
 }

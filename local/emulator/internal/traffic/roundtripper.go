@@ -1,4 +1,4 @@
-package emulator
+package traffic
 
 import (
 	"bytes"
@@ -12,19 +12,24 @@ import (
 	"syscall"
 )
 
-// apiHost is the one host of the API; every other host is an endpoint's.
-const apiHost = "api.scaleway.com"
-
-// RoundTripper returns a transport that serves requests in this process:
-// those to api.scaleway.com by API, all others by Gateway. It opens no socket
+// NewRoundTripper returns a transport that serves requests in this process:
+// those to api.scaleway.com by api, all others by gateway. It opens no socket
 // and starts no goroutine, so it can be used inside a testing/synctest bubble.
 //
 // A connection that the emulator cuts is an error that wraps ECONNRESET and
 // io.ErrUnexpectedEOF; an answer shorter than it announced reads as
 // io.ErrUnexpectedEOF. A request is served in the goroutine that sends it: a
 // handler behind the gateway that does not heed its context is waited for.
-func (e *Emulator) RoundTripper() http.RoundTripper {
-	return &inProcess{api: e.API(), gateway: e.Gateway()}
+func NewRoundTripper(api, gateway http.Handler) http.RoundTripper {
+	return &inProcess{api: api, gateway: gateway}
+}
+
+// Send has a handler serve a client's request whose answer is nobody's. That
+// the connection was cut is in the history, as status 0.
+func Send(handler http.Handler, r *http.Request) {
+	if served, err := asServer(r); err == nil {
+		_ = serveOnce(handler, &recorder{header: http.Header{}}, served)
+	}
 }
 
 type inProcess struct{ api, gateway http.Handler }
@@ -46,7 +51,7 @@ func (t *inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	answer := &recorder{header: http.Header{}}
 	handler := t.gateway
-	if r.URL.Hostname() == apiHost {
+	if r.URL.Hostname() == APIHost {
 		handler = t.api
 	}
 	if err := serveOnce(handler, answer, served); err != nil {
@@ -87,7 +92,7 @@ func asServer(r *http.Request) (*http.Request, error) {
 	}
 	// A server knows the scheme by the connection, not by the URL.
 	served.URL.Scheme, served.URL.Host, served.URL.User = "", "", nil
-	served = served.WithContext(withScheme(r.Context(), strings.ToLower(r.URL.Scheme)))
+	served = served.WithContext(WithScheme(r.Context(), strings.ToLower(r.URL.Scheme)))
 	return served, nil
 }
 

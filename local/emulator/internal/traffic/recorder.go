@@ -1,8 +1,7 @@
-package emulator
+package traffic
 
 import (
 	"bytes"
-	"context"
 	"maps"
 	"net/http"
 	"strconv"
@@ -69,8 +68,4 @@ func (f *Fault) spoil(a *recorder) (cut bool) {
 		a.body.WriteString("<html><body>It works!</body></html>\n")
 	}
 	return false
-}
-
-func contextWith(ctx context.Context, noted *Request) context.Context {
-	return context.WithValue(ctx, requestKey{}, noted)
 }
