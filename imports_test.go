@@ -60,9 +60,11 @@ func TestImportsPointInward(t *testing.T) {
 		"local/platform":     "",
 		"local/deploy":       "handler internal/clock internal/config internal/duration internal/printable internal/redact internal/rotate internal/scaleway local/ask local/platform",
 		// The emulator declares its own wire types: sharing ours would hide a misspelt field.
-		"local/emulator":                  "local/emulator/internal/clock local/emulator/internal/store local/emulator/internal/traffic local/emulator/internal/wire",
+		"local/emulator":                  "local/emulator/internal/clock local/emulator/internal/store local/emulator/internal/strict local/emulator/internal/traffic local/emulator/internal/wire local/emulator/seeds",
 		"local/emulator/internal/clock":   "",
 		"local/emulator/internal/store":   "",
+		"local/emulator/internal/strict":  "",
+		"local/emulator/seeds":            "local/emulator/internal/strict",
 		"local/emulator/internal/traffic": "local/emulator/internal/clock",
 		"local/emulator/internal/wire":    "",
 		"local/emulator/emulatortest":     "local/emulator",

@@ -62,7 +62,7 @@ func newAudited(t *testing.T, change func(*emulator.AuditRules)) *audited {
 			{Name: "theirs", Project: "default", Versions: []emulator.SeedVersion{{Random: 8}}},
 		},
 		Serverless: []emulator.SeedPlace{
-			{Project: "default", SeedServerless: emulator.SeedServerless{
+			{Project: "default", Serverless: emulator.SeedServerless{
 				FunctionNamespaces: []emulator.SeedFunctionNamespace{{Name: "web", Functions: []emulator.SeedFunction{
 					{Name: "f", Env: map[string]string{"ACCESS_KEY": oldKey, "STAGE": "live"}, SecretEnv: carries(oldKey)},
 					{Name: "self", SecretEnv: carries(ownKey)},
@@ -72,7 +72,7 @@ func newAudited(t *testing.T, change func(*emulator.AuditRules)) *audited {
 					Containers: []emulator.SeedContainer{{Name: "c", SecretEnv: carries(currentKey)}},
 				}},
 			}},
-			{Project: "other", SeedServerless: emulator.SeedServerless{
+			{Project: "other", Serverless: emulator.SeedServerless{
 				FunctionNamespaces: []emulator.SeedFunctionNamespace{{Name: "ledger", Functions: []emulator.SeedFunction{
 					{Name: "g", SecretEnv: carries(oldKey)},
 				}}},

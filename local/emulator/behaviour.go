@@ -7,12 +7,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/seeds"
 )
 
 // behaviour is what stands behind an endpoint. The zero value answers 200
 // "ok" to everything.
 type behaviour struct {
-	answer     *SeedAnswer
+	answer     *seeds.Answer
 	healthPath string       // of a container: 200 there, 404 elsewhere
 	handler    http.Handler // takes the place of the rest
 }
@@ -83,7 +85,7 @@ func (e *Emulator) behind(r *http.Request, at entrance) http.Handler {
 
 // act answers as the seed says.
 func (e *Emulator) act(w http.ResponseWriter, r *http.Request, b behaviour) {
-	a := SeedAnswer{}
+	a := seeds.Answer{}
 	if b.answer != nil {
 		a = *b.answer
 	}

@@ -12,8 +12,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/strict"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
+	"github.com/scw-key-rotator/rotator/local/emulator/seeds"
 )
 
 const controlHelp = `The control listener of an emulator of Scaleway. It is no part of Scaleway's API.
@@ -93,7 +95,7 @@ func command(r *http.Request, v any) error {
 	if err != nil {
 		return fmt.Errorf("cannot read the request: %w", err)
 	}
-	return readStrict(text, v)
+	return strict.Read(text, v)
 }
 
 func (e *Emulator) unknown() any {
@@ -149,7 +151,7 @@ const lastYear = 9000
 
 func (e *Emulator) moveClock(r *http.Request) (any, error) {
 	var in struct {
-		Advance SeedAge    `json:"advance"`
+		Advance seeds.Age  `json:"advance"`
 		To      *time.Time `json:"to"`
 	}
 	if err := command(r, &in); err != nil {
@@ -180,7 +182,7 @@ func (e *Emulator) moveClock(r *http.Request) (any, error) {
 
 func (e *Emulator) changeLatency(r *http.Request) (any, error) {
 	var in struct {
-		Latency *SeedAge `json:"latency"`
+		Latency *seeds.Age `json:"latency"`
 	}
 	if err := command(r, &in); err != nil {
 		return nil, err
@@ -198,7 +200,7 @@ type faultView struct {
 	Path      string            `json:"path,omitempty"`
 	Skip      int               `json:"skip,omitempty"`
 	Times     int               `json:"times,omitempty"`
-	Delay     SeedAge           `json:"delay,omitempty"`
+	Delay     seeds.Age         `json:"delay,omitempty"`
 	Status    int               `json:"status,omitempty"`
 	Header    map[string]string `json:"header,omitempty"`
 	Body      string            `json:"body,omitempty"`
@@ -239,7 +241,7 @@ func (f *faultView) check() error {
 	}
 	switch {
 	case f.Method != "" && !slices.Contains(faultMethods, f.Method):
-		return noneOf("method", f.Method, faultMethods)
+		return strict.NoneOf("method", f.Method, faultMethods)
 	case f.Path != "" && (!strings.HasPrefix(f.Path, "/") || !validPattern(f.Path)):
 		return fmt.Errorf("path: want a pattern over the whole path, such as /iam/v1alpha1/api-keys/*, not %q", f.Path)
 	case f.Skip < 0:

@@ -79,7 +79,7 @@ func TestGatewayAdmits(t *testing.T) {
 	t.Parallel()
 	l := newLand(t, emulator.Options{}, place())
 	seed := callers()
-	seed.Serverless = []emulator.SeedPlace{{Project: "default", SeedServerless: emulator.SeedServerless{
+	seed.Serverless = []emulator.SeedPlace{{Project: "default", Serverless: emulator.SeedServerless{
 		FunctionNamespaces: []emulator.SeedFunctionNamespace{{Name: "side-ns", Functions: []emulator.SeedFunction{{Name: "side"}}}},
 	}}}
 	if err := l.Load(seed); err != nil {
@@ -146,7 +146,7 @@ func TestGatewayRefusalIsConfigurable(t *testing.T) {
 func TestGatewayByStatusAndHost(t *testing.T) {
 	t.Parallel()
 	no := false
-	world := emulator.SeedPlace{Project: "default", SeedServerless: emulator.SeedServerless{
+	world := emulator.SeedPlace{Project: "default", Serverless: emulator.SeedServerless{
 		FunctionNamespaces: []emulator.SeedFunctionNamespace{{Name: "n", Functions: []emulator.SeedFunction{
 			{Name: "ready", Privacy: "public", Domains: []string{"www.example.com"}},
 			{Name: "plain", Privacy: "public", HTTPOption: "enabled"},
@@ -230,7 +230,7 @@ func TestEndpointsAnswerAsSeeded(t *testing.T) {
 	for name, answer := range answers {
 		functions = append(functions, emulator.SeedFunction{Name: name, Privacy: "public", Answer: answer})
 	}
-	l := newLand(t, emulator.Options{}, emulator.SeedPlace{Project: "default", SeedServerless: emulator.SeedServerless{
+	l := newLand(t, emulator.Options{}, emulator.SeedPlace{Project: "default", Serverless: emulator.SeedServerless{
 		FunctionNamespaces: []emulator.SeedFunctionNamespace{{Name: "n", Functions: functions}},
 	}})
 	url := func(name string) string { return "https://" + l.endpoint(name).Host + "/" }

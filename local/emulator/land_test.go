@@ -88,7 +88,7 @@ func statusOf(err error) int {
 
 // place is a project with one namespace of functions and one of containers.
 func place() emulator.SeedPlace {
-	return emulator.SeedPlace{Project: "default", SeedServerless: emulator.SeedServerless{
+	return emulator.SeedPlace{Project: "default", Serverless: emulator.SeedServerless{
 		FunctionNamespaces: []emulator.SeedFunctionNamespace{{
 			Name: "web-ns", Tokens: []emulator.SeedToken{{Description: "whole namespace"}},
 			Functions: []emulator.SeedFunction{

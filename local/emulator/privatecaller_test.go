@@ -7,31 +7,32 @@ import (
 
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
+	"github.com/scw-key-rotator/rotator/local/emulator/seeds"
 )
 
 func TestPrivateCaller(t *testing.T) {
 	t.Parallel()
-	access := func(name string, key SeedKey, rules ...SeedRule) SeedApplication {
-		return SeedApplication{Name: name, Keys: []SeedKey{key}, Policies: []SeedPolicy{{Name: name, Rules: rules}}}
+	access := func(name string, key seeds.Key, rules ...seeds.Rule) seeds.Application {
+		return seeds.Application{Name: name, Keys: []seeds.Key{key}, Policies: []seeds.Policy{{Name: name, Rules: rules}}}
 	}
-	set := func(condition string, sets ...string) SeedRule {
-		return SeedRule{PermissionSets: sets, Projects: []string{"demo"}, Condition: condition}
+	set := func(condition string, sets ...string) seeds.Rule {
+		return seeds.Rule{PermissionSets: sets, Projects: []string{"demo"}, Condition: condition}
 	}
-	old := SeedKey{Age: SeedAge(time.Hour)}
+	old := seeds.Key{Age: seeds.Age(time.Hour)}
 	e := New(Options{Clock: clock.NewManual(time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)), KeyLag: time.Minute})
-	err := e.Load(Seed{
-		Projects: []SeedProject{{Name: "demo"}, {Name: "other"}},
-		Applications: []SeedApplication{
+	err := e.Load(seeds.Seed{
+		Projects: []seeds.Project{{Name: "demo"}, {Name: "other"}},
+		Applications: []seeds.Application{
 			access("functions", old, set("", "FunctionsPrivateAccess")),
 			access("containers", old, set("", "ContainersPrivateAccess")),
-			access("both", old, CallerRules("demo")...),
+			access("both", old, seeds.CallerRules("demo")...),
 			access("full", old, set("", "FunctionsFullAccess")),
-			access("master", old, SeedRule{PermissionSets: []string{"AllProductsFullAccess"}, Organization: true}),
+			access("master", old, seeds.Rule{PermissionSets: []string{"AllProductsFullAccess"}, Organization: true}),
 			access("reader", old, set("", "FunctionsReadOnly", "AllProductsReadOnly")),
 			access("none", old),
 			access("true condition", old, set("1 == 1", "FunctionsPrivateAccess")),
 			access("named only", old, set("resource.name == 'f'", "FunctionsPrivateAccess")),
-			access("expired", SeedKey{Age: old.Age, ExpiresIn: SeedAge(-time.Minute)}, CallerRules("demo")...),
+			access("expired", seeds.Key{Age: old.Age, ExpiresIn: seeds.Age(-time.Minute)}, seeds.CallerRules("demo")...),
 		},
 	})
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // their namespaces SHARED.
 func carriers() emulator.SeedPlace {
 	old := func(name string) map[string]string { return map[string]string{name: "old"} }
-	return emulator.SeedPlace{Project: "default", SeedServerless: emulator.SeedServerless{
+	return emulator.SeedPlace{Project: "default", Serverless: emulator.SeedServerless{
 		FunctionNamespaces: []emulator.SeedFunctionNamespace{{
 			Name: "web", SecretEnv: old("SHARED"),
 			Functions: []emulator.SeedFunction{

@@ -276,7 +276,7 @@ func TestDeletedKeysLingerInCaches(t *testing.T) {
 		t.Run(lag.String(), func(t *testing.T) {
 			t.Parallel()
 			seed := holding(onOrganization("IAMReadOnly", "FunctionsPrivateAccess"))
-			seed.Serverless = []emulator.SeedPlace{{Project: "default", SeedServerless: emulator.SeedServerless{
+			seed.Serverless = []emulator.SeedPlace{{Project: "default", Serverless: emulator.SeedServerless{
 				FunctionNamespaces: []emulator.SeedFunctionNamespace{{Name: "shop", Functions: []emulator.SeedFunction{{Name: "checkout"}}}},
 			}}}
 			env := emulatortest.Start(t, emulator.Options{DeadLag: lag}, seed)

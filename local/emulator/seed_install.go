@@ -7,23 +7,25 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/strict"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
+	"github.com/scw-key-rotator/rotator/local/emulator/seeds"
 )
 
 // loadServerless installs s in a project as it is once everything has come to
 // rest, made in the past; region "" means fr-par. It takes e.mu, and its error
 // begins with the path to the field that is wrong in s.
-func (e *Emulator) loadServerless(project, region string, s SeedServerless) error {
+func (e *Emulator) loadServerless(project, region string, s seeds.Serverless) error {
 	if region == "" {
 		region = "fr-par"
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	in := &installer{Emulator: e, project: project, region: region, now: e.clock.Now(), since: e.clock.Now().Add(-seedAge)}
-	if err := each("function_namespaces", s.FunctionNamespaces, in.functions); err != nil {
+	if err := strict.Each("function_namespaces", s.FunctionNamespaces, in.functions); err != nil {
 		return err
 	}
-	return each("container_namespaces", s.ContainerNamespaces, in.containers)
+	return strict.Each("container_namespaces", s.ContainerNamespaces, in.containers)
 }
 
 // seedAge is how long ago everything in a seed was made; a token that has
@@ -66,7 +68,7 @@ func (in *installer) namespace(p *product, name string, env, secrets map[string]
 		return nil, fmt.Errorf("project: there is no %s", in.project)
 	}
 	if name == "" {
-		return nil, errNameRequired
+		return nil, strict.ErrNameRequired
 	}
 	if p.taken(in.project, name) {
 		return nil, fmt.Errorf("name: another namespace of the project's %s is named %s", p.name, name)
@@ -84,13 +86,13 @@ func (in *installer) namespace(p *product, name string, env, secrets map[string]
 func (in *installer) workload(p *product, n *namespace, name, privacy string, env, secrets map[string]string, tags []string) (*workload, error) {
 	switch {
 	case name == "":
-		return nil, errNameRequired
+		return nil, strict.ErrNameRequired
 	case len(name) > longestName("Function"):
 		return nil, fmt.Errorf("name: want at most %d characters, not the %d of %s", longestName("Function"), len(name), name)
 	case p.holds(n, name):
 		return nil, fmt.Errorf("name: another of the namespace's %s is named %s", p.name, name)
 	case privacy != "" && !slices.Contains(enums["privacy"], privacy):
-		return nil, noneOf("privacy", privacy, enums["privacy"])
+		return nil, strict.NoneOf("privacy", privacy, enums["privacy"])
 	}
 	w := &workload{
 		id: in.mint.UUID(), name: name, namespace: n, host: p.hostOf(n, name), privacy: wire.Chosen(privacy, "private"),
@@ -101,7 +103,7 @@ func (in *installer) workload(p *product, n *namespace, name, privacy string, en
 	return w, nil
 }
 
-func (in *installer) functions(s SeedFunctionNamespace) error {
+func (in *installer) functions(s seeds.FunctionNamespace) error {
 	p := in.productIn("functions", in.region, in.now)
 	n, err := in.namespace(p, s.Name, s.Env, s.SecretEnv, s.Tags)
 	if err != nil {
@@ -111,26 +113,26 @@ func (in *installer) functions(s SeedFunctionNamespace) error {
 	if err := in.tokens(p, n, nil, s.Tokens); err != nil {
 		return err
 	}
-	return each("functions", s.Functions, func(f SeedFunction) error { return in.function(p, n, f) })
+	return strict.Each("functions", s.Functions, func(f seeds.Function) error { return in.function(p, n, f) })
 }
 
-func (in *installer) function(p *product, n *namespace, s SeedFunction) error {
+func (in *installer) function(p *product, n *namespace, s seeds.Function) error {
 	w, err := in.workload(p, n, s.Name, s.Privacy, s.Env, s.SecretEnv, s.Tags)
 	if err != nil {
 		return err
 	}
 	status := wire.Chosen(s.Status, statusReady)
 	if want := []string{statusReady, statusError, statusCreated}; !slices.Contains(want, status) {
-		return noneOf("status", status, want)
+		return strict.NoneOf("status", status, want)
 	}
 	runtime := wire.Chosen(s.Runtime, "go126")
 	if defaultHandler(runtime) == "" {
 		return fmt.Errorf("runtime: want one that Scaleway has, such as go126, node22 or python313, not %q", runtime)
 	}
 	if s.HTTPOption != "" && !slices.Contains(enums["http_option"], s.HTTPOption) {
-		return noneOf("http_option", s.HTTPOption, enums["http_option"])
+		return strict.NoneOf("http_option", s.HTTPOption, enums["http_option"])
 	}
-	if err := s.Answer.check(); err != nil {
+	if err := s.Answer.Check(); err != nil {
 		return err
 	}
 	w.life = in.settled(status, s.ErrorMessage)
@@ -162,7 +164,7 @@ func (in *installer) function(p *product, n *namespace, s SeedFunction) error {
 	return in.tokens(p, n, w, s.Tokens)
 }
 
-func (in *installer) containers(s SeedContainerNamespace) error {
+func (in *installer) containers(s seeds.ContainerNamespace) error {
 	p := in.productIn("containers", in.region, in.now)
 	n, err := in.namespace(p, s.Name, s.Env, s.SecretEnv, s.Tags)
 	if err != nil {
@@ -171,22 +173,22 @@ func (in *installer) containers(s SeedContainerNamespace) error {
 	if err := in.tokens(p, n, nil, s.Tokens); err != nil {
 		return err
 	}
-	return each("containers", s.Containers, func(c SeedContainer) error { return in.container(p, n, c) })
+	return strict.Each("containers", s.Containers, func(c seeds.Container) error { return in.container(p, n, c) })
 }
 
-func (in *installer) container(p *product, n *namespace, s SeedContainer) error {
+func (in *installer) container(p *product, n *namespace, s seeds.Container) error {
 	w, err := in.workload(p, n, s.Name, s.Privacy, s.Env, s.SecretEnv, s.Tags)
 	if err != nil {
 		return err
 	}
 	status := wire.Chosen(s.Status, statusReady)
 	if want := []string{statusReady, statusError}; !slices.Contains(want, status) {
-		return noneOf("status", status, want)
+		return strict.NoneOf("status", status, want)
 	}
 	if s.HealthPath != "" && !strings.HasPrefix(s.HealthPath, "/") {
 		return fmt.Errorf("health_path: want one that starts with a slash, not %q", s.HealthPath)
 	}
-	if err := s.Answer.check(); err != nil {
+	if err := s.Answer.Check(); err != nil {
 		return err
 	}
 	w.life = in.settled(status, s.ErrorMessage)
@@ -230,25 +232,12 @@ func (in *installer) domains(p *product, w *workload, field string, names []stri
 	return nil
 }
 
-// check finds what no server could answer.
-func (a *SeedAnswer) check() error {
-	switch {
-	case a == nil:
-		return nil
-	case a.Status != 0 && (a.Status < 200 || a.Status > 599):
-		return fmt.Errorf("answer.status: want a number from 200 to 599, not %d", a.Status)
-	case a.Delay < 0:
-		return fmt.Errorf("answer.delay: want a duration such as 2s, not %s", a.Delay)
-	}
-	return nil
-}
-
-func (in *installer) tokens(p *product, n *namespace, w *workload, seeds []SeedToken) error {
-	for i, s := range seeds {
+func (in *installer) tokens(p *product, n *namespace, w *workload, rows []seeds.Token) error {
+	for i, s := range rows {
 		t := &token{life: in.settled(statusReady, ""), id: in.mint.UUID(), description: s.Description, namespace: n, workload: w}
 		made := in.since
 		if s.ExpiresIn != "" {
-			var left SeedAge
+			var left seeds.Age
 			if err := left.UnmarshalText([]byte(s.ExpiresIn)); err != nil {
 				return fmt.Errorf("tokens[%d].expires_in: %w", i, err)
 			}

@@ -6,29 +6,20 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/strict"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
+	"github.com/scw-key-rotator/rotator/local/emulator/seeds"
 )
 
 // Load adds what the seed holds to the emulator. A seed that names its
 // organization must be the first thing that the emulator gets. An error begins
 // with the path to the field that is wrong, as ParseSeed's do; the emulator
 // then holds part of the seed.
-func (e *Emulator) Load(s Seed) error {
+func (e *Emulator) Load(s seeds.Seed) error {
 	if err := e.loadAccount(s); err != nil {
 		return err
 	}
-	return each("serverless", s.Serverless, e.loadPlace)
-}
-
-// each loads the items of a list. Whatever is wrong with one begins with the
-// name of its field, so that the path to it grows from the inside out.
-func each[T any](field string, items []T, load func(T) error) error {
-	for i, item := range items {
-		if err := load(item); err != nil {
-			return fmt.Errorf("%s[%d].%w", field, i, err)
-		}
-	}
-	return nil
+	return strict.Each("serverless", s.Serverless, e.loadPlace)
 }
 
 // loader installs the part of a seed that has no region to settle in.
@@ -37,31 +28,31 @@ type loader struct {
 	now time.Time
 }
 
-func (e *Emulator) loadAccount(s Seed) error {
+func (e *Emulator) loadAccount(s seeds.Seed) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	l := loader{Emulator: e, now: e.clock.Now()}
 	if err := l.organization(s); err != nil {
 		return err
 	}
-	if err := each("projects", s.Projects, l.project); err != nil {
+	if err := strict.Each("projects", s.Projects, l.project); err != nil {
 		return err
 	}
-	if err := each("users", s.Users, l.user); err != nil {
+	if err := strict.Each("users", s.Users, l.user); err != nil {
 		return err
 	}
-	if err := each("applications", s.Applications, l.application); err != nil {
+	if err := strict.Each("applications", s.Applications, l.application); err != nil {
 		return err
 	}
-	if err := each("groups", s.Groups, l.group); err != nil {
+	if err := strict.Each("groups", s.Groups, l.group); err != nil {
 		return err
 	}
-	return each("secrets", s.Secrets, l.secret)
+	return strict.Each("secrets", s.Secrets, l.secret)
 }
 
-func (l loader) since(age SeedAge) wire.Stamp {
+func (l loader) since(age seeds.Age) wire.Stamp {
 	if age == 0 {
-		age = SeedAge(foundingAge)
+		age = seeds.Age(foundingAge)
 	}
 	return wire.At(l.now.Add(-time.Duration(age)))
 }
@@ -80,7 +71,7 @@ func (l loader) idOr(id string, known bool) (string, error) {
 	return id, nil
 }
 
-func (l loader) organization(s Seed) error {
+func (l loader) organization(s seeds.Seed) error {
 	if s.OrganizationID != "" && !secretForm.MatchString(s.OrganizationID) {
 		return fmt.Errorf("organization_id: want a UUID in lower case, not %q", s.OrganizationID)
 	}
@@ -99,11 +90,11 @@ func (l loader) organization(s Seed) error {
 
 // project adds one, or gives the default project, which is there already, the
 // id that the seed wants.
-func (l loader) project(p SeedProject) error {
+func (l loader) project(p seeds.Project) error {
 	known := l.iam.projectID(p.Name)
 	switch {
 	case p.Name == "":
-		return errNameRequired
+		return strict.ErrNameRequired
 	case p.Name != "default" && known != "":
 		return fmt.Errorf("name: another project is named %s", p.Name)
 	case p.Name == "default" && (p.ID == "" || p.ID == l.iam.defaultProject):
@@ -142,17 +133,10 @@ func (l loader) mustProject(field, name string) (string, error) {
 	for _, p := range l.iam.projects.All(nil) {
 		names = append(names, p.Name)
 	}
-	return "", noneOf(field, name, names)
+	return "", strict.NoneOf(field, name, names)
 }
 
-var errNameRequired = errors.New("name: is required")
-
-// noneOf is the error of a value that is none of those that would be right.
-func noneOf(field, value string, want []string) error {
-	return fmt.Errorf("%s: want %s, not %q", field, either(want), value)
-}
-
-func (l loader) user(u SeedUser) error {
+func (l loader) user(u seeds.User) error {
 	if u.Username == "" {
 		return errors.New("username: is required")
 	}
@@ -160,15 +144,15 @@ func (l loader) user(u SeedUser) error {
 		u.Email = u.Username + "@example.com"
 	}
 	row := l.iam.addUser(l.Emulator, u.Email, u.Username, l.since(0))
-	if err := each("keys", u.Keys, func(k SeedKey) error { return l.key(k, &apiKey{UserID: row.ID}) }); err != nil {
+	if err := strict.Each("keys", u.Keys, func(k seeds.Key) error { return l.key(k, &apiKey{UserID: row.ID}) }); err != nil {
 		return err
 	}
 	return l.policies(u.Policies, principal{UserID: row.ID})
 }
 
-func (l loader) application(a SeedApplication) error {
+func (l loader) application(a seeds.Application) error {
 	if a.Name == "" {
-		return errNameRequired
+		return strict.ErrNameRequired
 	}
 	id, err := l.idOr(a.ID, l.iam.applications.Get(a.ID) != nil)
 	if err != nil {
@@ -178,14 +162,14 @@ func (l loader) application(a SeedApplication) error {
 		for _, k := range a.Keys {
 			a.Age = max(a.Age, k.Age)
 		}
-		a.Age += SeedAge(30 * 24 * time.Hour)
+		a.Age += seeds.Age(30 * 24 * time.Hour)
 	}
 	row := &application{
 		ID: id, Name: a.Name, Description: a.Description, CreatedAt: l.since(a.Age), UpdatedAt: l.since(a.Age),
 		OrganizationID: l.iam.organization, Editable: !a.Managed, Deletable: !a.Managed, Managed: a.Managed, Tags: wire.OrEmpty(a.Tags),
 	}
 	l.iam.applications.Put(row.ID, row)
-	err = each("keys", a.Keys, func(k SeedKey) error {
+	err = strict.Each("keys", a.Keys, func(k seeds.Key) error {
 		k.Managed = k.Managed || a.Managed
 		return l.key(k, &apiKey{ApplicationID: row.ID})
 	})
@@ -198,7 +182,7 @@ func (l loader) application(a SeedApplication) error {
 var accessKeys = regexp.MustCompile(`^SCW[A-Z0-9]{17}$`)
 
 // key completes row, which has its bearer.
-func (l loader) key(k SeedKey, row *apiKey) error {
+func (l loader) key(k seeds.Key, row *apiKey) error {
 	created := wire.At(l.now.Add(-time.Duration(k.Age)))
 	row.AccessKey, row.secret, row.Description, row.CreatedAt, row.UpdatedAt = k.AccessKey, l.mint.UUID(), k.Description, created, created
 	row.Managed, row.Editable, row.Deletable, row.CreationIP = k.Managed, !k.Managed, !k.Managed, documentationIP
@@ -227,14 +211,14 @@ func (l loader) key(k SeedKey, row *apiKey) error {
 	return nil
 }
 
-func (l loader) policies(policies []SeedPolicy, who principal) error {
-	return each("policies", policies, func(p SeedPolicy) error {
+func (l loader) policies(policies []seeds.Policy, who principal) error {
+	return strict.Each("policies", policies, func(p seeds.Policy) error {
 		row := &policy{
 			ID: l.mint.UUID(), Name: p.Name, OrganizationID: l.iam.organization, CreatedAt: l.since(0), UpdatedAt: l.since(0),
 			Editable: true, Deletable: true, Tags: []string{}, principal: who, attached: l.since(0).Time,
 		}
 		l.iam.policies.Put(row.ID, row)
-		return each("rules", p.Rules, func(r SeedRule) error {
+		return strict.Each("rules", p.Rules, func(r seeds.Rule) error {
 			rule, err := l.rule(r)
 			row.rules = append(row.rules, rule)
 			return err
@@ -242,7 +226,7 @@ func (l loader) policies(policies []SeedPolicy, who principal) error {
 	})
 }
 
-func (l loader) rule(r SeedRule) (*rule, error) {
+func (l loader) rule(r seeds.Rule) (*rule, error) {
 	if r.Organization == (len(r.Projects) > 0) {
 		return nil, errors.New("projects: want either project names here or organization: true")
 	}
@@ -263,10 +247,10 @@ func (l loader) rule(r SeedRule) (*rule, error) {
 	return row, nil
 }
 
-func (l loader) group(g SeedGroup) error {
+func (l loader) group(g seeds.Group) error {
 	switch {
 	case g.Name == "":
-		return errNameRequired
+		return strict.ErrNameRequired
 	case len(l.iam.groups.All(func(other *group) bool { return other.Name == g.Name })) > 0:
 		return fmt.Errorf("name: another group is named %s", g.Name)
 	}

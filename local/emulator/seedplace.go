@@ -2,18 +2,17 @@ package emulator
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/strict"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
+	"github.com/scw-key-rotator/rotator/local/emulator/seeds"
 )
 
-func (l loader) secret(s SeedSecret) error {
+func (l loader) secret(s seeds.Secret) error {
 	project, err := l.mustProject("project", s.Project)
 	if err != nil {
 		return err
@@ -21,13 +20,13 @@ func (l loader) secret(s SeedSecret) error {
 	region, kind := wire.Chosen(s.Region, "fr-par"), wire.Chosen(s.Type, "opaque")
 	switch {
 	case s.Name == "":
-		return errNameRequired
+		return strict.ErrNameRequired
 	case strings.Contains(s.Name, "/"):
 		return fmt.Errorf("name: want one without a slash, not %q; folders go in path", s.Name)
 	case !slices.Contains(secretRegions, region):
-		return noneOf("region", region, secretRegions)
+		return strict.NoneOf("region", region, secretRegions)
 	case !slices.Contains(secretTypes, kind):
-		return noneOf("type", kind, secretTypes)
+		return strict.NoneOf("type", kind, secretTypes)
 	case s.Path != "" && !strings.HasPrefix(s.Path, "/"):
 		return fmt.Errorf("path: want one that starts with a slash, not %q", s.Path)
 	case len(l.secretsIn(region).rows.All(func(other *secret) bool {
@@ -47,7 +46,7 @@ func (l loader) secret(s SeedSecret) error {
 		Path: cleanPath(s.Path), UsedBy: []string{}, Region: region,
 	}
 	for i, v := range s.Versions {
-		data, err := l.expand(v.Data)
+		data, err := seeds.Expand(v.Data, l.keyOf)
 		if err != nil {
 			return fmt.Errorf("versions[%d].data: %w", i, err)
 		}
@@ -69,89 +68,32 @@ func (l loader) secret(s SeedSecret) error {
 	return nil
 }
 
-var keyReference = regexp.MustCompile(`\$\{(access_key|secret_key):([^}]*)\}`)
-
-// expand puts keys in the place of references to them.
-func (e *Emulator) expand(text string) (string, error) {
-	var missing []string
-	out := keyReference.ReplaceAllStringFunc(text, func(reference string) string {
-		parts := keyReference.FindStringSubmatch(reference)
-		key := e.iam.keys.Get(parts[2])
-		if key == nil {
-			key = e.iam.newestKey(parts[2])
-		}
-		switch {
-		case key == nil:
-			missing = append(missing, parts[2])
-			return reference
-		case parts[1] == "access_key":
-			return key.AccessKey
-		default:
-			return key.secret
-		}
-	})
-	if len(missing) > 0 {
-		return "", fmt.Errorf("no key, and no application with a key, is named %s", either(missing))
+// keyOf is what a seed's references to keys lead to.
+func (e *Emulator) keyOf(name string) (access, secret string, found bool) {
+	key := e.iam.keys.Get(name)
+	if key == nil {
+		key = e.iam.newestKey(name)
 	}
-	return out, nil
+	if key == nil {
+		return "", "", false
+	}
+	return key.AccessKey, key.secret, true
 }
 
-func (e *Emulator) loadPlace(p SeedPlace) error {
+func (e *Emulator) loadPlace(p seeds.Place) error {
 	regions := append(slices.Clone(serverlessRegions), milan)
 	if region := wire.Chosen(p.Region, "fr-par"); !slices.Contains(regions, region) {
-		return noneOf("region", region, regions)
+		return strict.NoneOf("region", region, regions)
 	}
 	e.mu.Lock()
 	id, err := loader{Emulator: e}.mustProject("project", p.Project)
-	place := p.SeedServerless
+	place := p.Serverless
 	if err == nil {
-		place, err = e.expandEnvironments(place)
+		place, err = place.Expanded(e.keyOf)
 	}
 	e.mu.Unlock()
 	if err != nil {
 		return err
 	}
 	return e.loadServerless(id, p.Region, place)
-}
-
-// expandEnvironments returns s with every environment expanded. s itself stays
-// as it is: a seed can be loaded into several emulators.
-func (e *Emulator) expandEnvironments(s SeedServerless) (SeedServerless, error) {
-	var failed error
-	expand := func(field string, env *map[string]string) {
-		expanded := maps.Clone(*env)
-		for name, value := range expanded {
-			text, err := e.expand(value)
-			if err != nil {
-				failed = errors.Join(failed, fmt.Errorf("%s.%s: %w", field, name, err))
-			}
-			expanded[name] = text
-		}
-		*env = expanded
-	}
-	s.FunctionNamespaces = slices.Clone(s.FunctionNamespaces)
-	for i := range s.FunctionNamespaces {
-		ns, field := &s.FunctionNamespaces[i], fmt.Sprintf("function_namespaces[%d]", i)
-		ns.Functions = slices.Clone(ns.Functions)
-		expand(field+".env", &ns.Env)
-		expand(field+".secret_env", &ns.SecretEnv)
-		for j := range ns.Functions {
-			f, field := &ns.Functions[j], fmt.Sprintf("%s.functions[%d]", field, j)
-			expand(field+".env", &f.Env)
-			expand(field+".secret_env", &f.SecretEnv)
-		}
-	}
-	s.ContainerNamespaces = slices.Clone(s.ContainerNamespaces)
-	for i := range s.ContainerNamespaces {
-		ns, field := &s.ContainerNamespaces[i], fmt.Sprintf("container_namespaces[%d]", i)
-		ns.Containers = slices.Clone(ns.Containers)
-		expand(field+".env", &ns.Env)
-		expand(field+".secret_env", &ns.SecretEnv)
-		for j := range ns.Containers {
-			c, field := &ns.Containers[j], fmt.Sprintf("%s.containers[%d]", field, j)
-			expand(field+".env", &c.Env)
-			expand(field+".secret_env", &c.SecretEnv)
-		}
-	}
-	return s, failed
 }

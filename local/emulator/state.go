@@ -6,6 +6,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
+	"github.com/scw-key-rotator/rotator/local/emulator/seeds"
 )
 
 // The state as Control shows it. It is told field by field, rather than by
@@ -14,7 +15,7 @@ import (
 type (
 	stateView struct {
 		Clock          time.Time    `json:"clock"`
-		Latency        SeedAge      `json:"latency"`
+		Latency        seeds.Age    `json:"latency"`
 		OrganizationID string       `json:"organization_id"`
 		Projects       []named      `json:"projects"`
 		Users          []bearerView `json:"users"`
@@ -42,9 +43,9 @@ type (
 		Description string     `json:"description,omitempty"`
 		Project     string     `json:"project,omitempty"` // the name of its default project
 		CreatedAt   time.Time  `json:"created_at"`
-		Age         SeedAge    `json:"age"`
+		Age         seeds.Age  `json:"age"`
 		ExpiresAt   *time.Time `json:"expires_at,omitempty"`
-		ExpiresIn   *SeedAge   `json:"expires_in,omitempty"` // negative: it has expired
+		ExpiresIn   *seeds.Age `json:"expires_in,omitempty"` // negative: it has expired
 	}
 
 	secretView struct {
@@ -61,7 +62,7 @@ type (
 		Status      string    `json:"status"`
 		Description string    `json:"description,omitempty"`
 		CreatedAt   time.Time `json:"created_at"`
-		Age         SeedAge   `json:"age"`
+		Age         seeds.Age `json:"age"`
 	}
 )
 
@@ -70,7 +71,7 @@ func (e *Emulator) state() stateView {
 	defer e.mu.Unlock()
 	now := e.clock.Now()
 	s := stateView{
-		Clock: now, Latency: SeedAge(e.Latency()), OrganizationID: e.iam.organization,
+		Clock: now, Latency: seeds.Age(e.Latency()), OrganizationID: e.iam.organization,
 		Projects: []named{}, Users: []bearerView{}, Applications: []bearerView{}, Secrets: []secretView{},
 		Functions: []Endpoint{}, Containers: []Endpoint{}, Tokens: e.tokens(), Faults: viewFaults(e.Faults()),
 	}
@@ -112,8 +113,8 @@ func (e *Emulator) projectName(id string) string {
 }
 
 // ageOf is rounded to what a person reads.
-func ageOf(created wire.Stamp, now time.Time) SeedAge {
-	return SeedAge(created.Age(now).Round(time.Second))
+func ageOf(created wire.Stamp, now time.Time) seeds.Age {
+	return seeds.Age(created.Age(now).Round(time.Second))
 }
 
 func (e *Emulator) keyViews(bearer string, now time.Time) []keyView {
@@ -124,7 +125,7 @@ func (e *Emulator) keyViews(bearer string, now time.Time) []keyView {
 			CreatedAt: k.CreatedAt.Time, Age: ageOf(k.CreatedAt, now),
 		}
 		if !k.ExpiresAt.IsNull() {
-			left := SeedAge(k.ExpiresAt.Time.Sub(now).Round(time.Second))
+			left := seeds.Age(k.ExpiresAt.Time.Sub(now).Round(time.Second))
 			view.ExpiresAt, view.ExpiresIn = &k.ExpiresAt.Time, &left
 		}
 		views = append(views, view)
@@ -151,7 +152,7 @@ func viewFaults(faults []traffic.Fault) []faultView {
 	views := []faultView{}
 	for _, f := range faults {
 		view := faultView{
-			Method: f.Method, Path: f.Path, Skip: f.Skip, Times: f.Times, Delay: SeedAge(f.Delay), Status: f.Status,
+			Method: f.Method, Path: f.Path, Skip: f.Skip, Times: f.Times, Delay: seeds.Age(f.Delay), Status: f.Status,
 			Body: f.Body, DropFirst: f.DropFirst, DropAfter: f.DropAfter, Half: f.Half, NotJSON: f.NotJSON,
 		}
 		for name := range f.Header {

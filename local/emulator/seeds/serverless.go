@@ -1,24 +1,26 @@
-package emulator
+package seeds
 
-// SeedServerless is what one project holds in one region: namespaces of
+import "fmt"
+
+// Serverless is what one project holds in one region: namespaces of
 // functions and of containers, in the state in which they have come to rest.
-type SeedServerless struct {
-	FunctionNamespaces  []SeedFunctionNamespace  `json:"function_namespaces,omitempty"`
-	ContainerNamespaces []SeedContainerNamespace `json:"container_namespaces,omitempty"`
+type Serverless struct {
+	FunctionNamespaces  []FunctionNamespace  `json:"function_namespaces,omitempty"`
+	ContainerNamespaces []ContainerNamespace `json:"container_namespaces,omitempty"`
 }
 
-// SeedFunctionNamespace is a namespace of functions that is ready.
-type SeedFunctionNamespace struct {
+// FunctionNamespace is a namespace of functions that is ready.
+type FunctionNamespace struct {
 	Name      string            `json:"name"`
 	Env       map[string]string `json:"env,omitempty"`
 	SecretEnv map[string]string `json:"secret_env,omitempty"`
 	Tags      []string          `json:"tags,omitempty"`
-	Functions []SeedFunction    `json:"functions,omitempty"`
-	Tokens    []SeedToken       `json:"tokens,omitempty"`
+	Functions []Function        `json:"functions,omitempty"`
+	Tokens    []Token           `json:"tokens,omitempty"`
 }
 
-// SeedFunction is one function.
-type SeedFunction struct {
+// Function is one function.
+type Function struct {
 	Name         string            `json:"name"`
 	Privacy      string            `json:"privacy,omitempty"`          // private or public; "" means private
 	Status       string            `json:"status,omitempty"`           // ready, error or created; "" means ready
@@ -31,23 +33,23 @@ type SeedFunction struct {
 	Env          map[string]string `json:"env,omitempty"`
 	SecretEnv    map[string]string `json:"secret_env,omitempty"`
 	Tags         []string          `json:"tags,omitempty"`
-	Answer       *SeedAnswer       `json:"answer,omitempty"` // of its handler; nil: 200 "ok"
-	Tokens       []SeedToken       `json:"tokens,omitempty"`
-	Crons        []SeedCron        `json:"crons,omitempty"`
+	Answer       *Answer           `json:"answer,omitempty"` // of its handler; nil: 200 "ok"
+	Tokens       []Token           `json:"tokens,omitempty"`
+	Crons        []Cron            `json:"crons,omitempty"`
 }
 
-// SeedContainerNamespace is a namespace of containers that is ready.
-type SeedContainerNamespace struct {
+// ContainerNamespace is a namespace of containers that is ready.
+type ContainerNamespace struct {
 	Name       string            `json:"name"`
 	Env        map[string]string `json:"env,omitempty"`
 	SecretEnv  map[string]string `json:"secret_env,omitempty"`
 	Tags       []string          `json:"tags,omitempty"`
-	Containers []SeedContainer   `json:"containers,omitempty"`
-	Tokens     []SeedToken       `json:"tokens,omitempty"`
+	Containers []Container       `json:"containers,omitempty"`
+	Tokens     []Token           `json:"tokens,omitempty"`
 }
 
-// SeedContainer is one container.
-type SeedContainer struct {
+// Container is one container.
+type Container struct {
 	Name                         string            `json:"name"`
 	Privacy                      string            `json:"privacy,omitempty"`       // private or public; "" means private
 	Status                       string            `json:"status,omitempty"`        // ready or error; "" means ready
@@ -61,31 +63,45 @@ type SeedContainer struct {
 	Env                          map[string]string `json:"env,omitempty"`
 	SecretEnv                    map[string]string `json:"secret_env,omitempty"`
 	Tags                         []string          `json:"tags,omitempty"`
-	Answer                       *SeedAnswer       `json:"answer,omitempty"` // nil: 200 "ok"
-	Tokens                       []SeedToken       `json:"tokens,omitempty"`
+	Answer                       *Answer           `json:"answer,omitempty"` // nil: 200 "ok"
+	Tokens                       []Token           `json:"tokens,omitempty"`
 }
 
-// SeedToken is a legacy token that is ready.
-type SeedToken struct {
+// Token is a legacy token that is ready.
+type Token struct {
 	Description string `json:"description,omitempty"`
-	// ExpiresIn is a SeedAge such as 90d; a negative one has expired already.
+	// ExpiresIn is an Age such as 90d; a negative one has expired already.
 	// "" means that the token never expires.
 	ExpiresIn string `json:"expires_in,omitempty"`
 }
 
-// SeedCron is a cron trigger that is ready.
-type SeedCron struct {
+// Cron is a cron trigger that is ready.
+type Cron struct {
 	Name     string         `json:"name,omitempty"`
 	Schedule string         `json:"schedule"`
 	Args     map[string]any `json:"args,omitempty"`
 }
 
-// SeedAnswer is what stands behind an endpoint answers.
-type SeedAnswer struct {
+// Answer is what stands behind an endpoint answers.
+type Answer struct {
 	Status      int               `json:"status,omitempty"` // 0 means 200
 	Body        string            `json:"body,omitempty"`
 	Headers     map[string]string `json:"headers,omitempty"`
 	EchoHeaders bool              `json:"echo_headers,omitempty"` // send the request's headers back in body and headers, as careless code does
-	Delay       SeedAge           `json:"delay,omitempty"`        // on the emulator's clock
+	Delay       Age               `json:"delay,omitempty"`        // on the emulator's clock
 	Redirect    string            `json:"redirect,omitempty"`     // answer 302 to this URL
+}
+
+// Check finds what no server could answer.
+// Check finds what no server could answer.
+func (a *Answer) Check() error {
+	switch {
+	case a == nil:
+		return nil
+	case a.Status != 0 && (a.Status < 200 || a.Status > 599):
+		return fmt.Errorf("answer.status: want a number from 200 to 599, not %d", a.Status)
+	case a.Delay < 0:
+		return fmt.Errorf("answer.delay: want a duration such as 2s, not %s", a.Delay)
+	}
+	return nil
 }

@@ -1,4 +1,4 @@
-package emulator
+package strict
 
 import (
 	"bytes"
@@ -12,16 +12,14 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
-// readStrict reads one JSON value into what v points to. It is for what people
+// Read reads one JSON value into what v points to. It is for what people
 // write by hand, so it says more than encoding/json: names are exact, a field
 // that does not exist is an error, and all that is wrong is in one message,
 // each with the path to it and what would be right. A null is a field left
 // out.
-func readStrict(text []byte, v any) error {
+func Read(text []byte, v any) error {
 	var tree any
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
@@ -71,7 +69,7 @@ func mismatches(value any, t reflect.Type, path string) []string {
 	case reflect.Struct:
 		return inObject(value, t, path)
 	case reflect.Map:
-		object, ok := value.(wire.Object)
+		object, ok := value.(map[string]any)
 		if !ok {
 			return wanted(path, "an object", value)
 		}
@@ -104,7 +102,7 @@ func mismatches(value any, t reflect.Type, path string) []string {
 }
 
 func inObject(value any, t reflect.Type, path string) []string {
-	given, ok := value.(wire.Object)
+	given, ok := value.(map[string]any)
 	if !ok {
 		return wanted(path, "an object", value)
 	}
@@ -117,7 +115,7 @@ func inObject(value any, t reflect.Type, path string) []string {
 			for i, f := range fields {
 				names[i] = jsonName(f)
 			}
-			wrong = append(wrong, member(path, name)+": no such field; want "+either(names))
+			wrong = append(wrong, member(path, name)+": no such field; want "+Either(names))
 			continue
 		}
 		wrong = append(wrong, mismatches(given[name], fields[i].Type, member(path, name))...)
@@ -182,11 +180,30 @@ func member(path, name string) string {
 	return path + "." + name
 }
 
-// either is "a, b or c".
-func either(words []string) string {
+// Either is "a, b or c".
+func Either(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
 	}
 	last := len(words) - 1
 	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// Each loads the items of a list. Whatever is wrong with one begins with the
+// name of its field, so that the path to it grows from the inside out.
+func Each[T any](field string, items []T, load func(T) error) error {
+	for i, item := range items {
+		if err := load(item); err != nil {
+			return fmt.Errorf("%s[%d].%w", field, i, err)
+		}
+	}
+	return nil
+}
+
+// ErrNameRequired is what is wrong with a thing that has no name.
+var ErrNameRequired = errors.New("name: is required")
+
+// NoneOf is the error of a value that is none of those that would be right.
+func NoneOf(field, value string, want []string) error {
+	return fmt.Errorf("%s: want %s, not %q", field, Either(want), value)
 }
