@@ -14,8 +14,8 @@ type KeyPair struct {
 
 // Owner returns the key of the organization's owner, who may do everything.
 func (e *Emulator) Owner() (accessKey, secretKey string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
 	key := e.iam.keys.Get(e.iam.ownerKey)
 	if key == nil {
 		return "", "" // somebody deleted it
@@ -25,23 +25,23 @@ func (e *Emulator) Owner() (accessKey, secretKey string) {
 
 // Organization returns the organization's id.
 func (e *Emulator) Organization() string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.iam.organization
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	return e.base.OrganizationID
 }
 
 // Project returns the id of the project of that name; "" if there is none.
 func (e *Emulator) Project(name string) string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
 	return e.iam.projectID(name)
 }
 
 // ProjectNames returns the names of all projects: default first, then as the
 // seed has them.
 func (e *Emulator) ProjectNames() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
 	names := []string{"default"}
 	for _, p := range e.iam.projects.All(func(p *project) bool { return p.ID != e.iam.defaultProject }) {
 		names = append(names, p.Name)
@@ -52,8 +52,8 @@ func (e *Emulator) ProjectNames() []string {
 // Application returns the id of the application of that name; "" if there is
 // none.
 func (e *Emulator) Application(name string) string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
 	if a := e.iam.applicationNamed(name); a != nil {
 		return a.ID
 	}
@@ -63,8 +63,8 @@ func (e *Emulator) Application(name string) string {
 // Keys returns the keys of an application, by name or id, or of a user, by
 // username or id; the oldest first.
 func (e *Emulator) Keys(bearer string) []KeyPair {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
 	pairs := []KeyPair{}
 	for _, key := range e.iam.keysNamed(bearer) {
 		pairs = append(pairs, KeyPair{

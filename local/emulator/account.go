@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -27,11 +29,11 @@ type qualification struct {
 
 func (e *Emulator) routeAccount(mux *http.ServeMux) {
 	const base = "/account/v3/projects"
-	e.handle(mux, "GET "+base, needReadProject, listProjects)
-	e.handle(mux, "POST "+base, needCreateProject, createProject)
-	e.handle(mux, "GET "+base+"/{id}", needReadProject, getProject)
-	e.handle(mux, "PATCH "+base+"/{id}", needWriteProject, updateProject)
-	e.handle(mux, "DELETE "+base+"/{id}", needDeleteProject, deleteProject)
+	e.handle(mux, "GET "+base, permission.ReadProject, listProjects)
+	e.handle(mux, "POST "+base, permission.CreateProject, createProject)
+	e.handle(mux, "GET "+base+"/{id}", permission.ReadProject, getProject)
+	e.handle(mux, "PATCH "+base+"/{id}", permission.WriteProject, updateProject)
+	e.handle(mux, "DELETE "+base+"/{id}", permission.DeleteProject, deleteProject)
 }
 
 func (p *project) view() any {
@@ -42,7 +44,7 @@ func (p *project) view() any {
 
 // settleProjects removes the projects whose time has come.
 func (c *call) settleProjects() {
-	for _, p := range c.iam.projects.All(func(p *project) bool { return !p.removed.IsZero() && !p.removed.After(c.now) }) {
+	for _, p := range c.iam.projects.All(func(p *project) bool { return !p.removed.IsZero() && !p.removed.After(c.Now) }) {
 		c.iam.projects.Remove(p.ID)
 		c.iam.forgetProject(p.ID)
 		c.iam.gone[p.ID] = true
@@ -51,20 +53,20 @@ func (c *call) settleProjects() {
 
 func listProjects(c *call) (any, error) {
 	c.settleProjects()
-	if err := c.ownOrganization(c.r.URL.Query().Get("organization_id")); err != nil {
+	if err := c.OwnOrganization(c.Request.URL.Query().Get("organization_id")); err != nil {
 		return nil, err
 	}
 	rows := c.iam.projects.All(func(p *project) bool {
-		return c.passes("name", p.Name) && c.passes("project_ids", p.ID) && c.allowed(p.ID)
+		return c.Passes("name", p.Name) && c.Passes("project_ids", p.ID) && c.Allowed(p.ID)
 	})
-	if len(rows) == 0 && !c.allowedSomewhere() {
-		return nil, c.forbidden()
+	if len(rows) == 0 && !c.AllowedSomewhere() {
+		return nil, c.Forbidden()
 	}
-	rows = ordered(c, rows, "created_at_asc", map[string]func(a, b *project) int{
+	rows = api.Ordered(c.Call, rows, "created_at_asc", map[string]func(a, b *project) int{
 		"created_at": wire.ByTime(func(p *project) wire.Stamp { return p.CreatedAt }),
 		"name":       wire.ByText(func(p *project) string { return p.Name }),
 	})
-	return c.list("projects", wire.Views(rows, (*project).view), productPaging)
+	return c.List("projects", wire.Views(rows, (*project).view), api.ProductPaging)
 }
 
 func createProject(c *call) (any, error) {
@@ -73,15 +75,15 @@ func createProject(c *call) (any, error) {
 		OrganizationID string `json:"organization_id"`
 		Description    string `json:"description"`
 	}
-	if err := c.begin(&in, &in.OrganizationID); err != nil {
+	if err := c.Begin(&in, &in.OrganizationID); err != nil {
 		return nil, err
 	}
-	if err := checkTexts(&in.Name, &in.Description, nil); err != nil {
+	if err := api.CheckTexts(&in.Name, &in.Description, nil); err != nil {
 		return nil, err
 	}
 	p := &project{
-		ID: c.mint.UUID(), Name: in.Name, Description: in.Description, OrganizationID: c.iam.organization,
-		CreatedAt: wire.At(c.now), UpdatedAt: wire.At(c.now),
+		ID: c.Mint.UUID(), Name: in.Name, Description: in.Description, OrganizationID: c.OrganizationID,
+		CreatedAt: wire.At(c.Now), UpdatedAt: wire.At(c.Now),
 	}
 	c.iam.projects.Put(p.ID, p)
 	return p, nil
@@ -90,12 +92,12 @@ func createProject(c *call) (any, error) {
 // project finds the one that the path names.
 func (c *call) project() (*project, error) {
 	c.settleProjects()
-	id := c.r.PathValue("id")
+	id := c.Request.PathValue("id")
 	p := c.iam.projects.Get(id)
 	if p == nil {
 		return nil, wire.NotFound("project_id", id)
 	}
-	return p, c.authorizeOn(p.ID, p.ID, p.Name)
+	return p, c.AuthorizeOn(p.ID, p.ID, p.Name)
 }
 
 func getProject(c *call) (any, error) {
@@ -115,15 +117,15 @@ func updateProject(c *call) (any, error) {
 		Name        *string `json:"name"`
 		Description *string `json:"description"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
-	if err := checkTexts(in.Name, in.Description, nil); err != nil {
+	if err := api.CheckTexts(in.Name, in.Description, nil); err != nil {
 		return nil, err
 	}
 	wire.Set(&p.Name, in.Name)
 	wire.Set(&p.Description, in.Description)
-	p.UpdatedAt = wire.At(c.now)
+	p.UpdatedAt = wire.At(c.Now)
 	return p.view(), nil
 }
 
@@ -135,12 +137,12 @@ func deleteProject(c *call) (any, error) {
 		return nil, err
 	}
 	for _, state := range c.secrets {
-		state.settle(c.options.Delays.SecretErasure, c.now)
+		state.settle(c.Settings.Delays.SecretErasure, c.Now)
 		if len(state.rows.All(func(s *secret) bool { return s.ProjectID == p.ID && s.DeletionRequestedAt.IsNull() })) > 0 {
 			return nil, wire.Precondition("resource_still_in_use", "the project still has resources")
 		}
 	}
-	p.removed = c.now.Add(c.options.Delays.ProjectRemoval)
+	p.removed = c.Now.Add(c.Settings.Delays.ProjectRemoval)
 	c.settleProjects()
 	return nil, nil
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -72,11 +74,11 @@ func (s *iamState) lingering(secret string, lag time.Duration, now time.Time) *a
 
 func (e *Emulator) routeKeys(mux *http.ServeMux) {
 	const base = iamBase + "/api-keys"
-	e.handle(mux, "GET "+base, needReadKey, listKeys)
-	e.handle(mux, "POST "+base, needCreateKey, createKey)
-	e.handle(mux, "GET "+base+"/{access_key}", needReadKey, getKey)
-	e.handle(mux, "PATCH "+base+"/{access_key}", needWriteKey, updateKey)
-	e.handle(mux, "DELETE "+base+"/{access_key}", needDeleteKey, deleteKey)
+	e.handle(mux, "GET "+base, permission.ReadKey, listKeys)
+	e.handle(mux, "POST "+base, permission.CreateKey, createKey)
+	e.handle(mux, "GET "+base+"/{access_key}", permission.ReadKey, getKey)
+	e.handle(mux, "PATCH "+base+"/{access_key}", permission.WriteKey, updateKey)
+	e.handle(mux, "DELETE "+base+"/{access_key}", permission.DeleteKey, deleteKey)
 }
 
 // listKeys lists expired keys too, unless told otherwise (A13).
@@ -85,19 +87,19 @@ func listKeys(c *call) (any, error) {
 		return nil, err
 	}
 	rows := c.iam.keys.All(func(k *apiKey) bool {
-		return c.passes("bearer_id", k.bearer()) && c.passes("bearer_type", k.bearerType()) &&
-			c.passes("application_id", k.ApplicationID) && c.passes("user_id", k.UserID) &&
-			c.passes("access_keys", k.AccessKey) && c.passes("access_key", k.AccessKey) &&
-			c.passes("description", k.Description) &&
-			c.passesBool("editable", k.Editable) && c.passesBool("expired", k.expired(c.now))
+		return c.Passes("bearer_id", k.bearer()) && c.Passes("bearer_type", k.bearerType()) &&
+			c.Passes("application_id", k.ApplicationID) && c.Passes("user_id", k.UserID) &&
+			c.Passes("access_keys", k.AccessKey) && c.Passes("access_key", k.AccessKey) &&
+			c.Passes("description", k.Description) &&
+			c.PassesBool("editable", k.Editable) && c.PassesBool("expired", k.expired(c.Now))
 	})
-	rows = ordered(c, rows, "created_at_asc", map[string]func(a, b *apiKey) int{
+	rows = api.Ordered(c.Call, rows, "created_at_asc", map[string]func(a, b *apiKey) int{
 		"created_at": wire.ByTime(func(k *apiKey) wire.Stamp { return k.CreatedAt }),
 		"updated_at": wire.ByTime(func(k *apiKey) wire.Stamp { return k.UpdatedAt }),
 		"expires_at": wire.ByTime(func(k *apiKey) wire.Stamp { return k.ExpiresAt }),
 		"access_key": wire.ByText(func(k *apiKey) string { return k.AccessKey }),
 	})
-	return c.list("api_keys", wire.Views(rows, func(k *apiKey) any { return k }), iamPaging)
+	return c.List("api_keys", wire.Views(rows, func(k *apiKey) any { return k }), api.IAMPaging)
 }
 
 func createKey(c *call) (any, error) {
@@ -108,15 +110,15 @@ func createKey(c *call) (any, error) {
 		DefaultProjectID string     `json:"default_project_id"`
 		Description      string     `json:"description"`
 	}
-	if err := c.authorize(""); err != nil {
+	if err := c.Authorize(""); err != nil {
 		return nil, err
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	key := &apiKey{
-		Description: in.Description, CreatedAt: wire.At(c.now), UpdatedAt: wire.At(c.now), ExpiresAt: wire.Given(in.ExpiresAt),
-		DefaultProjectID: in.DefaultProjectID, Editable: true, Deletable: true, CreationIP: c.address(),
+		Description: in.Description, CreatedAt: wire.At(c.Now), UpdatedAt: wire.At(c.Now), ExpiresAt: wire.Given(in.ExpiresAt),
+		DefaultProjectID: in.DefaultProjectID, Editable: true, Deletable: true, CreationIP: c.Address(),
 		ApplicationID: in.ApplicationID, UserID: in.UserID,
 	}
 	if key.DefaultProjectID == "" {
@@ -125,7 +127,7 @@ func createKey(c *call) (any, error) {
 	if err := c.checkKey(key); err != nil {
 		return nil, err
 	}
-	key.AccessKey, key.secret = c.mint.AccessKey(), c.mint.UUID()
+	key.AccessKey, key.secret = c.Mint.AccessKey(), c.Mint.UUID()
 	c.iam.addKey(key)
 	shown := *key
 	shown.SecretKey = &key.secret
@@ -136,8 +138,8 @@ func (c *call) checkKey(k *apiKey) error {
 	switch {
 	case (k.ApplicationID == "") == (k.UserID == ""):
 		return wire.Invalid("bearer", "required", "exactly one of application_id and user_id must be set")
-	case utf8.RuneCountInString(k.Description) > descriptionLimit:
-		return wire.Invalid("description", "constraint", "must be at most "+strconv.Itoa(descriptionLimit)+" characters")
+	case utf8.RuneCountInString(k.Description) > api.DescriptionLimit:
+		return wire.Invalid("description", "constraint", "must be at most "+strconv.Itoa(api.DescriptionLimit)+" characters")
 	case k.ApplicationID != "" && c.iam.applications.Get(k.ApplicationID) == nil:
 		return wire.NotFound("application", k.ApplicationID)
 	case k.UserID != "" && c.iam.users.Get(k.UserID) == nil:
@@ -146,17 +148,17 @@ func (c *call) checkKey(k *apiKey) error {
 		return wire.NotFound("project_id", k.DefaultProjectID)
 	}
 	if a := c.iam.applications.Get(k.ApplicationID); a != nil && !a.Editable {
-		return c.forbidden()
+		return c.Forbidden()
 	}
 	if err := c.checkExpiry(k.ExpiresAt); err != nil {
 		return err
 	}
 	// What the quota is, and what it says, is not known (A19).
-	if have, most := len(c.iam.keysOf(k.bearer())), c.options.Quotas.KeysPerApplication; have >= most {
+	if have, most := len(c.iam.keysOf(k.bearer())), c.Settings.Quotas.KeysPerApplication; have >= most {
 		return wire.QuotaExceeded("iam_api_keys", most, have)
 	}
 	everybodys := c.iam.keys.All(func(*apiKey) bool { return true })
-	if have, most := len(everybodys), c.options.Quotas.KeysPerOrganization; most > 0 && have >= most { // A83
+	if have, most := len(everybodys), c.Settings.Quotas.KeysPerOrganization; most > 0 && have >= most { // A83
 		return wire.QuotaExceeded("iam_api_keys", most, have)
 	}
 	return nil
@@ -168,13 +170,13 @@ func (c *call) checkKey(k *apiKey) error {
 func (c *call) checkExpiry(expires wire.Stamp) error {
 	most := time.Duration(c.iam.settings.MaxKeyLife)
 	switch {
-	case expires.Due(c.now):
+	case expires.Due(c.Now):
 		return wire.Invalid("expires_at", "constraint", "must be in the future")
 	case most == 0:
 		return nil
 	case expires.IsNull():
 		return wire.Invalid("expires_at", "required", "the organization requires API keys to expire within "+wire.Seconds(most).String())
-	case expires.Time.After(wire.At(c.now.Add(most)).Time): // both rounded
+	case expires.Time.After(wire.At(c.Now.Add(most)).Time): // both rounded
 		return wire.Invalid("expires_at", "constraint", "the organization requires API keys to expire within "+wire.Seconds(most).String())
 	}
 	return nil
@@ -182,10 +184,10 @@ func (c *call) checkExpiry(expires wire.Stamp) error {
 
 // key finds the one that the path names.
 func (c *call) key() (*apiKey, error) {
-	if err := c.authorize(""); err != nil {
+	if err := c.Authorize(""); err != nil {
 		return nil, err
 	}
-	accessKey := c.r.PathValue("access_key")
+	accessKey := c.Request.PathValue("access_key")
 	if key := c.iam.keys.Get(accessKey); key != nil {
 		return key, nil
 	}
@@ -212,13 +214,13 @@ func updateKey(c *call) (any, error) {
 		Description      *string    `json:"description"`
 		ExpiresAt        *time.Time `json:"expires_at"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	if !key.Editable {
-		return nil, c.forbidden()
+		return nil, c.Forbidden()
 	}
-	if err := checkTexts(nil, in.Description, nil); err != nil {
+	if err := api.CheckTexts(nil, in.Description, nil); err != nil {
 		return nil, err
 	}
 	if in.DefaultProjectID != nil && c.iam.projects.Get(*in.DefaultProjectID) == nil {
@@ -232,7 +234,7 @@ func updateKey(c *call) (any, error) {
 	}
 	wire.Set(&key.DefaultProjectID, in.DefaultProjectID)
 	wire.Set(&key.Description, in.Description)
-	key.UpdatedAt = wire.At(c.now)
+	key.UpdatedAt = wire.At(c.Now)
 	return key, nil
 }
 
@@ -240,14 +242,14 @@ func updateKey(c *call) (any, error) {
 func deleteKey(c *call) (any, error) {
 	key, err := c.key()
 	if err != nil {
-		if c.allowed("") {
-			return c.goneAgain("access_key", c.r.PathValue("access_key"))
+		if c.Allowed("") {
+			return c.goneAgain("access_key", c.Request.PathValue("access_key"))
 		}
 		return nil, err
 	}
 	if !key.Deletable {
-		return nil, c.forbidden()
+		return nil, c.Forbidden()
 	}
-	c.iam.removeKey(key, c.now)
+	c.iam.removeKey(key, c.Now)
 	return nil, nil
 }

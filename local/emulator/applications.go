@@ -3,6 +3,8 @@ package emulator
 import (
 	"net/http"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -24,11 +26,11 @@ type application struct {
 
 func (e *Emulator) routeApplications(mux *http.ServeMux) {
 	const base = iamBase + "/applications"
-	e.handle(mux, "GET "+base, needReadApplication, listApplications)
-	e.handle(mux, "POST "+base, needCreateApplication, createApplication)
-	e.handle(mux, "GET "+base+"/{id}", needReadApplication, getApplication)
-	e.handle(mux, "PATCH "+base+"/{id}", needWriteApplication, updateApplication)
-	e.handle(mux, "DELETE "+base+"/{id}", needDeleteApplication, deleteApplication)
+	e.handle(mux, "GET "+base, permission.ReadApplication, listApplications)
+	e.handle(mux, "POST "+base, permission.CreateApplication, createApplication)
+	e.handle(mux, "GET "+base+"/{id}", permission.ReadApplication, getApplication)
+	e.handle(mux, "PATCH "+base+"/{id}", permission.WriteApplication, updateApplication)
+	e.handle(mux, "DELETE "+base+"/{id}", permission.DeleteApplication, deleteApplication)
 }
 
 // view is the application with its keys counted: the count is right at once
@@ -48,15 +50,15 @@ func listApplications(c *call) (any, error) {
 		return nil, err
 	}
 	rows := c.iam.applications.All(func(a *application) bool {
-		return c.passes("name", a.Name) && c.passes("application_ids", a.ID) &&
-			c.passesBool("editable", a.Editable) && c.passesTag(a.Tags)
+		return c.Passes("name", a.Name) && c.Passes("application_ids", a.ID) &&
+			c.PassesBool("editable", a.Editable) && c.PassesTag(a.Tags)
 	})
-	rows = ordered(c, rows, "created_at_asc", map[string]func(a, b *application) int{
+	rows = api.Ordered(c.Call, rows, "created_at_asc", map[string]func(a, b *application) int{
 		"created_at": wire.ByTime(func(a *application) wire.Stamp { return a.CreatedAt }),
 		"updated_at": wire.ByTime(func(a *application) wire.Stamp { return a.UpdatedAt }),
 		"name":       wire.ByText(func(a *application) string { return a.Name }),
 	})
-	return c.list("applications", wire.Views(rows, c.iam.view), iamPaging)
+	return c.List("applications", wire.Views(rows, c.iam.view), api.IAMPaging)
 }
 
 func createApplication(c *call) (any, error) {
@@ -66,37 +68,26 @@ func createApplication(c *call) (any, error) {
 		Description    string   `json:"description"`
 		Tags           []string `json:"tags"`
 	}
-	if err := c.begin(&in, &in.OrganizationID); err != nil {
+	if err := c.Begin(&in, &in.OrganizationID); err != nil {
 		return nil, err
 	}
-	if err := checkTexts(&in.Name, &in.Description, &in.Tags); err != nil {
+	if err := api.CheckTexts(&in.Name, &in.Description, &in.Tags); err != nil {
 		return nil, err
 	}
 	a := &application{
-		ID: c.mint.UUID(), Name: in.Name, Description: in.Description, CreatedAt: wire.At(c.now), UpdatedAt: wire.At(c.now),
-		OrganizationID: c.iam.organization, Editable: true, Deletable: true, Tags: wire.OrEmpty(in.Tags),
+		ID: c.Mint.UUID(), Name: in.Name, Description: in.Description, CreatedAt: wire.At(c.Now), UpdatedAt: wire.At(c.Now),
+		OrganizationID: c.OrganizationID, Editable: true, Deletable: true, Tags: wire.OrEmpty(in.Tags),
 	}
 	c.iam.applications.Put(a.ID, a)
 	return c.iam.view(a), nil
 }
 
-// begin is how every creation in IAM starts: rights, body, organization.
-func (c *call) begin(in any, organization *string) error {
-	if err := c.authorize(""); err != nil {
-		return err
-	}
-	if err := c.decode(in); err != nil {
-		return err
-	}
-	return c.ownOrganization(*organization)
-}
-
 // application finds the one that the path names.
 func (c *call) application() (*application, error) {
-	if err := c.authorize(""); err != nil {
+	if err := c.Authorize(""); err != nil {
 		return nil, err
 	}
-	id := c.r.PathValue("id")
+	id := c.Request.PathValue("id")
 	if a := c.iam.applications.Get(id); a != nil {
 		return a, nil
 	}
@@ -121,19 +112,19 @@ func updateApplication(c *call) (any, error) {
 		Description *string   `json:"description"`
 		Tags        *[]string `json:"tags"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	if !a.Editable {
-		return nil, c.forbidden()
+		return nil, c.Forbidden()
 	}
-	if err := checkTexts(in.Name, in.Description, in.Tags); err != nil {
+	if err := api.CheckTexts(in.Name, in.Description, in.Tags); err != nil {
 		return nil, err
 	}
 	wire.Set(&a.Name, in.Name)
 	wire.Set(&a.Description, in.Description)
 	wire.Set(&a.Tags, in.Tags)
-	a.UpdatedAt = wire.At(c.now)
+	a.UpdatedAt = wire.At(c.Now)
 	return c.iam.view(a), nil
 }
 
@@ -142,16 +133,16 @@ func updateApplication(c *call) (any, error) {
 func deleteApplication(c *call) (any, error) {
 	a, err := c.application()
 	if err != nil {
-		if c.allowed("") {
-			return c.goneAgain("application", c.r.PathValue("id"))
+		if c.Allowed("") {
+			return c.goneAgain("application", c.Request.PathValue("id"))
 		}
 		return nil, err
 	}
 	if !a.Deletable {
-		return nil, c.forbidden()
+		return nil, c.Forbidden()
 	}
 	for _, key := range c.iam.keysOf(a.ID) {
-		c.iam.removeKey(key, c.now)
+		c.iam.removeKey(key, c.Now)
 	}
 	for _, p := range c.iam.policies.All(func(p *policy) bool { return p.ApplicationID == a.ID }) {
 		p.principal = principal{NoPrincipal: true}

@@ -70,8 +70,8 @@ const youngAtFirst = 24 * time.Hour
 
 // Audit starts to watch. It replaces an auditor that watched before.
 func (e *Emulator) Audit(rules AuditRules) *Auditor {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
 	// A run may come a little early for its own schedule (README, ROTATOR_GRACE).
 	rules.Grace -= min(time.Hour, rules.Grace/24)
 	a := &Auditor{
@@ -80,7 +80,7 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 		revoked: map[string]bool{}, now: map[string]bool{}, blindly: map[string]bool{}, ranOn: map[string]bool{rules.OwnKey: true},
 		written: map[string]int{}, wrote: map[carry]bool{}, consumers: newConsumers(),
 	}
-	now := e.clock.Now()
+	now := e.base.Clock.Now()
 	a.spots = []spot{{"", rules.Path}}
 	a.learn(now, func(k *apiKey) bool { return k.CreatedAt.Age(now) < youngAtFirst })
 	a.rest(now)
@@ -109,8 +109,8 @@ func (a *Auditor) seen() {
 
 // Result returns how many requests were audited, and what was wrong.
 func (a *Auditor) Result() (requests int, violations []string) {
-	a.e.mu.Lock()
-	defer a.e.mu.Unlock()
+	a.e.base.Mu.Lock()
+	defer a.e.base.Mu.Unlock()
 	return a.requests, slices.Clone(a.violations)
 }
 
@@ -119,9 +119,9 @@ func (a *Auditor) Result() (requests int, violations []string) {
 // the doing of whoever let none come. Nothing that a run could have avoided by
 // holding back is forgiven.
 func (a *Auditor) Forgive(application string) {
-	a.e.mu.Lock()
-	defer a.e.mu.Unlock()
-	a.forgive(a.e.clock.Now(), application)
+	a.e.base.Mu.Lock()
+	defer a.e.base.Mu.Unlock()
+	a.forgive(a.e.base.Clock.Now(), application)
 }
 
 func (a *Auditor) forgive(now time.Time, applications ...string) {
@@ -135,8 +135,8 @@ func (a *Auditor) forgive(now time.Time, applications ...string) {
 // Spoilt returns the applications whose credential is out of order, and was
 // forgiven.
 func (a *Auditor) Spoilt() []string {
-	a.e.mu.Lock()
-	defer a.e.mu.Unlock()
+	a.e.base.Mu.Lock()
+	defer a.e.base.Mu.Unlock()
 	var names []string
 	for _, s := range a.present() {
 		if a.spoilt[s.Name] {
@@ -154,14 +154,14 @@ func (a *Auditor) rest(now time.Time) {
 
 // RunsOn says which key the client calls with from now on.
 func (a *Auditor) RunsOn(accessKey string) {
-	a.e.mu.Lock()
-	defer a.e.mu.Unlock()
+	a.e.base.Mu.Lock()
+	defer a.e.base.Mu.Unlock()
 	a.rules.OwnKey, a.ranOn[accessKey] = accessKey, true
 }
 
-// after looks at the emulator after a request; e.mu is held.
+// after looks at the emulator after a request; e.base.mu is held.
 func (a *Auditor) after(r *traffic.Request) {
-	now := a.e.clock.Now()
+	now := a.e.base.Clock.Now()
 	a.requests++
 	before, wasCurrent := a.keys, maps.Clone(a.current)
 	for _, access := range wasCurrent {
@@ -352,7 +352,7 @@ func (a *Auditor) unusable(s *secret, now time.Time) string {
 		return "secret " + s.Name + " holds " + pair.AccessKey + ", which has expired"
 	case key.secret != pair.SecretKey || key.ApplicationID != s.Name:
 		return "secret " + s.Name + " holds another secret key than that of " + pair.AccessKey
-	case len(s.standing()) > a.e.options.Quotas.VersionsPerSecret:
+	case len(s.standing()) > a.e.base.Settings.Quotas.VersionsPerSecret:
 		return "secret " + s.Name + " holds too many versions"
 	}
 	return ""

@@ -103,9 +103,9 @@ func (a *Auditor) ours(w *workload) bool {
 // other than the one that the readers of its secret get, whoever can know that.
 // What is made to fail may run with an old one.
 func (a *Auditor) Behind() map[string][]string {
-	a.e.mu.Lock()
-	defer a.e.mu.Unlock()
-	now := a.e.clock.Now()
+	a.e.base.Mu.Lock()
+	defer a.e.base.Mu.Unlock()
+	now := a.e.base.Clock.Now()
 	variables, out := a.environments(now), map[string][]string{}
 	newest := map[string]string{} // by application
 	for _, s := range a.present() {

@@ -16,10 +16,10 @@ func (p spot) has(s *secret) bool {
 // Whoever reads a credential where it was published before goes on to: what is
 // there is not the client's to change, nor are the keys its to delete.
 func (a *Auditor) PublishesAt(region, path string) {
-	a.e.mu.Lock()
-	defer a.e.mu.Unlock()
+	a.e.base.Mu.Lock()
+	defer a.e.base.Mu.Unlock()
 	a.spots = append(a.spots, spot{region, path})
-	now := a.e.clock.Now()
+	now := a.e.base.Clock.Now()
 	a.learn(now, func(*apiKey) bool { return false })
 	a.forgive(now, a.rules.Applications...) // it may have been left there long ago
 	a.rest(now)

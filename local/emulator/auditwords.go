@@ -11,8 +11,8 @@ import (
 // project carries it; but where no version shows its secret as the person says
 // so, only a person can know who carries it, and has said that nobody does.
 func (a *Auditor) Revoked(accessKey string) {
-	a.e.mu.Lock()
-	defer a.e.mu.Unlock()
+	a.e.base.Mu.Lock()
+	defer a.e.base.Mu.Unlock()
 	a.revoke(accessKey)
 }
 
@@ -24,16 +24,16 @@ func (a *Auditor) revoke(accessKey string) {
 // RevokedNow says that a person wants a key dead whoever carries it. It still must
 // not die while it is published.
 func (a *Auditor) RevokedNow(accessKey string) {
-	a.e.mu.Lock()
-	defer a.e.mu.Unlock()
+	a.e.base.Mu.Lock()
+	defer a.e.base.Mu.Unlock()
 	a.revoke(accessKey)
 	a.now[accessKey] = true
 }
 
 // Unsaid takes a person's word back: it was for one request.
 func (a *Auditor) Unsaid(accessKey string) {
-	a.e.mu.Lock()
-	defer a.e.mu.Unlock()
+	a.e.base.Mu.Lock()
+	defer a.e.base.Mu.Unlock()
 	delete(a.revoked, accessKey)
 	delete(a.blindly, accessKey)
 	delete(a.now, accessKey)

@@ -53,9 +53,9 @@ func (e *Emulator) InstallCode(id string, builds bool) bool {
 
 // change calls f with a workload under the lock; it tells whether there is one.
 func (e *Emulator) change(id string, f func(*workload)) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, p := range e.products(e.clock.Now()) {
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	for _, p := range e.products(e.base.Clock.Now()) {
 		if w := p.workloads.Get(id); w != nil {
 			f(w)
 			return true
@@ -64,7 +64,7 @@ func (e *Emulator) change(id string, f func(*workload)) bool {
 	return false
 }
 
-// behind returns what answers an admitted request, and counts it. e.mu is
+// behind returns what answers an admitted request, and counts it. e.base.mu is
 // held; the handler runs without it.
 func (e *Emulator) behind(r *http.Request, at entrance) http.Handler {
 	w := at.workload
@@ -89,7 +89,7 @@ func (e *Emulator) act(w http.ResponseWriter, r *http.Request, b behaviour) {
 	if b.answer != nil {
 		a = *b.answer
 	}
-	if a.Delay > 0 && e.clock.Sleep(r.Context(), time.Duration(a.Delay)) != nil {
+	if a.Delay > 0 && e.base.Clock.Sleep(r.Context(), time.Duration(a.Delay)) != nil {
 		panic(http.ErrAbortHandler) // the client has gone
 	}
 	status, body := a.Status, a.Body

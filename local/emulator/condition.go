@@ -6,6 +6,8 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 )
 
 // conditions evaluates the condition of rules, an expression in CEL over
@@ -20,7 +22,7 @@ type conditions struct {
 	programs map[string]cel.Program // nil for what does not compile
 }
 
-func (cs *conditions) hold(condition string, q question) bool {
+func (cs *conditions) hold(condition string, q api.Question) bool {
 	if condition == "" {
 		return true
 	}
@@ -29,16 +31,16 @@ func (cs *conditions) hold(condition string, q question) bool {
 		return false
 	}
 	resource := map[string]any{}
-	if q.id != "" {
-		resource["id"] = q.id
+	if q.ID != "" {
+		resource["id"] = q.ID
 	}
-	if q.name != "" {
-		resource["name"] = q.name
+	if q.Name != "" {
+		resource["name"] = q.Name
 	}
-	request := map[string]any{"time": q.now}
-	if q.fromAPI {
-		request["user_agent"] = q.userAgent
-		request["ip"] = q.ip
+	request := map[string]any{"time": q.Now}
+	if q.FromAPI {
+		request["user_agent"] = q.UserAgent
+		request["ip"] = q.IP
 	}
 	value, _, err := program.Eval(map[string]any{"resource": resource, "request": request})
 	return err == nil && value == types.True

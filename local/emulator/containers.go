@@ -80,7 +80,7 @@ func (c *call) containerV1beta1(w *workload) containerV1beta1 {
 		SecretEnvironment: c.hashedList(w.secrets), HTTPOption: httpOption(w.httpsOnly), Sandbox: w.sandbox,
 		LocalStorageLimit: s.disk / megabyte, ScalingOption: s.scaling, HealthCheck: health,
 		CreatedAt: w.created, UpdatedAt: w.updated, ReadyAt: w.readyAt, Tags: w.tags, PrivateNetworkID: w.privateNetwork,
-		Command: s.command, Args: s.args, Region: c.region,
+		Command: s.command, Args: s.args, Region: c.Region,
 	}
 }
 
@@ -107,7 +107,7 @@ func (a *v1beta1) listContainers(c *call, p *product) (any, error) {
 }
 
 func (a *v1beta1) getContainer(c *call, p *product) (any, error) {
-	w, err := a.workload(c, p, c.r.PathValue("container_id"))
+	w, err := a.workload(c, p, c.Request.PathValue("container_id"))
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +179,7 @@ func (in *containerWrite) apply(c *call, w *workload) {
 	w.privacy = wire.Chosen(in.Privacy, w.privacy)
 	w.sandbox = wire.Chosen(in.Sandbox, w.sandbox)
 	w.httpsOnly = wire.Chosen(in.HTTPOption, httpOption(w.httpsOnly)) == "redirected"
-	w.secrets = w.secrets.merge(in.Secrets, c.mint)
+	w.secrets = w.secrets.merge(in.Secrets, c.Mint)
 	if in.PrivateNetwork != nil {
 		w.privateNetwork = in.PrivateNetwork
 	}
@@ -204,7 +204,7 @@ func newContainerSpec() *containerSpec {
 
 func (a *v1beta1) createContainer(c *call, p *product) (any, error) {
 	var in containerWrite
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	n, err := a.namespaceFor(c, p, in.Namespace, in.Name)
@@ -223,7 +223,7 @@ func (a *v1beta1) createContainer(c *call, p *product) (any, error) {
 	}
 	in.apply(c, w)
 	w.status = statusCreated
-	w.created, w.updated = wire.AtNanos(c.now), wire.AtNanos(c.now)
+	w.created, w.updated = wire.AtNanos(c.Now), wire.AtNanos(c.Now)
 	p.workloads.Put(w.id, w)
 	return c.containerWritten(w)
 }
@@ -237,21 +237,21 @@ func (c *call) containerWritten(w *workload) (any, error) {
 
 func (a *v1beta1) updateContainer(c *call, p *product) (any, error) {
 	var in containerWrite
-	w, err := a.workload(c, p, c.r.PathValue("container_id"))
+	w, err := a.workload(c, p, c.Request.PathValue("container_id"))
 	if err != nil {
 		return nil, err
 	}
 	if err := a.standing(&w.life, a.kind); err != nil {
 		return nil, err
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	if err := in.check(); err != nil {
 		return nil, err
 	}
 	in.apply(c, w)
-	w.updated = wire.AtNanos(c.now)
+	w.updated = wire.AtNanos(c.Now)
 	if c.redeploys(in.Redeploy) {
 		c.deployContainer(w, wire.At)
 	}
@@ -259,20 +259,20 @@ func (a *v1beta1) updateContainer(c *call, p *product) (any, error) {
 }
 
 func (a *v1beta1) deployContainer(c *call, p *product) (any, error) {
-	w, err := a.workload(c, p, c.r.PathValue("container_id"))
+	w, err := a.workload(c, p, c.Request.PathValue("container_id"))
 	if err != nil {
 		return nil, err
 	}
 	if err := a.standing(&w.life, a.kind); err != nil {
 		return nil, err
 	}
-	w.updated = wire.AtNanos(c.now)
+	w.updated = wire.AtNanos(c.Now)
 	c.deployContainer(w, wire.At)
 	return c.containerWritten(w)
 }
 
 func (a *v1beta1) deleteContainer(c *call, p *product) (any, error) {
-	w, err := a.workload(c, p, c.r.PathValue("container_id"))
+	w, err := a.workload(c, p, c.Request.PathValue("container_id"))
 	if err != nil {
 		return nil, err
 	}

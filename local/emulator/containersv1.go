@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -85,7 +86,7 @@ func (c *call) containerV1(w *workload) containerV1 {
 		Sandbox: w.sandbox, LocalStorageLimit: s.disk, ScalingOption: s.scaling, Tags: w.tags,
 		PrivateNetworkID: w.privateNetwork, Command: s.command, Args: s.args, Environment: w.env,
 		PublicEndpoint: "https://" + w.host, LivenessProbe: s.liveness, StartupProbe: s.startup,
-		SecretEnvironment: c.hashedMap(w.secrets), Region: c.region,
+		SecretEnvironment: c.hashedMap(w.secrets), Region: c.Region,
 	}
 	if s.publicSet {
 		enabled := !s.publicOff
@@ -99,30 +100,30 @@ func (c *call) containerV1(w *workload) containerV1 {
 }
 
 func (e *Emulator) routeContainersV1(mux *http.ServeMux) {
-	handle := func(method, path string, needs need, serve regional) {
+	handle := func(method, path string, needs permission.Need, serve regional) {
 		e.handle(mux, method+" /containers/v1/regions/{region}"+path, needs, func(c *call) (any, error) {
-			if !slices.Contains(serverlessRegions, c.region) && c.region != milan {
-				return nil, wire.Invalid("region", "unknown", "unknown region "+c.region)
+			if !slices.Contains(serverlessRegions, c.Region) && c.Region != milan {
+				return nil, wire.Invalid("region", "unknown", "unknown region "+c.Region)
 			}
-			return serve(c, e.productIn("containers", c.region, c.now))
+			return serve(c, e.productIn("containers", c.Region, c.Now))
 		})
 	}
-	handle("GET", "/namespaces", needReadContainers, listNamespacesV1)
-	handle("POST", "/namespaces", needWriteContainers, createNamespaceV1)
-	handle("GET", "/namespaces/{namespace_id}", needReadContainers, getNamespaceV1)
-	handle("PATCH", "/namespaces/{namespace_id}", needWriteContainers, updateNamespaceV1)
-	handle("DELETE", "/namespaces/{namespace_id}", needDeleteContainers, deleteNamespaceV1)
-	handle("GET", "/containers", needReadContainers, listContainersV1)
-	handle("POST", "/containers", needWriteContainers, createContainerV1)
-	handle("GET", "/containers/{container_id}", needReadContainers, getContainerV1)
-	handle("PATCH", "/containers/{container_id}", needWriteContainers, updateContainerV1)
-	handle("POST", "/containers/{container_id}/redeploy", needWriteContainers, redeployContainerV1)
-	handle("DELETE", "/containers/{container_id}", needDeleteContainers, deleteContainerV1)
-	handle("GET", "/domains", needReadContainers, listDomainsV1)
-	handle("POST", "/domains", needWriteContainers, createDomainV1)
-	handle("GET", "/domains/{domain_id}", needReadContainers, getDomainV1)
-	handle("PATCH", "/domains/{domain_id}", needWriteContainers, updateDomainV1)
-	handle("DELETE", "/domains/{domain_id}", needDeleteContainers, deleteDomainV1)
+	handle("GET", "/namespaces", permission.ReadContainers, listNamespacesV1)
+	handle("POST", "/namespaces", permission.WriteContainers, createNamespaceV1)
+	handle("GET", "/namespaces/{namespace_id}", permission.ReadContainers, getNamespaceV1)
+	handle("PATCH", "/namespaces/{namespace_id}", permission.WriteContainers, updateNamespaceV1)
+	handle("DELETE", "/namespaces/{namespace_id}", permission.DeleteContainers, deleteNamespaceV1)
+	handle("GET", "/containers", permission.ReadContainers, listContainersV1)
+	handle("POST", "/containers", permission.WriteContainers, createContainerV1)
+	handle("GET", "/containers/{container_id}", permission.ReadContainers, getContainerV1)
+	handle("PATCH", "/containers/{container_id}", permission.WriteContainers, updateContainerV1)
+	handle("POST", "/containers/{container_id}/redeploy", permission.WriteContainers, redeployContainerV1)
+	handle("DELETE", "/containers/{container_id}", permission.DeleteContainers, deleteContainerV1)
+	handle("GET", "/domains", permission.ReadContainers, listDomainsV1)
+	handle("POST", "/domains", permission.WriteContainers, createDomainV1)
+	handle("GET", "/domains/{domain_id}", permission.ReadContainers, getDomainV1)
+	handle("PATCH", "/domains/{domain_id}", permission.WriteContainers, updateDomainV1)
+	handle("DELETE", "/domains/{domain_id}", permission.DeleteContainers, deleteDomainV1)
 }
 
 func (c *call) workloadV1(p *product, id string) (*workload, error) {
@@ -130,7 +131,7 @@ func (c *call) workloadV1(p *product, id string) (*workload, error) {
 	if w == nil {
 		return nil, wire.NotFound("container", id)
 	}
-	return w, c.authorizeOn(w.namespace.project, w.id, w.name)
+	return w, c.AuthorizeOn(w.namespace.project, w.id, w.name)
 }
 
 // standingV1 refuses to write to what is being deleted (A24).
@@ -153,7 +154,7 @@ func listContainersV1(c *call, p *product) (any, error) {
 }
 
 func getContainerV1(c *call, p *product) (any, error) {
-	w, err := c.workloadV1(p, c.r.PathValue("container_id"))
+	w, err := c.workloadV1(p, c.Request.PathValue("container_id"))
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +163,7 @@ func getContainerV1(c *call, p *product) (any, error) {
 
 func createContainerV1(c *call, p *product) (any, error) {
 	var in containerWriteV1
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	n, err := c.namespaceV1(p, in.Namespace)
@@ -189,7 +190,7 @@ func createContainerV1(c *call, p *product) (any, error) {
 	w.container = newContainerSpec()
 	in.apply(c, w)
 	wire.Set(&w.httpsOnly, in.HTTPSOnly)
-	w.created, w.updated = wire.At(c.now), wire.At(c.now)
+	w.created, w.updated = wire.At(c.Now), wire.At(c.Now)
 	c.deployContainer(w, wire.AtSecond)
 	p.workloads.Put(w.id, w)
 	return c.containerV1(w), nil
@@ -197,14 +198,14 @@ func createContainerV1(c *call, p *product) (any, error) {
 
 func updateContainerV1(c *call, p *product) (any, error) {
 	var in containerWriteV1
-	w, err := c.workloadV1(p, c.r.PathValue("container_id"))
+	w, err := c.workloadV1(p, c.Request.PathValue("container_id"))
 	if err != nil {
 		return nil, err
 	}
 	if err := standingV1(&w.life, "container", w.id); err != nil {
 		return nil, err
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	if err := in.check(); err != nil {
@@ -216,7 +217,7 @@ func updateContainerV1(c *call, p *product) (any, error) {
 }
 
 func redeployContainerV1(c *call, p *product) (any, error) {
-	w, err := c.workloadV1(p, c.r.PathValue("container_id"))
+	w, err := c.workloadV1(p, c.Request.PathValue("container_id"))
 	if err != nil {
 		return nil, err
 	}
@@ -229,13 +230,13 @@ func redeployContainerV1(c *call, p *product) (any, error) {
 // redeployedV1 starts a deployment and is the answer to the call that did.
 func (c *call) redeployedV1(w *workload) any {
 	w.rewritten = true
-	w.updated = wire.At(c.now)
+	w.updated = wire.At(c.Now)
 	c.deployContainer(w, wire.AtSecond)
 	return c.containerV1(w)
 }
 
 func deleteContainerV1(c *call, p *product) (any, error) {
-	w, err := c.workloadV1(p, c.r.PathValue("container_id"))
+	w, err := c.workloadV1(p, c.Request.PathValue("container_id"))
 	if err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ func (in *containerWriteV1) apply(c *call, w *workload) {
 		w.privateNetwork = in.PrivateNetwork
 	}
 	if in.Secrets != nil {
-		w.secrets = w.secrets.replace(*in.Secrets, c.mint)
+		w.secrets = w.secrets.replace(*in.Secrets, c.Mint)
 	}
 	if in.Startup != nil {
 		startup := defaultProbe()

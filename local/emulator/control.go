@@ -157,7 +157,7 @@ func (e *Emulator) moveClock(r *http.Request) (any, error) {
 	if err := command(r, &in); err != nil {
 		return nil, err
 	}
-	now := e.clock.Now()
+	now := e.base.Clock.Now()
 	switch {
 	case (in.Advance != 0) == (in.To != nil):
 		return nil, errors.New(`advance: want either this, such as "30d", or to, such as "2027-01-01T00:00:00Z"`)
@@ -176,8 +176,8 @@ func (e *Emulator) moveClock(r *http.Request) (any, error) {
 	if now.Add(by).Year() > lastYear {
 		return nil, fmt.Errorf("advance: want less: the clock ends with the year %d", lastYear)
 	}
-	e.clock.Advance(by)
-	return wire.Object{"clock": e.clock.Now()}, nil
+	e.base.Clock.Advance(by)
+	return wire.Object{"clock": e.base.Clock.Now()}, nil
 }
 
 func (e *Emulator) changeLatency(r *http.Request) (any, error) {

@@ -18,11 +18,11 @@ import (
 // fires once, not once for each: every such call would see the same present
 // (A76).
 func (e *Emulator) fireCrons(ctx context.Context) {
-	for seen := e.clock.Now(); ; {
-		if e.clock.Until(ctx, seen.Truncate(time.Minute).Add(time.Minute)) != nil {
+	for seen := e.base.Clock.Now(); ; {
+		if e.base.Clock.Until(ctx, seen.Truncate(time.Minute).Add(time.Minute)) != nil {
 			return
 		}
-		now := e.clock.Now()
+		now := e.base.Clock.Now()
 		for _, call := range e.dueCrons(seen, now) {
 			e.background.Go(func() { call(ctx) })
 		}
@@ -33,8 +33,8 @@ func (e *Emulator) fireCrons(ctx context.Context) {
 // dueCrons returns the calls of crons that were due after one time and not
 // after another.
 func (e *Emulator) dueCrons(after, now time.Time) []func(context.Context) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
 	var calls []func(context.Context)
 	for _, p := range e.products(now) {
 		for _, k := range p.crons.All(func(k *cron) bool { return k.status == statusReady }) {
@@ -64,14 +64,14 @@ func (e *Emulator) fire(ctx context.Context, p *product, w *workload, args []byt
 	}
 	r.Header.Set("Content-Type", "application/json")
 	inside := e.traffic.Observe(gatewayServer, http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
-		e.mu.Lock()
-		if gone := w.settle(e.clock.Now()); gone || w.runs() == nil {
-			e.mu.Unlock()
+		e.base.Mu.Lock()
+		if gone := w.settle(e.base.Clock.Now()); gone || w.runs() == nil {
+			e.base.Mu.Unlock()
 			unavailable().write(answer)
 			return
 		}
 		behind := e.behind(r, entrance{product: p, workload: w})
-		e.mu.Unlock()
+		e.base.Mu.Unlock()
 		behind.ServeHTTP(answer, r)
 	}))
 	traffic.Send(inside, r)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
@@ -35,11 +36,11 @@ func (a *v1beta1) cronView(k *cron) wire.Object {
 
 func (a *v1beta1) listCrons(c *call, p *product) (any, error) {
 	rows, err := search(c, p.crons.All(nil), func(k *cron) string { return k.workload.namespace.project }, c.scope(p),
-		func(k *cron) bool { return c.passes(a.owner, k.workload.id) })
+		func(k *cron) bool { return c.Passes(a.owner, k.workload.id) })
 	if err != nil {
 		return nil, err
 	}
-	return rendered(c, "crons", ordered(c, rows, "created_at_asc", nil), func(k *cron) any { return a.cronView(k) })
+	return rendered(c, "crons", api.Ordered(c.Call, rows, "created_at_asc", nil), func(k *cron) any { return a.cronView(k) })
 }
 
 // cronWrite is the body of POST and PATCH.
@@ -71,22 +72,22 @@ func (a *v1beta1) apply(c *call, p *product, in *cronWrite, k *cron) error {
 			return wire.Message(http.StatusBadRequest, "%v", err)
 		}
 	}
-	k.since = c.now
+	k.since = c.Now
 	wire.Set(&k.schedule, in.Schedule)
 	wire.Set(&k.name, in.Name)
 	if in.Args != nil {
 		k.args = in.Args
 	}
-	k.begin(statusPending, move{due: c.now.Add(c.options.Delays.TokenReady), status: statusReady})
+	k.begin(statusPending, move{due: c.Now.Add(c.Settings.Delays.TokenReady), status: statusReady})
 	return nil
 }
 
 func (a *v1beta1) createCron(c *call, p *product) (any, error) {
 	var in cronWrite
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
-	k := &cron{id: c.mint.UUID(), args: wire.Object{}}
+	k := &cron{id: c.Mint.UUID(), args: wire.Object{}}
 	if err := a.apply(c, p, &in, k); err != nil {
 		return nil, err
 	}
@@ -101,11 +102,11 @@ func (a *v1beta1) createCron(c *call, p *product) (any, error) {
 }
 
 func (a *v1beta1) cron(c *call, p *product) (*cron, error) {
-	k := p.crons.Get(c.r.PathValue("cron_id"))
+	k := p.crons.Get(c.Request.PathValue("cron_id"))
 	if k == nil {
 		return nil, wire.NoSuch("Cron")
 	}
-	return k, c.authorize(k.workload.namespace.project)
+	return k, c.Authorize(k.workload.namespace.project)
 }
 
 func (a *v1beta1) getCron(c *call, p *product) (any, error) {
@@ -125,7 +126,7 @@ func (a *v1beta1) updateCron(c *call, p *product) (any, error) {
 	if err := a.standing(&k.life, "Cron"); err != nil {
 		return nil, err
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	if err := a.apply(c, p, &in, k); err != nil {
@@ -139,6 +140,6 @@ func (a *v1beta1) deleteCron(c *call, p *product) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.vanish(c.now.Add(c.options.Delays.Gone))
+	k.vanish(c.Now.Add(c.Settings.Delays.Gone))
 	return a.cronView(k), nil
 }

@@ -1,38 +1,26 @@
 package emulator
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
 	"net/http"
-	"time"
 
-	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
-// call is one authenticated request to the API while it is being served; the
-// emulator's lock is held.
+// call is a call of some product.
 type call struct {
+	*api.Call
 	*Emulator
-	r      *http.Request
-	body   []byte
-	now    time.Time
-	region string // of a regional product, else ""
-	who    *caller
-	needs  need
 }
 
 // endpoint serves one route. It returns the object to send with 200, or nil
 // for 204 without a body.
 type endpoint func(c *call) (any, error)
 
-// need says what a caller must hold to use a route: one of the permission
-// sets, in the scope that the endpoint passes to authorize.
-type need struct {
-	action   string // as the 403 names it: read, write, delete, …
-	resource string // as the 403 names it: api_key, function, …
-	sets     []string
+// handle registers one route.
+func (e *Emulator) handle(mux *http.ServeMux, pattern string, needs permission.Need, serve endpoint) {
+	e.base.Handle(mux, pattern, needs, func(c *api.Call) (any, error) { return serve(&call{c, e}) })
 }
 
 // routes registers every route that exists. What is not here answers as an API
@@ -51,47 +39,4 @@ func (e *Emulator) routes() *http.ServeMux {
 		wire.WriteError(w, wire.NotFound("route", e.traffic.Unknown(r)))
 	})
 	return mux
-}
-
-// handle registers one route. pattern is that of http.ServeMux; {region} in it
-// makes the route regional.
-func (e *Emulator) handle(mux *http.ServeMux, pattern string, needs need, serve endpoint) {
-	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			wire.WriteError(w, wire.Message(http.StatusBadRequest, "cannot read the request"))
-			return
-		}
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		c := &call{Emulator: e, r: r, body: body, now: e.clock.Now(), region: r.PathValue("region"), needs: needs}
-		answer, err := c.serve(serve)
-		if err != nil {
-			wire.WriteError(w, err)
-			return
-		}
-		wire.WriteAnswer(w, answer)
-	})
-}
-
-func (c *call) serve(serve endpoint) (any, error) {
-	who, err := c.authenticate(c.r.Header.Get("X-Auth-Token"))
-	if err != nil {
-		return nil, err
-	}
-	c.who = who
-	traffic.Noted(c.r).AccessKey = who.accessKey
-	return serve(c)
-}
-
-// decode reads the request's JSON body into v; unknown fields are ignored, as
-// the real API does.
-func (c *call) decode(v any) error {
-	if len(bytes.TrimSpace(c.body)) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(c.body, v); err != nil {
-		return wire.Message(http.StatusBadRequest, "invalid JSON in the request's body: %v", err)
-	}
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -39,11 +40,11 @@ func (a *v1beta1) domainView(d *domain) wire.Object {
 func (c *call) searchDomains(p *product) ([]*domain, error) {
 	rows, err := search(c, p.domains.All(nil), func(d *domain) string { return d.workload.namespace.project }, c.scope(p),
 		func(d *domain) bool {
-			return c.passes("function_id", d.workload.id) && c.passes("container_id", d.workload.id) &&
-				c.passes("namespace_id", d.workload.namespace.id) && c.passes("project_id", d.workload.namespace.project) &&
-				c.passes("organization_id", c.iam.organization)
+			return c.Passes("function_id", d.workload.id) && c.Passes("container_id", d.workload.id) &&
+				c.Passes("namespace_id", d.workload.namespace.id) && c.Passes("project_id", d.workload.namespace.project) &&
+				c.Passes("organization_id", c.OrganizationID)
 		})
-	return ordered(c, rows, "created_at_asc", map[string]func(a, b *domain) int{
+	return api.Ordered(c.Call, rows, "created_at_asc", map[string]func(a, b *domain) int{
 		"hostname": wire.ByText(func(d *domain) string { return d.hostname }),
 	}), err
 }
@@ -62,7 +63,7 @@ func (a *v1beta1) createDomain(c *call, p *product) (any, error) {
 		Function  string `json:"function_id"`
 		Container string `json:"container_id"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	owner := in.Function
@@ -77,18 +78,18 @@ func (a *v1beta1) createDomain(c *call, p *product) (any, error) {
 		return nil, err
 	}
 	// Whether the name points here is not checked: nothing resolves it.
-	if !hostname(in.Hostname) || c.hostTaken(in.Hostname, c.now) {
+	if !hostname(in.Hostname) || c.hostTaken(in.Hostname, c.Now) {
 		return nil, wire.Message(http.StatusBadRequest, "could not validate domain %s", in.Hostname)
 	}
 	d := c.newDomain(w, in.Hostname)
-	d.created, d.updated = wire.At(c.now), wire.At(c.now)
-	d.begin(statusPending, move{due: c.now.Add(c.options.Delays.Domain), status: statusReady, stamp: wire.AtSecond})
+	d.created, d.updated = wire.At(c.Now), wire.At(c.Now)
+	d.begin(statusPending, move{due: c.Now.Add(c.Settings.Delays.Domain), status: statusReady, stamp: wire.AtSecond})
 	p.domains.Put(d.id, d)
 	return a.domainView(d), nil
 }
 
 func (e *Emulator) newDomain(w *workload, name string) *domain {
-	return &domain{id: e.mint.UUID(), hostname: name, workload: w, tags: []string{}}
+	return &domain{id: e.base.Mint.UUID(), hostname: name, workload: w, tags: []string{}}
 }
 
 // hostTaken tells whether some workload answers on a host already.
@@ -104,11 +105,11 @@ func (e *Emulator) hostTaken(host string, now time.Time) bool {
 }
 
 func (a *v1beta1) domain(c *call, p *product) (*domain, error) {
-	d := p.domains.Get(c.r.PathValue("domain_id"))
+	d := p.domains.Get(c.Request.PathValue("domain_id"))
 	if d == nil {
 		return nil, wire.NoSuch("Domain")
 	}
-	return d, c.authorize(d.workload.namespace.project)
+	return d, c.Authorize(d.workload.namespace.project)
 }
 
 func (a *v1beta1) getDomain(c *call, p *product) (any, error) {
@@ -124,7 +125,7 @@ func (a *v1beta1) deleteDomain(c *call, p *product) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.vanish(c.now.Add(c.options.Delays.Gone))
-	d.updated = wire.At(c.now)
+	d.vanish(c.Now.Add(c.Settings.Delays.Gone))
+	d.updated = wire.At(c.Now)
 	return a.domainView(d), nil
 }

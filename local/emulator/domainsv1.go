@@ -30,12 +30,12 @@ func listDomainsV1(c *call, p *product) (any, error) {
 }
 
 func (c *call) domainV1(p *product) (*domain, error) {
-	id := c.r.PathValue("domain_id")
+	id := c.Request.PathValue("domain_id")
 	d := p.domains.Get(id)
 	if d == nil {
 		return nil, wire.NotFound("domain", id)
 	}
-	return d, c.authorize(d.workload.namespace.project)
+	return d, c.Authorize(d.workload.namespace.project)
 }
 
 func getDomainV1(c *call, p *product) (any, error) {
@@ -52,7 +52,7 @@ func createDomainV1(c *call, p *product) (any, error) {
 		Hostname  string   `json:"hostname"`
 		Tags      []string `json:"tags"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	w, err := c.workloadV1(p, in.Container)
@@ -62,13 +62,13 @@ func createDomainV1(c *call, p *product) (any, error) {
 	if err := standingV1(&w.life, "container", w.id); err != nil {
 		return nil, err
 	}
-	if !hostname(in.Hostname) || c.hostTaken(in.Hostname, c.now) {
+	if !hostname(in.Hostname) || c.hostTaken(in.Hostname, c.Now) {
 		return nil, wire.Invalid("hostname", "constraint", "could not validate domain "+in.Hostname)
 	}
 	d := c.newDomain(w, in.Hostname)
 	d.tags = wire.OrEmpty(in.Tags)
-	d.created, d.updated = wire.At(c.now), wire.At(c.now)
-	d.begin(statusPending, move{due: c.now.Add(c.options.Delays.Domain), status: statusReady, stamp: wire.AtSecond})
+	d.created, d.updated = wire.At(c.Now), wire.At(c.Now)
+	d.begin(statusPending, move{due: c.Now.Add(c.Settings.Delays.Domain), status: statusReady, stamp: wire.AtSecond})
 	p.domains.Put(d.id, d)
 	return viewDomainV1(d), nil
 }
@@ -85,11 +85,11 @@ func updateDomainV1(c *call, p *product) (any, error) {
 	if err := standingV1(&d.life, "domain", d.id); err != nil {
 		return nil, err
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	wire.Set(&d.tags, in.Tags)
-	d.tags, d.updated = wire.OrEmpty(d.tags), wire.At(c.now)
+	d.tags, d.updated = wire.OrEmpty(d.tags), wire.At(c.Now)
 	return viewDomainV1(d), nil
 }
 
@@ -99,8 +99,8 @@ func deleteDomainV1(c *call, p *product) (any, error) {
 		return nil, err
 	}
 	if d.status != statusDeleting {
-		d.vanish(c.now.Add(c.options.Delays.Gone))
-		d.updated = wire.At(c.now)
+		d.vanish(c.Now.Add(c.Settings.Delays.Gone))
+		d.updated = wire.At(c.Now)
 	}
 	return viewDomainV1(d), nil
 }

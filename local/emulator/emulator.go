@@ -6,23 +6,25 @@ import (
 	"sync"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/settings"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/store"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 )
 
 // Options set up an emulator. The zero value is a truthful, quick Scaleway.
 type Options struct {
-	Clock     *clock.Clock  // nil: NewClock()
-	Seed      uint64        // of all identifiers; two emulators with one seed mint the same
-	Latency   time.Duration // of every API call and endpoint, on the clock's Sleep; SetLatency changes it
-	KeyLag    time.Duration // for so long after its creation a key is refused now and then (IAM's caches)
-	GrantLag  time.Duration // for so long a right just granted is refused now and then
-	DeadLag   time.Duration // for so long after its deletion a key is taken for one that lives (A81)
-	StatusLag time.Duration // for so long after a redeployment began a read tells the status before it (A80)
-	Delays    Delays        // of asynchronous moves; zero fields take DefaultDelays
-	Quotas    Quotas        // zero fields take DefaultQuotas
-	Answers   Answers       // which answer the emulator gives where nobody knows Scaleway's
+	Clock     *clock.Clock     // nil: NewClock()
+	Seed      uint64           // of all identifiers; two emulators with one seed mint the same
+	Latency   time.Duration    // of every API call and endpoint, on the clock's Sleep; SetLatency changes it
+	KeyLag    time.Duration    // for so long after its creation a key is refused now and then (IAM's caches)
+	GrantLag  time.Duration    // for so long a right just granted is refused now and then
+	DeadLag   time.Duration    // for so long after its deletion a key is taken for one that lives (A81)
+	StatusLag time.Duration    // for so long after a redeployment began a read tells the status before it (A80)
+	Delays    settings.Delays  // of asynchronous moves; zero fields take DefaultDelays
+	Quotas    settings.Quotas  // zero fields take DefaultQuotas
+	Answers   settings.Answers // which answer the emulator gives where nobody knows Scaleway's
 
 	// HashMemory is what one hash of a secret environment variable takes, in
 	// KiB; 0: 65536, as recorded. Tests that show thousands can take less, with
@@ -39,59 +41,11 @@ type Options struct {
 	Host Host
 }
 
-// Delays say how long asynchronous moves take.
-type Delays struct {
-	Namespace      time.Duration // pending or creating to ready
-	Deploy         time.Duration // a function or container: pending, creating or updating to ready
-	StartFailure   time.Duration // a container that never listens: creating to error
-	TokenReady     time.Duration // creating to ready
-	TokenGone      time.Duration // deleting to 404
-	Domain         time.Duration // pending to ready
-	Gone           time.Duration // a deleted namespace, function, container, domain or cron to 404
-	SecretErasure  time.Duration // a version scheduled for deletion to erased
-	ProjectRemoval time.Duration
-}
-
-// DefaultDelays are the medians of FACTS section 8.
-func DefaultDelays() Delays {
-	return Delays{
-		Namespace: 5 * time.Second, Deploy: 11 * time.Second, StartFailure: 300 * time.Second,
-		TokenReady: time.Second, TokenGone: 6 * time.Second, Domain: 10 * time.Second,
-		Gone: 5 * time.Second, SecretErasure: 7 * 24 * time.Hour,
-	}
-}
-
-// Quotas are limits whose real values nobody recorded (ASSUMPTIONS.md).
-type Quotas struct {
-	KeysPerApplication int
-	// KeysPerOrganization counts those of people and of Scaleway too; 0: no limit (A83).
-	KeysPerOrganization int
-	VersionsPerSecret   int // DESIGN: 20
-}
-
-// DefaultQuotas allow what the recordings show, and no more than DESIGN says.
-func DefaultQuotas() Quotas { return Quotas{KeysPerApplication: 20, VersionsPerSecret: 20} }
-
-// Answers chooses among the answers that Scaleway might give; the numbers are
-// those of ASSUMPTIONS.md. The zero value is what we assume.
-type Answers struct {
-	IgnoreFilters      bool // A01: a list ignores every filter it is given
-	NamespaceTokensAll bool // A02: tokens listed by namespace include those of its functions or containers
-	SecondDeleteOK     bool // A03: DELETE of what is already gone answers as the first did
-	NameTakenByDeleted bool // A04: a secret scheduled for deletion still holds its name
-	RedeployAlways     bool // A05: redeploy: false is ignored
-	TokenRoutes        int  // A06: status of every token route once JWTs are removed; 0: they still work
-	RefusalStatus      int  // A07: the gateway's status for a refused call; 0: 403
-	RefusalBody        string
-	NamespaceRedeploys bool // A77: new variables of a namespace redeploy all that is in it
-	ReadDisabled       bool // A65: a version that is disabled can be read by its revision
-}
-
 // Emulator is one organization of Scaleway. Its methods may be called from
 // many goroutines.
 type Emulator struct {
 	*traffic.Controls
-	clock   *clock.Clock
+	base    *api.Base
 	options Options
 	traffic *traffic.Traffic
 	mux     *http.ServeMux
@@ -101,9 +55,8 @@ type Emulator struct {
 	stop       context.CancelFunc
 	background sync.WaitGroup
 
-	mu      sync.Mutex // guards everything below; held for the whole of a request
-	auditor *Auditor   // nil: nobody watches
-	mint    *store.Mint
+	// What follows is guarded by base.mu.
+	auditor *Auditor // nil: nobody watches
 	iam     iamState
 	// regional products, by region
 	secrets    map[string]*secretState
@@ -117,20 +70,15 @@ func New(o Options) *Emulator {
 	if o.Clock == nil {
 		o.Clock = clock.New()
 	}
-	o.Delays = o.Delays.orDefault()
-	if o.Quotas.KeysPerApplication == 0 {
-		o.Quotas.KeysPerApplication = DefaultQuotas().KeysPerApplication
-	}
-	if o.Quotas.VersionsPerSecret == 0 {
-		o.Quotas.VersionsPerSecret = DefaultQuotas().VersionsPerSecret
-	}
-	if o.HashMemory == 0 {
-		o.HashMemory = argonMemory
-	}
 	e := &Emulator{
-		clock: o.Clock, options: o, mint: store.NewMint(o.Seed), uploads: map[string]*upload{},
+		base: &api.Base{Clock: o.Clock, Mint: store.NewMint(o.Seed), Settings: settings.Settings{
+			KeyLag: o.KeyLag, GrantLag: o.GrantLag, DeadLag: o.DeadLag, StatusLag: o.StatusLag,
+			Delays: o.Delays, Quotas: o.Quotas, Answers: o.Answers, HashMemory: o.HashMemory,
+		}.OrDefault()},
+		options: o, uploads: map[string]*upload{},
 		secrets: map[string]*secretState{}, functions: map[string]*product{}, containers: map[string]*product{},
 	}
+	e.base.Access = e
 	e.traffic = traffic.New(o.Clock, traffic.Hooks{RequestID: e.requestID, Unknown: e.unknownRoute, Served: e.served})
 	e.Controls = e.traffic.Controls
 	e.SetLatency(o.Latency)
@@ -144,7 +92,7 @@ func New(o Options) *Emulator {
 }
 
 // Clock returns the emulator's clock.
-func (e *Emulator) Clock() *clock.Clock { return e.clock }
+func (e *Emulator) Clock() *clock.Clock { return e.base.Clock }
 
 // API returns the emulated api.scaleway.com.
 func (e *Emulator) API() http.Handler {
@@ -164,9 +112,9 @@ func (e *Emulator) RoundTripper() http.RoundTripper {
 }
 
 func (e *Emulator) requestID() string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.mint.UUID()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	return e.base.Mint.UUID()
 }
 
 func (e *Emulator) unknownRoute(route string) {
@@ -177,29 +125,9 @@ func (e *Emulator) unknownRoute(route string) {
 
 // served lets the auditor look, if there is one.
 func (e *Emulator) served(r *traffic.Request) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
 	if e.auditor != nil {
 		e.auditor.after(r)
 	}
-}
-
-func (d Delays) orDefault() Delays {
-	def := DefaultDelays()
-	for _, f := range []struct{ have, want *time.Duration }{
-		{&d.Namespace, &def.Namespace},
-		{&d.Deploy, &def.Deploy},
-		{&d.StartFailure, &def.StartFailure},
-		{&d.TokenReady, &def.TokenReady},
-		{&d.TokenGone, &def.TokenGone},
-		{&d.Domain, &def.Domain},
-		{&d.Gone, &def.Gone},
-		{&d.SecretErasure, &def.SecretErasure},
-		{&d.ProjectRemoval, &def.ProjectRemoval},
-	} {
-		if *f.have == 0 {
-			*f.have = *f.want
-		}
-	}
-	return d
 }

@@ -19,15 +19,15 @@ type Endpoint struct {
 
 // Endpoints returns all functions and containers, oldest first per region.
 func (e *Emulator) Endpoints() []Endpoint {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
 	return e.endpoints()
 }
 
 // endpoints is Endpoints with the lock held.
 func (e *Emulator) endpoints() []Endpoint {
 	out := []Endpoint{}
-	for _, p := range e.products(e.clock.Now()) {
+	for _, p := range e.products(e.base.Clock.Now()) {
 		for _, w := range p.workloads.All(nil) {
 			end := Endpoint{
 				Product: p.name, Region: p.region, Project: w.namespace.project, Namespace: w.namespace.name, Name: w.name,
@@ -68,15 +68,15 @@ type Token struct {
 
 // Tokens returns the legacy tokens that exist, oldest first per region.
 func (e *Emulator) Tokens() []Token {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
 	return e.tokens()
 }
 
 // tokens is Tokens with the lock held.
 func (e *Emulator) tokens() []Token {
 	out := []Token{}
-	for _, p := range e.products(e.clock.Now()) {
+	for _, p := range e.products(e.base.Clock.Now()) {
 		for _, t := range p.tokens.All(nil) {
 			row := Token{
 				Product: p.name, Region: p.region, Project: t.namespace.project, Namespace: t.namespace.name,

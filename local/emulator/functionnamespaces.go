@@ -3,6 +3,7 @@ package emulator
 import (
 	"net/http"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -36,12 +37,12 @@ func (n *namespace) registry(region string) (id, endpoint string) {
 }
 
 func (c *call) namespaceV1beta1(n *namespace) namespaceV1beta1 {
-	registryID, registry := n.registry(c.region)
+	registryID, registry := n.registry(c.Region)
 	return namespaceV1beta1{
-		ID: n.id, Name: n.name, Environment: n.env, OrganizationID: c.iam.organization, ProjectID: n.project,
+		ID: n.id, Name: n.name, Environment: n.env, OrganizationID: c.OrganizationID, ProjectID: n.project,
 		Status: n.status, RegistryNamespaceID: registryID, ErrorMessage: n.errorMessage(), RegistryEndpoint: registry,
 		Description: n.description, SecretEnvironment: c.hashedList(n.secrets), Tags: n.tags,
-		CreatedAt: n.created, UpdatedAt: n.updated, VPC: n.vpc, Region: c.region,
+		CreatedAt: n.created, UpdatedAt: n.updated, VPC: n.vpc, Region: c.Region,
 	}
 }
 
@@ -72,9 +73,9 @@ func (a *v1beta1) listNamespaces(c *call, p *product) (any, error) {
 func (c *call) searchNamespaces(p *product) ([]*namespace, error) {
 	rows, err := search(c, p.namespaces.All(nil), func(n *namespace) string { return n.project }, c.scope(p),
 		func(n *namespace) bool {
-			return c.passes("project_id", n.project) && c.passes("organization_id", c.iam.organization) && c.passes("name", n.name)
+			return c.Passes("project_id", n.project) && c.Passes("organization_id", c.OrganizationID) && c.Passes("name", n.name)
 		})
-	return ordered(c, rows, "created_at_asc", map[string]func(a, b *namespace) int{
+	return api.Ordered(c.Call, rows, "created_at_asc", map[string]func(a, b *namespace) int{
 		"name": wire.ByText(func(n *namespace) string { return n.name }),
 	}), err
 }
@@ -89,7 +90,7 @@ func (a *v1beta1) createNamespace(c *call, p *product) (any, error) {
 		Tags        []string          `json:"tags"`
 		VPC         bool              `json:"activate_vpc_integration"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	project, err := c.projectOr(in.Project)
@@ -103,17 +104,17 @@ func (a *v1beta1) createNamespace(c *call, p *product) (any, error) {
 		return nil, wire.Message(http.StatusConflict, "Namespace already exist")
 	}
 	n := c.newNamespace(in.Name, project)
-	n.slug, n.registryID = slug(in.Name, c.mint.Pick(slugAlphabet, slugSuffix)), c.mint.UUID()
+	n.slug, n.registryID = slug(in.Name, c.Mint.Pick(slugAlphabet, slugSuffix)), c.Mint.UUID()
 	n.description, n.env, n.tags, n.vpc = in.Description, wire.OrEmptyMap(in.Env), wire.OrEmpty(in.Tags), in.VPC
-	n.secrets = n.secrets.merge(in.Secrets, c.mint)
-	n.created, n.updated = wire.AtNanos(c.now), wire.AtNanos(c.now)
-	n.begin(statusPending, move{due: c.now.Add(c.options.Delays.Namespace), status: statusReady, stamp: wire.At})
+	n.secrets = n.secrets.merge(in.Secrets, c.Mint)
+	n.created, n.updated = wire.AtNanos(c.Now), wire.AtNanos(c.Now)
+	n.begin(statusPending, move{due: c.Now.Add(c.Settings.Delays.Namespace), status: statusReady, stamp: wire.At})
 	p.namespaces.Put(n.id, n)
 	return c.answerWritten(n)
 }
 
 func (c *call) newNamespace(name, project string) *namespace {
-	return &namespace{id: c.mint.UUID(), name: name, project: project}
+	return &namespace{id: c.Mint.UUID(), name: name, project: project}
 }
 
 // taken tells whether a project has a namespace of that name.
@@ -124,7 +125,7 @@ func (p *product) taken(project, name string) bool {
 }
 
 func (a *v1beta1) getNamespace(c *call, p *product) (any, error) {
-	n, err := a.namespace(c, p, c.r.PathValue("namespace_id"))
+	n, err := a.namespace(c, p, c.Request.PathValue("namespace_id"))
 	if err != nil {
 		return nil, err
 	}
@@ -138,39 +139,39 @@ func (a *v1beta1) updateNamespace(c *call, p *product) (any, error) {
 		Secrets     []secretInput      `json:"secret_environment_variables"`
 		Tags        *[]string          `json:"tags"`
 	}
-	n, err := a.namespace(c, p, c.r.PathValue("namespace_id"))
+	n, err := a.namespace(c, p, c.Request.PathValue("namespace_id"))
 	if err != nil {
 		return nil, err
 	}
 	if err := a.standing(&n.life, "Namespace"); err != nil {
 		return nil, err
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	wire.Set(&n.description, in.Description)
 	wire.Set(&n.tags, in.Tags)
 	wire.Set(&n.env, in.Env)
 	n.env, n.tags = wire.OrEmptyMap(n.env), wire.OrEmpty(n.tags)
-	n.secrets = n.secrets.merge(in.Secrets, c.mint)
-	n.updated = wire.AtNanos(c.now)
+	n.secrets = n.secrets.merge(in.Secrets, c.Mint)
+	n.updated = wire.AtNanos(c.Now)
 	// Touching either kind of variable makes it pending; a description or tags
 	// do not (FACTS section 4). An empty list of secrets touches nothing.
 	if in.Env != nil || len(in.Secrets) > 0 {
-		n.begin(statusPending, move{due: c.now.Add(c.options.Delays.Namespace), status: statusReady, stamp: wire.At})
+		n.begin(statusPending, move{due: c.Now.Add(c.Settings.Delays.Namespace), status: statusReady, stamp: wire.At})
 		c.redeployIn(p, n, wire.At)
 	}
 	return c.answerWritten(n)
 }
 
 func (a *v1beta1) deleteNamespace(c *call, p *product) (any, error) {
-	n, err := a.namespace(c, p, c.r.PathValue("namespace_id"))
+	n, err := a.namespace(c, p, c.Request.PathValue("namespace_id"))
 	if err != nil {
 		return nil, err
 	}
 	if n.status != statusDeleting {
-		p.vanishNamespace(n, c.now.Add(c.options.Delays.Gone))
-		n.updated = wire.AtNanos(c.now)
+		p.vanishNamespace(n, c.Now.Add(c.Settings.Delays.Gone))
+		n.updated = wire.AtNanos(c.Now)
 	}
 	return c.answerWritten(n)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -67,7 +68,7 @@ func (c *call) functionV1beta1(w *workload) functionV1beta1 {
 		Timeout: w.timeout, Handler: f.handler, ErrorMessage: w.errorMessage(), BuildMessage: c.buildMessage(w),
 		Privacy: w.privacy, Description: w.description, DomainName: w.host, SecretEnvironment: c.hashedList(w.secrets),
 		HTTPOption: httpOption(w.httpsOnly), Sandbox: w.sandbox, CreatedAt: w.created, UpdatedAt: w.updated,
-		ReadyAt: w.readyAt, Tags: w.tags, PrivateNetworkID: w.privateNetwork, Region: c.region,
+		ReadyAt: w.readyAt, Tags: w.tags, PrivateNetworkID: w.privateNetwork, Region: c.Region,
 	}
 }
 
@@ -91,7 +92,7 @@ func (c *call) buildMessage(w *workload) *string {
 		return nil
 	}
 	whole := w.ahead.due.Sub(w.function.build)
-	if done := c.now.Sub(w.function.build); done < whole/3 || done >= whole*2/3 {
+	if done := c.Now.Sub(w.function.build); done < whole/3 || done >= whole*2/3 {
 		return nil
 	}
 	step := "step 2 of 3: function build in progress"
@@ -129,16 +130,16 @@ func (a *v1beta1) listFunctions(c *call, p *product) (any, error) {
 func (c *call) searchWorkloads(p *product) ([]*workload, error) {
 	rows, err := search(c, p.workloads.All(nil), func(w *workload) string { return w.namespace.project }, c.scope(p),
 		func(w *workload) bool {
-			return c.passes("namespace_id", w.namespace.id) && c.passes("name", w.name) &&
-				c.passes("project_id", w.namespace.project) && c.passes("organization_id", c.iam.organization)
+			return c.Passes("namespace_id", w.namespace.id) && c.Passes("name", w.name) &&
+				c.Passes("project_id", w.namespace.project) && c.Passes("organization_id", c.OrganizationID)
 		})
-	return ordered(c, rows, "created_at_asc", map[string]func(a, b *workload) int{
+	return api.Ordered(c.Call, rows, "created_at_asc", map[string]func(a, b *workload) int{
 		"name": wire.ByText(func(w *workload) string { return w.name }),
 	}), err
 }
 
 func (a *v1beta1) getFunction(c *call, p *product) (any, error) {
-	w, err := a.workload(c, p, c.r.PathValue("function_id"))
+	w, err := a.workload(c, p, c.Request.PathValue("function_id"))
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +189,7 @@ func (in *functionWrite) apply(c *call, w *workload) {
 	w.privacy = wire.Chosen(in.Privacy, w.privacy)
 	w.sandbox = wire.Chosen(in.Sandbox, w.sandbox)
 	w.httpsOnly = wire.Chosen(in.HTTPOption, httpOption(w.httpsOnly)) == "redirected"
-	w.secrets = w.secrets.merge(in.Secrets, c.mint)
+	w.secrets = w.secrets.merge(in.Secrets, c.Mint)
 	if in.PrivateNetwork != nil {
 		w.privateNetwork = in.PrivateNetwork
 	}
@@ -197,7 +198,7 @@ func (in *functionWrite) apply(c *call, w *workload) {
 
 func (a *v1beta1) createFunction(c *call, p *product) (any, error) {
 	var in functionWrite
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	n, err := a.namespaceFor(c, p, in.Namespace, in.Name)
@@ -215,7 +216,7 @@ func (a *v1beta1) createFunction(c *call, p *product) (any, error) {
 	w.function = &functionSpec{memory: 256, handler: defaultHandler(in.Runtime)}
 	in.apply(c, w)
 	w.status = statusCreated
-	w.created, w.updated = wire.AtNanos(c.now), wire.AtNanos(c.now)
+	w.created, w.updated = wire.AtNanos(c.Now), wire.AtNanos(c.Now)
 	p.workloads.Put(w.id, w)
 	return c.functionWritten(w)
 }
@@ -229,21 +230,21 @@ func (c *call) functionWritten(w *workload) (any, error) {
 
 func (a *v1beta1) updateFunction(c *call, p *product) (any, error) {
 	var in functionWrite
-	w, err := a.workload(c, p, c.r.PathValue("function_id"))
+	w, err := a.workload(c, p, c.Request.PathValue("function_id"))
 	if err != nil {
 		return nil, err
 	}
 	if err := a.standing(&w.life, a.kind); err != nil {
 		return nil, err
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	if err := in.check(); err != nil {
 		return nil, err
 	}
 	in.apply(c, w)
-	w.updated = wire.AtNanos(c.now)
+	w.updated = wire.AtNanos(c.Now)
 	if c.redeploys(in.Redeploy) {
 		c.deploy(w, w.function.code == codeBuilds)
 	}
@@ -253,11 +254,11 @@ func (a *v1beta1) updateFunction(c *call, p *product) (any, error) {
 // redeploys tells whether a PATCH redeploys: each does, unless it says not to
 // (FACTS section 4; A05 for what then happens).
 func (c *call) redeploys(asked *bool) bool {
-	return asked == nil || *asked || c.options.Answers.RedeployAlways
+	return asked == nil || *asked || c.Settings.Answers.RedeployAlways
 }
 
 func (a *v1beta1) deployFunction(c *call, p *product) (any, error) {
-	w, err := a.workload(c, p, c.r.PathValue("function_id"))
+	w, err := a.workload(c, p, c.Request.PathValue("function_id"))
 	if err != nil {
 		return nil, err
 	}
@@ -269,14 +270,14 @@ func (a *v1beta1) deployFunction(c *call, p *product) (any, error) {
 	if w.function.code == codeUnknown && c.options.Host == nil {
 		w.function.code = codeBuilds
 	}
-	w.updated = wire.AtNanos(c.now)
+	w.updated = wire.AtNanos(c.Now)
 	c.deploy(w, w.function.code == codeBuilds)
-	w.function.build = c.now
+	w.function.build = c.Now
 	return c.functionWritten(w)
 }
 
 func (a *v1beta1) deleteFunction(c *call, p *product) (any, error) {
-	w, err := a.workload(c, p, c.r.PathValue("function_id"))
+	w, err := a.workload(c, p, c.Request.PathValue("function_id"))
 	if err != nil {
 		return nil, err
 	}

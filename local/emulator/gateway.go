@@ -27,14 +27,14 @@ func (e *Emulator) Gateway() http.Handler {
 // Host of a request and whether it is HTTPS: a front door for curl.
 func (e *Emulator) Door(id string) http.Handler {
 	return e.traffic.Observe(gatewayServer, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e.mu.Lock()
+		e.base.Mu.Lock()
 		at := entrance{}
-		for _, p := range e.products(e.clock.Now()) {
+		for _, p := range e.products(e.base.Clock.Now()) {
 			if found := p.workloads.Get(id); found != nil {
 				at = entrance{product: p, workload: found}
 			}
 		}
-		e.mu.Unlock()
+		e.base.Mu.Unlock()
 		e.enter(w, r.WithContext(traffic.WithScheme(r.Context(), "https")), at)
 	}))
 }
@@ -55,9 +55,9 @@ type entrance struct {
 }
 
 func (e *Emulator) endpointOf(host string) entrance {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, p := range e.products(e.clock.Now()) {
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	for _, p := range e.products(e.base.Clock.Now()) {
 		for _, w := range p.workloads.All(nil) {
 			if w.host == host && (w.container == nil || !w.container.publicOff) {
 				return entrance{product: p, workload: w}
@@ -75,13 +75,13 @@ func (e *Emulator) endpointOf(host string) entrance {
 // enter lets a request through the gateway, or turns it away. What is behind
 // runs without the lock: it may take its time, and call the API.
 func (e *Emulator) enter(w http.ResponseWriter, r *http.Request, at entrance) {
-	e.mu.Lock()
+	e.base.Mu.Lock()
 	verdict := e.admit(r, at)
 	var behind http.Handler
 	if verdict == nil {
 		behind = e.behind(r, at)
 	}
-	e.mu.Unlock()
+	e.base.Mu.Unlock()
 	if verdict != nil {
 		verdict.write(w)
 		return
@@ -111,7 +111,7 @@ func (f *refusal) write(w http.ResponseWriter) {
 
 // admit returns why a request is turned away, or nil. The order is an
 // assumption (A30): HTTPS first, then who may enter, then whether somebody is
-// at home. e.mu is held.
+// at home. e.base.mu is held.
 func (e *Emulator) admit(r *http.Request, at entrance) *refusal {
 	w := at.workload
 	if w == nil || w.status == statusDeleting {
@@ -135,7 +135,7 @@ func unavailable() *refusal {
 
 // refuse is how the gateway turns away who has no valid token (A07).
 func (e *Emulator) refuse() *refusal {
-	f := &refusal{status: e.options.Answers.RefusalStatus, body: e.options.Answers.RefusalBody}
+	f := &refusal{status: e.base.Settings.Answers.RefusalStatus, body: e.base.Settings.Answers.RefusalBody}
 	if f.status == 0 {
 		f.status = http.StatusForbidden
 	}
@@ -153,7 +153,7 @@ func (e *Emulator) mayEnter(r *http.Request, at entrance) bool {
 	if presented == "" {
 		return false
 	}
-	now := e.clock.Now()
+	now := e.base.Clock.Now()
 	for _, t := range at.product.tokens.All(nil) {
 		if t.jwt == presented {
 			return t.opens(at.workload, now)
@@ -163,7 +163,7 @@ func (e *Emulator) mayEnter(r *http.Request, at entrance) bool {
 	if err != nil {
 		return false
 	}
-	traffic.Noted(r).AccessKey = who.accessKey
+	traffic.Noted(r).AccessKey = who.AccessKey
 	return true
 }
 

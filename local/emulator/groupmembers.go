@@ -5,15 +5,16 @@ import (
 	"slices"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
 // routeMembers registers what changes a group's members; group is its path.
 func (e *Emulator) routeMembers(mux *http.ServeMux, group string) {
-	e.handle(mux, "PUT "+group+"/members", needWriteGroup, setMembers)
-	e.handle(mux, "POST "+group+"/add-member", needWriteGroup, addMember)
-	e.handle(mux, "POST "+group+"/add-members", needWriteGroup, addMembers)
-	e.handle(mux, "POST "+group+"/remove-member", needWriteGroup, removeMember)
+	e.handle(mux, "PUT "+group+"/members", permission.WriteGroup, setMembers)
+	e.handle(mux, "POST "+group+"/add-member", permission.WriteGroup, addMember)
+	e.handle(mux, "POST "+group+"/add-members", permission.WriteGroup, addMembers)
+	e.handle(mux, "POST "+group+"/remove-member", permission.WriteGroup, removeMember)
 }
 
 func (g *group) join(application, user string, now time.Time) {
@@ -81,16 +82,16 @@ func setMembers(c *call) (any, error) {
 			g.joined[id] = since
 		}
 	}
-	g.UpdatedAt = wire.At(c.now)
+	g.UpdatedAt = wire.At(c.Now)
 	return g, nil
 }
 
 func (c *call) join(g *group, m members) {
 	for _, id := range m.applications() {
-		g.join(id, "", c.now)
+		g.join(id, "", c.Now)
 	}
 	for _, id := range m.users() {
-		g.join("", id, c.now)
+		g.join("", id, c.Now)
 	}
 }
 
@@ -120,7 +121,7 @@ func (c *call) joined(g *group, m members) (any, error) {
 		return nil, err
 	}
 	c.join(g, m)
-	g.UpdatedAt = wire.At(c.now)
+	g.UpdatedAt = wire.At(c.Now)
 	return g, nil
 }
 
@@ -134,6 +135,6 @@ func removeMember(c *call) (any, error) {
 		return nil, wire.Invalid("member", "required", "exactly one of user_id and application_id must be set")
 	}
 	g.leave(in.ApplicationID + in.UserID)
-	g.UpdatedAt = wire.At(c.now)
+	g.UpdatedAt = wire.At(c.Now)
 	return g, nil
 }

@@ -2,9 +2,10 @@ package emulator
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -32,11 +33,11 @@ type group struct {
 
 func (e *Emulator) routeGroups(mux *http.ServeMux) {
 	const base = iamBase + "/groups"
-	e.handle(mux, "GET "+base, needReadGroup, listGroups)
-	e.handle(mux, "POST "+base, needCreateGroup, createGroup)
-	e.handle(mux, "GET "+base+"/{id}", needReadGroup, getGroup)
-	e.handle(mux, "PATCH "+base+"/{id}", needWriteGroup, updateGroup)
-	e.handle(mux, "DELETE "+base+"/{id}", needDeleteGroup, deleteGroup)
+	e.handle(mux, "GET "+base, permission.ReadGroup, listGroups)
+	e.handle(mux, "POST "+base, permission.CreateGroup, createGroup)
+	e.handle(mux, "GET "+base+"/{id}", permission.ReadGroup, getGroup)
+	e.handle(mux, "PATCH "+base+"/{id}", permission.WriteGroup, updateGroup)
+	e.handle(mux, "DELETE "+base+"/{id}", permission.DeleteGroup, deleteGroup)
 	e.routeMembers(mux, base+"/{id}")
 }
 
@@ -45,21 +46,15 @@ func listGroups(c *call) (any, error) {
 		return nil, err
 	}
 	rows := c.iam.groups.All(func(g *group) bool {
-		return c.passes("name", g.Name) && c.passes("group_ids", g.ID) && c.passesTag(g.Tags) &&
-			c.passesAny("application_ids", g.ApplicationIDs) && c.passesAny("user_ids", g.UserIDs)
+		return c.Passes("name", g.Name) && c.Passes("group_ids", g.ID) && c.PassesTag(g.Tags) &&
+			c.PassesAny("application_ids", g.ApplicationIDs) && c.PassesAny("user_ids", g.UserIDs)
 	})
-	rows = ordered(c, rows, "created_at_asc", map[string]func(a, b *group) int{
+	rows = api.Ordered(c.Call, rows, "created_at_asc", map[string]func(a, b *group) int{
 		"created_at": wire.ByTime(func(g *group) wire.Stamp { return g.CreatedAt }),
 		"updated_at": wire.ByTime(func(g *group) wire.Stamp { return g.UpdatedAt }),
 		"name":       wire.ByText(func(g *group) string { return g.Name }),
 	})
-	return c.list("groups", wire.Views(rows, func(g *group) any { return g }), iamPaging)
-}
-
-// passesAny is passes for a row that has several values.
-func (c *call) passesAny(name string, values []string) bool {
-	want := c.filter(name)
-	return len(want) == 0 || slices.ContainsFunc(values, func(v string) bool { return slices.Contains(want, v) })
+	return c.List("groups", wire.Views(rows, func(g *group) any { return g }), api.IAMPaging)
 }
 
 func createGroup(c *call) (any, error) {
@@ -69,23 +64,23 @@ func createGroup(c *call) (any, error) {
 		Description    string   `json:"description"`
 		Tags           []string `json:"tags"`
 	}
-	if err := c.begin(&in, &in.OrganizationID); err != nil {
+	if err := c.Begin(&in, &in.OrganizationID); err != nil {
 		return nil, err
 	}
-	if err := checkTexts(&in.Name, &in.Description, &in.Tags); err != nil {
+	if err := api.CheckTexts(&in.Name, &in.Description, &in.Tags); err != nil {
 		return nil, err
 	}
 	if err := c.iam.groupNameFree(in.Name, ""); err != nil {
 		return nil, err
 	}
-	g := c.iam.addGroup(c.mint.UUID(), in.Name, in.Description, wire.At(c.now))
+	g := c.iam.addGroup(c.Mint.UUID(), in.Name, in.Description, wire.At(c.Now))
 	g.Tags = wire.OrEmpty(in.Tags)
 	return g, nil
 }
 
 func (s *iamState) addGroup(id, name, description string, now wire.Stamp) *group {
 	g := &group{
-		ID: id, CreatedAt: now, UpdatedAt: now, OrganizationID: s.organization, Name: name, Description: description,
+		ID: id, CreatedAt: now, UpdatedAt: now, OrganizationID: s.base.OrganizationID, Name: name, Description: description,
 		UserIDs: []string{}, ApplicationIDs: []string{}, Tags: []string{}, Editable: true, Deletable: true,
 		joined: map[string]time.Time{},
 	}
@@ -104,10 +99,10 @@ func (s *iamState) groupNameFree(name, except string) error {
 
 // group finds the one that the path names.
 func (c *call) group() (*group, error) {
-	if err := c.authorize(""); err != nil {
+	if err := c.Authorize(""); err != nil {
 		return nil, err
 	}
-	id := c.r.PathValue("id")
+	id := c.Request.PathValue("id")
 	if g := c.iam.groups.Get(id); g != nil {
 		return g, nil
 	}
@@ -120,11 +115,11 @@ func (c *call) editableGroup(in any) (*group, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.decode(in); err != nil {
+	if err := c.Decode(in); err != nil {
 		return nil, err
 	}
 	if !g.Editable {
-		return nil, c.forbidden()
+		return nil, c.Forbidden()
 	}
 	return g, nil
 }
@@ -147,7 +142,7 @@ func updateGroup(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkTexts(in.Name, in.Description, in.Tags); err != nil {
+	if err := api.CheckTexts(in.Name, in.Description, in.Tags); err != nil {
 		return nil, err
 	}
 	if in.Name != nil {
@@ -158,20 +153,20 @@ func updateGroup(c *call) (any, error) {
 	wire.Set(&g.Name, in.Name)
 	wire.Set(&g.Description, in.Description)
 	wire.Set(&g.Tags, in.Tags)
-	g.UpdatedAt = wire.At(c.now)
+	g.UpdatedAt = wire.At(c.Now)
 	return g, nil
 }
 
 func deleteGroup(c *call) (any, error) {
 	g, err := c.group()
 	if err != nil {
-		if c.allowed("") {
-			return c.goneAgain("group", c.r.PathValue("id"))
+		if c.Allowed("") {
+			return c.goneAgain("group", c.Request.PathValue("id"))
 		}
 		return nil, err
 	}
 	if !g.Deletable {
-		return nil, c.forbidden()
+		return nil, c.Forbidden()
 	}
 	for _, p := range c.iam.policies.All(func(p *policy) bool { return p.GroupID == g.ID }) {
 		p.principal = principal{NoPrincipal: true}

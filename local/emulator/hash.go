@@ -21,15 +21,15 @@ type argon struct {
 }
 
 const (
-	argonMemory = 65536 // KiB: showing one secret takes 64 MiB for a moment
-	argonSize   = 32
-	saltSize    = 16
+	argonSize = 32
+	saltSize  = 16
 )
 
-// hashV1beta1 and hashV1 are the parameters of the two APIs.
-func (o *Options) hashV1beta1() argon { return argon{passes: 1, threads: 2}.within(o.HashMemory) }
+// hashV1beta1 and hashV1 are the parameters of the two APIs, with so much memory
+// in KiB.
+func hashV1beta1(memory uint32) argon { return argon{passes: 1, threads: 2}.within(memory) }
 
-func (o *Options) hashV1() argon { return argon{passes: 3, threads: 64}.within(o.HashMemory) }
+func hashV1(memory uint32) argon { return argon{passes: 3, threads: 64}.within(memory) }
 
 // within gives a so much memory, and no more threads than can be with that:
 // argon2 needs 8 KiB for each.
@@ -141,7 +141,7 @@ func newSecretVar(key, value string, m *store.Mint) *secretVar {
 func (c *call) hashedList(env secretEnv) []secretOutput {
 	out := make([]secretOutput, 0, len(env))
 	for _, s := range env {
-		out = append(out, secretOutput{Key: s.key, HashedValue: s.hash(c.options.hashV1beta1())})
+		out = append(out, secretOutput{Key: s.key, HashedValue: s.hash(hashV1beta1(c.Settings.HashMemory))})
 	}
 	return out
 }
@@ -150,7 +150,7 @@ func (c *call) hashedList(env secretEnv) []secretOutput {
 func (c *call) hashedMap(env secretEnv) map[string]string {
 	out := make(map[string]string, len(env))
 	for _, s := range env {
-		out[s.key] = s.hash(c.options.hashV1())
+		out[s.key] = s.hash(hashV1(c.Settings.HashMemory))
 	}
 	return out
 }

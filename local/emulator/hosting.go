@@ -127,18 +127,18 @@ func (c *call) launch(w *workload) {
 
 func (l *launch) told(e *Emulator) func(string) {
 	return func(step string) {
-		e.mu.Lock()
-		defer e.mu.Unlock()
+		e.base.Mu.Lock()
+		defer e.base.Mu.Unlock()
 		l.step = step
 	}
 }
 
 // launched takes over what a deployment has come to.
 func (e *Emulator) launched(w *workload, this *launch, revision Revision, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
 	defer close(this.done)
-	h, now := &w.function.hosted, e.clock.Now()
+	h, now := &w.function.hosted, e.base.Clock.Now()
 	switch {
 	case h.launch != this && err == nil:
 		(&serving{revision: revision}).leave()

@@ -36,14 +36,14 @@ func starts(image string, port uint32, p *probe) bool {
 func (c *call) deployContainer(w *workload, stamp func(time.Time) wire.Stamp) {
 	c.start(w)
 	spec := w.container
-	next := move{due: c.now.Add(c.options.Delays.Deploy), status: statusReady, stamp: stamp}
+	next := move{due: c.Now.Add(c.Settings.Delays.Deploy), status: statusReady, stamp: stamp}
 	switch {
 	case !spec.pushed:
 		// Nobody pushes to the registry of a namespace here.
 		next.status, next.problem = statusError, "Image was not found in container registry."
 	case w.failing, !starts(spec.image, spec.port, &spec.liveness):
 		next.status, next.problem = statusError, spec.startFailure()
-		next.due = c.now.Add(spec.patience(c.options.Delays.StartFailure))
+		next.due = c.Now.Add(spec.patience(c.Settings.Delays.StartFailure))
 	}
 	w.begin(statusPending, next)
 }

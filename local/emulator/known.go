@@ -10,8 +10,8 @@ import (
 // the keys that ever were, deleted ones too, the legacy tokens that are listed,
 // and what Secret Manager holds.
 func (e *Emulator) Secrets() map[string]string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
 	out := map[string]string{}
 	for secret, access := range e.iam.everSecret {
 		out[secret] = "key " + access

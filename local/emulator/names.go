@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/settings"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 	"github.com/scw-key-rotator/rotator/local/emulator/seeds"
 )
@@ -22,6 +23,15 @@ func NewClockAt(start time.Time) *Clock { return clock.NewAt(start) }
 
 // NewManualClock returns a clock that stands at start.
 func NewManualClock(start time.Time) *Clock { return clock.NewManual(start) }
+
+// Delays say how long asynchronous moves take.
+type Delays = settings.Delays
+
+// Quotas are limits whose real values nobody recorded.
+type Quotas = settings.Quotas
+
+// Answers chooses among the answers that Scaleway might give.
+type Answers = settings.Answers
 
 // Request is one line of the emulator's history.
 type Request = traffic.Request

@@ -21,9 +21,9 @@ type namespaceV1 struct {
 
 func (c *call) viewNamespaceV1(n *namespace) namespaceV1 {
 	return namespaceV1{
-		ID: n.id, Name: n.name, OrganizationID: c.iam.organization, ProjectID: n.project, Description: n.description,
+		ID: n.id, Name: n.name, OrganizationID: c.OrganizationID, ProjectID: n.project, Description: n.description,
 		Status: v1Status(&n.life), Environment: n.env, SecretEnvironment: c.hashedMap(n.secrets), Tags: n.tags,
-		CreatedAt: n.created, UpdatedAt: n.updated, Region: c.region,
+		CreatedAt: n.created, UpdatedAt: n.updated, Region: c.Region,
 	}
 }
 
@@ -44,7 +44,7 @@ func (c *call) namespaceV1(p *product, id string) (*namespace, error) {
 	if n == nil {
 		return nil, wire.NotFound("namespace", id)
 	}
-	return n, c.authorizeOn(n.project, n.id, n.name)
+	return n, c.AuthorizeOn(n.project, n.id, n.name)
 }
 
 func listNamespacesV1(c *call, p *product) (any, error) {
@@ -56,7 +56,7 @@ func listNamespacesV1(c *call, p *product) (any, error) {
 }
 
 func getNamespaceV1(c *call, p *product) (any, error) {
-	n, err := c.namespaceV1(p, c.r.PathValue("namespace_id"))
+	n, err := c.namespaceV1(p, c.Request.PathValue("namespace_id"))
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func createNamespaceV1(c *call, p *product) (any, error) {
 		Secrets     map[string]string `json:"secret_environment_variables"`
 		Tags        []string          `json:"tags"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	project := in.Project
@@ -82,7 +82,7 @@ func createNamespaceV1(c *call, p *product) (any, error) {
 	if c.iam.projects.Get(project) == nil {
 		return nil, wire.NotFound("project", project)
 	}
-	if err := c.authorize(project); err != nil {
+	if err := c.Authorize(project); err != nil {
 		return nil, err
 	}
 	if err := nameV1("Namespace", in.Name); err != nil {
@@ -94,10 +94,10 @@ func createNamespaceV1(c *call, p *product) (any, error) {
 	n := c.newNamespace(in.Name, project)
 	n.slug = slug(in.Name, n.id[:8])
 	n.description, n.env, n.tags = in.Description, wire.OrEmptyMap(in.Env), wire.OrEmpty(in.Tags)
-	n.secrets = n.secrets.replace(in.Secrets, c.mint)
-	n.created, n.updated = wire.At(c.now), wire.At(c.now)
+	n.secrets = n.secrets.replace(in.Secrets, c.Mint)
+	n.created, n.updated = wire.At(c.Now), wire.At(c.Now)
 	// Its reconciliation leaves updated_at alone, unlike a container's.
-	n.begin(statusPending, move{due: c.now.Add(c.options.Delays.Namespace), status: statusReady})
+	n.begin(statusPending, move{due: c.Now.Add(c.Settings.Delays.Namespace), status: statusReady})
 	p.namespaces.Put(n.id, n)
 	return c.viewNamespaceV1(n), nil
 }
@@ -109,14 +109,14 @@ func updateNamespaceV1(c *call, p *product) (any, error) {
 		Secrets     *map[string]string `json:"secret_environment_variables"`
 		Tags        *[]string          `json:"tags"`
 	}
-	n, err := c.namespaceV1(p, c.r.PathValue("namespace_id"))
+	n, err := c.namespaceV1(p, c.Request.PathValue("namespace_id"))
 	if err != nil {
 		return nil, err
 	}
 	if err := standingV1(&n.life, "namespace", n.id); err != nil {
 		return nil, err
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	wire.Set(&n.description, in.Description)
@@ -124,25 +124,25 @@ func updateNamespaceV1(c *call, p *product) (any, error) {
 	wire.Set(&n.tags, in.Tags)
 	n.env, n.tags = wire.OrEmptyMap(n.env), wire.OrEmpty(n.tags)
 	if in.Secrets != nil {
-		n.secrets = n.secrets.replace(*in.Secrets, c.mint)
+		n.secrets = n.secrets.replace(*in.Secrets, c.Mint)
 	}
-	n.updated = wire.At(c.now)
+	n.updated = wire.At(c.Now)
 	if in.Env != nil || in.Secrets != nil {
 		n.rewritten = true
-		n.begin(statusPending, move{due: c.now.Add(c.options.Delays.Namespace), status: statusReady})
+		n.begin(statusPending, move{due: c.Now.Add(c.Settings.Delays.Namespace), status: statusReady})
 		c.redeployIn(p, n, wire.AtSecond)
 	}
 	return c.viewNamespaceV1(n), nil
 }
 
 func deleteNamespaceV1(c *call, p *product) (any, error) {
-	n, err := c.namespaceV1(p, c.r.PathValue("namespace_id"))
+	n, err := c.namespaceV1(p, c.Request.PathValue("namespace_id"))
 	if err != nil {
 		return nil, err
 	}
 	if n.status != statusDeleting {
-		p.vanishNamespace(n, c.now.Add(c.options.Delays.Gone))
-		n.updated = wire.At(c.now)
+		p.vanishNamespace(n, c.Now.Add(c.Settings.Delays.Gone))
+		n.updated = wire.At(c.Now)
 	}
 	return c.viewNamespaceV1(n), nil
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -27,19 +29,19 @@ func defaultSettings() securitySettings {
 
 func (e *Emulator) routeSettings(mux *http.ServeMux) {
 	const path = iamBase + "/organizations/{id}/security-settings"
-	e.handle(mux, "GET "+path, needReadSettings, getSettings)
-	e.handle(mux, "PATCH "+path, needWriteSettings, updateSettings)
+	e.handle(mux, "GET "+path, permission.ReadSettings, getSettings)
+	e.handle(mux, "PATCH "+path, permission.WriteSettings, updateSettings)
 }
 
-func (c *call) settings() error {
-	if err := c.authorize(""); err != nil {
+func (c *call) ownSettings() error {
+	if err := c.Authorize(""); err != nil {
 		return err
 	}
-	return c.ownOrganization(c.r.PathValue("id"))
+	return c.OwnOrganization(c.Request.PathValue("id"))
 }
 
 func getSettings(c *call) (any, error) {
-	if err := c.settings(); err != nil {
+	if err := c.ownSettings(); err != nil {
 		return nil, err
 	}
 	return c.iam.settings, nil
@@ -47,11 +49,11 @@ func getSettings(c *call) (any, error) {
 
 // updateSettings leaves living keys alone: the cap is held against new ones.
 func updateSettings(c *call) (any, error) {
-	if err := c.settings(); err != nil {
+	if err := c.ownSettings(); err != nil {
 		return nil, err
 	}
 	changed := c.iam.settings
-	if err := c.decode(&changed); err != nil { // absent fields keep their value
+	if err := c.Decode(&changed); err != nil { // absent fields keep their value
 		return nil, err
 	}
 	if changed.MaxKeyLife < 0 {
@@ -87,9 +89,9 @@ type user struct {
 // addUser adds one; the first is the organization's owner.
 func (s *iamState) addUser(e *Emulator, email, username string, since wire.Stamp) *user {
 	u := &user{
-		ID: e.mint.UUID(), Email: email, Username: username, Locale: "en_US", CreatedAt: since, UpdatedAt: since,
-		OrganizationID: s.organization, Deletable: true, LastLoginAt: since, Type: "member", TwoFactorEnabled: true,
-		Status: "activated", MFA: true, AccountRootUserID: e.mint.UUID(), Tags: []string{},
+		ID: e.base.Mint.UUID(), Email: email, Username: username, Locale: "en_US", CreatedAt: since, UpdatedAt: since,
+		OrganizationID: s.base.OrganizationID, Deletable: true, LastLoginAt: since, Type: "member", TwoFactorEnabled: true,
+		Status: "activated", MFA: true, AccountRootUserID: e.base.Mint.UUID(), Tags: []string{},
 	}
 	if s.users.Len() == 0 {
 		u.Type, u.Deletable = "owner", false
@@ -99,8 +101,8 @@ func (s *iamState) addUser(e *Emulator, email, username string, since wire.Stamp
 }
 
 func (e *Emulator) routeUsers(mux *http.ServeMux) {
-	e.handle(mux, "GET "+iamBase+"/users", needReadUser, listUsers)
-	e.handle(mux, "GET "+iamBase+"/users/{id}", needReadUser, getUser)
+	e.handle(mux, "GET "+iamBase+"/users", permission.ReadUser, listUsers)
+	e.handle(mux, "GET "+iamBase+"/users/{id}", permission.ReadUser, getUser)
 }
 
 func listUsers(c *call) (any, error) {
@@ -108,21 +110,21 @@ func listUsers(c *call) (any, error) {
 		return nil, err
 	}
 	rows := c.iam.users.All(func(u *user) bool {
-		return c.passes("user_ids", u.ID) && c.passes("type", u.Type) && c.passesBool("mfa", u.MFA) && c.passesTag(u.Tags)
+		return c.Passes("user_ids", u.ID) && c.Passes("type", u.Type) && c.PassesBool("mfa", u.MFA) && c.PassesTag(u.Tags)
 	})
-	rows = ordered(c, rows, "created_at_asc", map[string]func(a, b *user) int{
+	rows = api.Ordered(c.Call, rows, "created_at_asc", map[string]func(a, b *user) int{
 		"created_at": wire.ByTime(func(u *user) wire.Stamp { return u.CreatedAt }),
 		"email":      wire.ByText(func(u *user) string { return u.Email }),
 		"username":   wire.ByText(func(u *user) string { return u.Username }),
 	})
-	return c.list("users", wire.Views(rows, func(u *user) any { return u }), iamPaging)
+	return c.List("users", wire.Views(rows, func(u *user) any { return u }), api.IAMPaging)
 }
 
 func getUser(c *call) (any, error) {
-	if err := c.authorize(""); err != nil {
+	if err := c.Authorize(""); err != nil {
 		return nil, err
 	}
-	id := c.r.PathValue("id")
+	id := c.Request.PathValue("id")
 	if u := c.iam.users.Get(id); u != nil {
 		return u, nil
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -47,13 +49,13 @@ type principalFields struct {
 
 func (e *Emulator) routePolicies(mux *http.ServeMux) {
 	const base = iamBase + "/policies"
-	e.handle(mux, "GET "+base, needReadPolicy, listPolicies)
-	e.handle(mux, "POST "+base, needCreatePolicy, createPolicy)
-	e.handle(mux, "GET "+base+"/{id}", needReadPolicy, getPolicy)
-	e.handle(mux, "PATCH "+base+"/{id}", needWritePolicy, updatePolicy)
-	e.handle(mux, "DELETE "+base+"/{id}", needDeletePolicy, deletePolicy)
-	e.handle(mux, "GET "+iamBase+"/rules", needReadPolicy, listRules)
-	e.handle(mux, "PUT "+iamBase+"/rules", needWritePolicy, setRules)
+	e.handle(mux, "GET "+base, permission.ReadPolicy, listPolicies)
+	e.handle(mux, "POST "+base, permission.CreatePolicy, createPolicy)
+	e.handle(mux, "GET "+base+"/{id}", permission.ReadPolicy, getPolicy)
+	e.handle(mux, "PATCH "+base+"/{id}", permission.WritePolicy, updatePolicy)
+	e.handle(mux, "DELETE "+base+"/{id}", permission.DeletePolicy, deletePolicy)
+	e.handle(mux, "GET "+iamBase+"/rules", permission.ReadPolicy, listRules)
+	e.handle(mux, "PUT "+iamBase+"/rules", permission.WritePolicy, setRules)
 }
 
 // view is the policy with its rules counted. Distinct scopes and permission
@@ -82,16 +84,16 @@ func listPolicies(c *call) (any, error) {
 		return nil, err
 	}
 	rows := c.iam.policies.All(func(p *policy) bool {
-		return c.passes("policy_name", p.Name) && c.passes("policy_ids", p.ID) &&
-			c.passes("application_ids", p.ApplicationID) && c.passes("user_ids", p.UserID) &&
-			c.passes("group_ids", p.GroupID) && c.passesBool("no_principal", p.NoPrincipal) &&
-			c.passesBool("editable", p.Editable) && c.passesTag(p.Tags)
+		return c.Passes("policy_name", p.Name) && c.Passes("policy_ids", p.ID) &&
+			c.Passes("application_ids", p.ApplicationID) && c.Passes("user_ids", p.UserID) &&
+			c.Passes("group_ids", p.GroupID) && c.PassesBool("no_principal", p.NoPrincipal) &&
+			c.PassesBool("editable", p.Editable) && c.PassesTag(p.Tags)
 	})
-	rows = ordered(c, rows, "policy_name_asc", map[string]func(a, b *policy) int{
+	rows = api.Ordered(c.Call, rows, "policy_name_asc", map[string]func(a, b *policy) int{
 		"policy_name": wire.ByText(func(p *policy) string { return p.Name }),
 		"created_at":  wire.ByTime(func(p *policy) wire.Stamp { return p.CreatedAt }),
 	})
-	return c.list("policies", wire.Views(rows, (*policy).view), iamPaging)
+	return c.List("policies", wire.Views(rows, (*policy).view), api.IAMPaging)
 }
 
 // createPolicy answers with counters of 0, though the rules are there at once
@@ -105,10 +107,10 @@ func createPolicy(c *call) (any, error) {
 		Tags           []string   `json:"tags"`
 		principalFields
 	}
-	if err := c.begin(&in, &in.OrganizationID); err != nil {
+	if err := c.Begin(&in, &in.OrganizationID); err != nil {
 		return nil, err
 	}
-	if err := checkTexts(&in.Name, &in.Description, &in.Tags); err != nil {
+	if err := api.CheckTexts(&in.Name, &in.Description, &in.Tags); err != nil {
 		return nil, err
 	}
 	who, named, err := c.iam.principal(in.principalFields)
@@ -123,9 +125,9 @@ func createPolicy(c *call) (any, error) {
 		return nil, err
 	}
 	p := &policy{
-		ID: c.mint.UUID(), Name: in.Name, Description: in.Description, OrganizationID: c.iam.organization,
-		CreatedAt: wire.At(c.now), UpdatedAt: wire.At(c.now), Editable: true, Deletable: true, Tags: wire.OrEmpty(in.Tags),
-		principal: who, rules: rules, attached: c.now,
+		ID: c.Mint.UUID(), Name: in.Name, Description: in.Description, OrganizationID: c.OrganizationID,
+		CreatedAt: wire.At(c.Now), UpdatedAt: wire.At(c.Now), Editable: true, Deletable: true, Tags: wire.OrEmpty(in.Tags),
+		principal: who, rules: rules, attached: c.Now,
 	}
 	c.iam.policies.Put(p.ID, p)
 	return p, nil
@@ -163,7 +165,7 @@ func (s *iamState) principal(f principalFields) (who principal, named bool, err 
 
 // policy finds one by id.
 func (c *call) policy(id string) (*policy, error) {
-	if err := c.authorize(""); err != nil {
+	if err := c.Authorize(""); err != nil {
 		return nil, err
 	}
 	if p := c.iam.policies.Get(id); p != nil {
@@ -173,7 +175,7 @@ func (c *call) policy(id string) (*policy, error) {
 }
 
 func getPolicy(c *call) (any, error) {
-	p, err := c.policy(c.r.PathValue("id"))
+	p, err := c.policy(c.Request.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +185,7 @@ func getPolicy(c *call) (any, error) {
 // updatePolicy leaves updated_at alone when only tags or the principal change
 // (FACTS section 3); that a new name or text moves it is assumed (A17).
 func updatePolicy(c *call) (any, error) {
-	p, err := c.policy(c.r.PathValue("id"))
+	p, err := c.policy(c.Request.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
@@ -193,13 +195,13 @@ func updatePolicy(c *call) (any, error) {
 		Tags        *[]string `json:"tags"`
 		principalFields
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	if !p.Editable {
-		return nil, c.forbidden()
+		return nil, c.Forbidden()
 	}
-	if err := checkTexts(in.Name, in.Description, in.Tags); err != nil {
+	if err := api.CheckTexts(in.Name, in.Description, in.Tags); err != nil {
 		return nil, err
 	}
 	who, named, err := c.iam.principal(in.principalFields)
@@ -207,10 +209,10 @@ func updatePolicy(c *call) (any, error) {
 		return nil, err
 	}
 	if named && who != p.principal {
-		p.principal, p.attached = who, c.now
+		p.principal, p.attached = who, c.Now
 	}
 	if in.Name != nil || in.Description != nil {
-		p.UpdatedAt = wire.At(c.now)
+		p.UpdatedAt = wire.At(c.Now)
 	}
 	wire.Set(&p.Name, in.Name)
 	wire.Set(&p.Description, in.Description)
@@ -219,16 +221,16 @@ func updatePolicy(c *call) (any, error) {
 }
 
 func deletePolicy(c *call) (any, error) {
-	id := c.r.PathValue("id")
+	id := c.Request.PathValue("id")
 	p, err := c.policy(id)
 	if err != nil {
-		if c.allowed("") {
+		if c.Allowed("") {
 			return c.goneAgain("policy", id)
 		}
 		return nil, err
 	}
 	if !p.Deletable {
-		return nil, c.forbidden()
+		return nil, c.Forbidden()
 	}
 	c.iam.policies.Remove(id)
 	c.iam.gone[id] = true

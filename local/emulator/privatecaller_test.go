@@ -65,9 +65,9 @@ func TestPrivateCaller(t *testing.T) {
 		if secret == "" {
 			secret = e.Keys(row.name)[0].SecretKey
 		}
-		e.mu.Lock()
-		who, err := e.privateCaller(secret, row.product, e.iam.projectID(row.project), e.clock.Now())
-		e.mu.Unlock()
+		e.base.Mu.Lock()
+		who, err := e.privateCaller(secret, row.product, e.iam.projectID(row.project), e.base.Clock.Now())
+		e.base.Mu.Unlock()
 		status := 0
 		if refusal, ok := errors.AsType[*wire.Error](err); ok {
 			status = refusal.Status

@@ -32,7 +32,7 @@ type revision struct {
 // that was under way will never serve (A24).
 func (c *call) start(w *workload) {
 	w.revisions.begun++
-	w.revisions.asked, w.revisions.told = c.now, w.status
+	w.revisions.asked, w.revisions.told = c.Now, w.status
 	w.revisions.starting = &revision{env: w.environment()}
 }
 
@@ -97,7 +97,7 @@ func (c *call) deploy(w *workload, builds bool) {
 	}
 	w.function.hosted.giveUp()
 	c.start(w)
-	next := move{due: c.now.Add(c.options.Delays.Deploy), status: statusReady, stamp: wire.At}
+	next := move{due: c.Now.Add(c.Settings.Delays.Deploy), status: statusReady, stamp: wire.At}
 	if !builds || w.failing {
 		next.status, next.problem = statusError, "internal error"
 	}
@@ -107,8 +107,8 @@ func (c *call) deploy(w *workload, builds bool) {
 // shown is w's status as an answer tells it: for StatusLag after the call that
 // began a deployment, a read may not know of it yet (A80).
 func (c *call) shown(w *workload) string {
-	late := w.status == statusPending && c.now.Sub(w.revisions.asked) < c.options.StatusLag
-	if late && c.r.Method == http.MethodGet {
+	late := w.status == statusPending && c.Now.Sub(w.revisions.asked) < c.Settings.StatusLag
+	if late && c.Request.Method == http.MethodGet {
 		return w.revisions.told
 	}
 	return w.status
@@ -150,11 +150,11 @@ func (e *Emulator) FailDeployments(id string, fail bool) bool {
 // redeployIn redeploys what is in a namespace whose variables have changed, if
 // that is the answer to A77.
 func (c *call) redeployIn(p *product, n *namespace, stamp func(time.Time) wire.Stamp) {
-	if !c.options.Answers.NamespaceRedeploys {
+	if !c.Settings.Answers.NamespaceRedeploys {
 		return
 	}
 	for _, w := range p.workloads.All(func(w *workload) bool { return w.namespace == n && w.deployed() }) {
-		w.updated = wire.At(c.now)
+		w.updated = wire.At(c.Now)
 		if w.function != nil {
 			c.deploy(w, w.function.code == codeBuilds)
 		} else {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -41,7 +43,7 @@ func (c *call) makeRules(specs []ruleSpec, before []*rule) ([]*rule, error) {
 		if !bare && (s.OrganizationID == "") == (len(s.ProjectIDs) == 0) {
 			return nil, wire.Invalid("rules", "constraint", "exactly one of project_ids and organization_id must be set")
 		}
-		if err := c.ownOrganization(s.OrganizationID); err != nil {
+		if err := c.OwnOrganization(s.OrganizationID); err != nil {
 			return nil, err
 		}
 		for _, id := range s.ProjectIDs {
@@ -50,8 +52,8 @@ func (c *call) makeRules(specs []ruleSpec, before []*rule) ([]*rule, error) {
 			}
 		}
 		r := &rule{
-			ID: c.mint.UUID(), PermissionSetNames: wire.OrEmpty(s.PermissionSetNames), ScopeType: scopeType(s.PermissionSetNames),
-			Condition: s.Condition, ProjectIDs: s.ProjectIDs, OrganizationID: s.OrganizationID, granted: c.now,
+			ID: c.Mint.UUID(), PermissionSetNames: wire.OrEmpty(s.PermissionSetNames), ScopeType: permission.ScopeType(s.PermissionSetNames),
+			Condition: s.Condition, ProjectIDs: s.ProjectIDs, OrganizationID: s.OrganizationID, granted: c.Now,
 		}
 		if i := slices.IndexFunc(before, s.same); i >= 0 {
 			r.granted = before[i].granted
@@ -78,7 +80,7 @@ func (s *iamState) forgetProject(id string) {
 
 // listRules answers in the order in which the rules were given.
 func listRules(c *call) (any, error) {
-	id := c.r.URL.Query().Get("policy_id")
+	id := c.Request.URL.Query().Get("policy_id")
 	if id == "" {
 		return nil, wire.Invalid("policy_id", "required", "policy_id is required")
 	}
@@ -86,7 +88,7 @@ func listRules(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.list("rules", wire.Views(p.rules, func(r *rule) any { return r }), iamPaging)
+	return c.List("rules", wire.Views(p.rules, func(r *rule) any { return r }), api.IAMPaging)
 }
 
 // setRules replaces all rules of a policy; its answer has no total_count
@@ -96,7 +98,7 @@ func setRules(c *call) (any, error) {
 		PolicyID string     `json:"policy_id"`
 		Rules    []ruleSpec `json:"rules"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	p, err := c.policy(in.PolicyID)
@@ -104,12 +106,12 @@ func setRules(c *call) (any, error) {
 		return nil, err
 	}
 	if !p.Editable {
-		return nil, c.forbidden()
+		return nil, c.Forbidden()
 	}
 	rules, err := c.makeRules(in.Rules, p.rules)
 	if err != nil {
 		return nil, err
 	}
-	p.rules, p.UpdatedAt = rules, wire.At(c.now)
+	p.rules, p.UpdatedAt = rules, wire.At(c.Now)
 	return wire.Object{"rules": rules}, nil
 }

@@ -61,8 +61,8 @@ func defaultHandler(name string) string {
 }
 
 func listRuntimes(c *call, _ *product) (any, error) {
-	if !c.allowedSomewhere() {
-		return nil, c.forbidden()
+	if !c.AllowedSomewhere() {
+		return nil, c.Forbidden()
 	}
 	all := runtimes()
 	return wire.Object{"runtimes": all, "total_count": len(all)}, nil

@@ -27,7 +27,7 @@ func protectSecret(protected bool) func(c *call, s *secret) (any, error) {
 func deleteSecret(c *call) (any, error) {
 	state, s, err := c.secret()
 	if s == nil {
-		if state != nil && c.options.Answers.SecondDeleteOK && state.gone[c.r.PathValue("id")] {
+		if state != nil && c.Settings.Answers.SecondDeleteOK && state.gone[c.Request.PathValue("id")] {
 			return nil, nil
 		}
 		return nil, err
@@ -39,7 +39,7 @@ func deleteSecret(c *call) (any, error) {
 	case s.Protected:
 		return nil, wire.Precondition("protected_resource", "cannot delete a protected secret")
 	case !s.DeletionRequestedAt.IsNull():
-		if c.options.Answers.SecondDeleteOK {
+		if c.Settings.Answers.SecondDeleteOK {
 			return nil, nil
 		}
 		return nil, s.usable()
@@ -47,7 +47,7 @@ func deleteSecret(c *call) (any, error) {
 		state.erase(s)
 		return nil, nil
 	}
-	s.DeletionRequestedAt = wire.At(c.now)
+	s.DeletionRequestedAt = wire.At(c.Now)
 	s.UpdatedAt = s.DeletionRequestedAt
 	return nil, nil
 }
@@ -56,11 +56,11 @@ func restoreSecret(c *call, s *secret) (any, error) {
 	if s.DeletionRequestedAt.IsNull() {
 		return nil, wire.Precondition("resource_not_usable", "the secret is not scheduled for deletion")
 	}
-	if err := c.secretNameFree(c.secretsIn(c.region), s); err != nil {
+	if err := c.secretNameFree(c.secretsIn(c.Region), s); err != nil {
 		return nil, err
 	}
 	s.DeletionRequestedAt = wire.Stamp{}
-	s.UpdatedAt = wire.At(c.now)
+	s.UpdatedAt = wire.At(c.Now)
 	return s, nil
 }
 

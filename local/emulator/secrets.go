@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/store"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
@@ -49,25 +51,25 @@ var secretTypes = []string{"opaque", "certificate", "key_value", "basic_credenti
 
 func (e *Emulator) routeSecrets(mux *http.ServeMux) {
 	const base = secretBase + "/secrets"
-	e.handle(mux, "GET "+base, needReadSecret, listSecrets)
-	e.handle(mux, "POST "+base, needCreateSecret, createSecret)
-	e.handle(mux, "GET "+base+"/{id}", needReadSecret, withSecret(getSecret))
-	e.handle(mux, "PATCH "+base+"/{id}", needWriteSecret, withSecret(updateSecret))
-	e.handle(mux, "DELETE "+base+"/{id}", needDeleteSecret, deleteSecret)
-	e.handle(mux, "POST "+base+"/{id}/protect", needWriteSecret, withSecret(protectSecret(true)))
-	e.handle(mux, "POST "+base+"/{id}/unprotect", needWriteSecret, withSecret(protectSecret(false)))
-	e.handle(mux, "POST "+base+"/{id}/restore", needWriteSecret, withSecret(restoreSecret))
+	e.handle(mux, "GET "+base, permission.ReadSecret, listSecrets)
+	e.handle(mux, "POST "+base, permission.CreateSecret, createSecret)
+	e.handle(mux, "GET "+base+"/{id}", permission.ReadSecret, withSecret(getSecret))
+	e.handle(mux, "PATCH "+base+"/{id}", permission.WriteSecret, withSecret(updateSecret))
+	e.handle(mux, "DELETE "+base+"/{id}", permission.DeleteSecret, deleteSecret)
+	e.handle(mux, "POST "+base+"/{id}/protect", permission.WriteSecret, withSecret(protectSecret(true)))
+	e.handle(mux, "POST "+base+"/{id}/unprotect", permission.WriteSecret, withSecret(protectSecret(false)))
+	e.handle(mux, "POST "+base+"/{id}/restore", permission.WriteSecret, withSecret(restoreSecret))
 	e.routeVersions(mux)
 }
 
 // secretsOf is the region's state with everything done that time has brought
 // about.
 func (c *call) secretsOf() (*secretState, error) {
-	if !slices.Contains(secretRegions, c.region) {
+	if !slices.Contains(secretRegions, c.Region) {
 		return nil, wire.Invalid("region", "unknown", "no such region")
 	}
-	state := c.secretsIn(c.region)
-	state.settle(c.options.Delays.SecretErasure, c.now)
+	state := c.secretsIn(c.Region)
+	state.settle(c.Settings.Delays.SecretErasure, c.Now)
 	return state, nil
 }
 
@@ -84,12 +86,12 @@ func (c *call) secret() (*secretState, *secret, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	id := c.r.PathValue("id")
+	id := c.Request.PathValue("id")
 	s := state.rows.Get(id)
 	if s == nil {
 		return state, nil, wire.NotFound("secret", id)
 	}
-	return state, s, c.authorizeOn(s.ProjectID, s.ID, s.Name)
+	return state, s, c.AuthorizeOn(s.ProjectID, s.ID, s.Name)
 }
 
 // withSecret makes an endpoint of what serves the secret that the path names.
@@ -110,29 +112,29 @@ func listSecrets(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := c.r.URL.Query()
+	q := c.Request.URL.Query()
 	deleted := q.Get("scheduled_for_deletion") == "true"
 	rows := state.rows.All(func(s *secret) bool {
-		for _, tag := range c.filter("tags") {
+		for _, tag := range c.Filter("tags") {
 			if !slices.Contains(s.Tags, tag) {
 				return false
 			}
 		}
 		return s.DeletionRequestedAt.IsNull() != deleted &&
-			c.passes("project_id", s.ProjectID) && c.passes("organization_id", c.iam.organization) &&
-			c.passes("name", s.Name) && c.passes("type", s.Type) &&
-			(len(c.filter("path")) == 0 || cleanPath(q.Get("path")) == s.Path) &&
-			c.passesBool("ephemeral", s.EphemeralPolicy != nil) && c.allowedOn(s.ProjectID, s.ID, s.Name)
+			c.Passes("project_id", s.ProjectID) && c.Passes("organization_id", c.OrganizationID) &&
+			c.Passes("name", s.Name) && c.Passes("type", s.Type) &&
+			(len(c.Filter("path")) == 0 || cleanPath(q.Get("path")) == s.Path) &&
+			c.PassesBool("ephemeral", s.EphemeralPolicy != nil) && c.AllowedOn(s.ProjectID, s.ID, s.Name)
 	})
-	if len(rows) == 0 && !c.allowed(q.Get("project_id")) && !(q.Get("project_id") == "" && c.allowedSomewhere()) {
-		return nil, c.forbidden()
+	if len(rows) == 0 && !c.Allowed(q.Get("project_id")) && !(q.Get("project_id") == "" && c.AllowedSomewhere()) {
+		return nil, c.Forbidden()
 	}
-	rows = ordered(c, rows, "name_asc", map[string]func(a, b *secret) int{
+	rows = api.Ordered(c.Call, rows, "name_asc", map[string]func(a, b *secret) int{
 		"name":       wire.ByText(func(s *secret) string { return s.Name }),
 		"created_at": wire.ByTime(func(s *secret) wire.Stamp { return s.CreatedAt }),
 		"updated_at": wire.ByTime(func(s *secret) wire.Stamp { return s.UpdatedAt }),
 	})
-	return c.list("secrets", wire.Views(rows, func(s *secret) any { return s }), productPaging)
+	return c.List("secrets", wire.Views(rows, func(s *secret) any { return s }), api.ProductPaging)
 }
 
 // cleanPath is a path as it is kept: without a slash at its end.
@@ -154,10 +156,10 @@ func createSecret(c *call) (any, error) {
 		Protected       bool             `json:"protected"`
 		KeyID           *string          `json:"key_id"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
-	if err := c.authorizeOn(in.ProjectID, "", in.Name); err != nil {
+	if err := c.AuthorizeOn(in.ProjectID, "", in.Name); err != nil {
 		return nil, err
 	}
 	if c.iam.projects.Get(in.ProjectID) == nil {
@@ -170,9 +172,9 @@ func createSecret(c *call) (any, error) {
 		return nil, wire.Invalid("type", "unknown", "no such type of secret")
 	}
 	s := &secret{
-		ID: c.mint.UUID(), ProjectID: in.ProjectID, Name: in.Name, Status: "ready", CreatedAt: wire.At(c.now), UpdatedAt: wire.At(c.now),
+		ID: c.Mint.UUID(), ProjectID: in.ProjectID, Name: in.Name, Status: "ready", CreatedAt: wire.At(c.Now), UpdatedAt: wire.At(c.Now),
 		Tags: wire.OrEmpty(in.Tags), Description: in.Description, Type: in.Type, Protected: in.Protected, Path: cleanPath(in.Path),
-		EphemeralPolicy: in.EphemeralPolicy, UsedBy: []string{}, KeyID: in.KeyID, Region: c.region,
+		EphemeralPolicy: in.EphemeralPolicy, UsedBy: []string{}, KeyID: in.KeyID, Region: c.Region,
 	}
 	if err := c.checkSecret(state, s, in.Path); err != nil {
 		return nil, err
@@ -203,7 +205,7 @@ func (c *call) checkSecret(state *secretState, s *secret, asked string) error {
 // holds its name is A04.
 func (c *call) secretNameFree(state *secretState, s *secret) error {
 	for _, other := range state.rows.All(nil) {
-		holds := other.DeletionRequestedAt.IsNull() || c.options.Answers.NameTakenByDeleted
+		holds := other.DeletionRequestedAt.IsNull() || c.Settings.Answers.NameTakenByDeleted
 		if holds && other.ID != s.ID && other.ProjectID == s.ProjectID && other.Path == s.Path && other.Name == s.Name {
 			return wire.Exists("secret", other.ID, "a secret of this name exists in this path")
 		}
@@ -221,7 +223,7 @@ func updateSecret(c *call, s *secret) (any, error) {
 		Path            *string          `json:"path"`
 		EphemeralPolicy *ephemeralPolicy `json:"ephemeral_policy"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	if err := s.usable(); err != nil {
@@ -239,10 +241,10 @@ func updateSecret(c *call, s *secret) (any, error) {
 	if in.EphemeralPolicy != nil {
 		changed.EphemeralPolicy = in.EphemeralPolicy
 	}
-	if err := c.checkSecret(c.secretsIn(c.region), &changed, path); err != nil {
+	if err := c.checkSecret(c.secretsIn(c.Region), &changed, path); err != nil {
 		return nil, err
 	}
-	changed.UpdatedAt = wire.At(c.now)
+	changed.UpdatedAt = wire.At(c.Now)
 	*s = changed
 	return s, nil
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -38,23 +40,23 @@ const (
 
 func (e *Emulator) routeVersions(mux *http.ServeMux) {
 	const base = secretBase + "/secrets/{id}/versions"
-	e.handle(mux, "GET "+base, needReadSecret, withSecret(listVersions))
-	e.handle(mux, "POST "+base, needCreateVersion, withSecret(createVersion))
-	e.handle(mux, "GET "+base+"/{revision}", needReadSecret, withVersion(getVersion))
-	e.handle(mux, "PATCH "+base+"/{revision}", needWriteVersion, withVersion(updateVersion))
-	e.handle(mux, "DELETE "+base+"/{revision}", needDeleteVersion, withVersion(deleteVersion))
-	e.handle(mux, "GET "+base+"/{revision}/access", needAccessVersion, withVersion(accessVersion))
-	e.handle(mux, "POST "+base+"/{revision}/enable", needWriteVersion, withVersion(switchVersion(versionDisabled, versionEnabled)))
-	e.handle(mux, "POST "+base+"/{revision}/disable", needWriteVersion, withVersion(switchVersion(versionEnabled, versionDisabled)))
-	e.handle(mux, "POST "+base+"/{revision}/restore", needWriteVersion, withVersion(restoreVersion))
-	e.handle(mux, "GET "+secretBase+"/secrets-by-path/versions/{revision}/access", needAccessVersion, accessByPath)
+	e.handle(mux, "GET "+base, permission.ReadSecret, withSecret(listVersions))
+	e.handle(mux, "POST "+base, permission.CreateVersion, withSecret(createVersion))
+	e.handle(mux, "GET "+base+"/{revision}", permission.ReadSecret, withVersion(getVersion))
+	e.handle(mux, "PATCH "+base+"/{revision}", permission.WriteVersion, withVersion(updateVersion))
+	e.handle(mux, "DELETE "+base+"/{revision}", permission.DeleteVersion, withVersion(deleteVersion))
+	e.handle(mux, "GET "+base+"/{revision}/access", permission.AccessVersion, withVersion(accessVersion))
+	e.handle(mux, "POST "+base+"/{revision}/enable", permission.WriteVersion, withVersion(switchVersion(versionDisabled, versionEnabled)))
+	e.handle(mux, "POST "+base+"/{revision}/disable", permission.WriteVersion, withVersion(switchVersion(versionEnabled, versionDisabled)))
+	e.handle(mux, "POST "+base+"/{revision}/restore", permission.WriteVersion, withVersion(restoreVersion))
+	e.handle(mux, "GET "+secretBase+"/secrets-by-path/versions/{revision}/access", permission.AccessVersion, accessByPath)
 }
 
 // withVersion makes an endpoint of what serves the version that the path
 // names.
 func withVersion(serve func(c *call, s *secret, v *version) (any, error)) endpoint {
 	return withSecret(func(c *call, s *secret) (any, error) {
-		v, err := s.version(c.r.PathValue("revision"))
+		v, err := s.version(c.Request.PathValue("revision"))
 		if err != nil {
 			return nil, err
 		}
@@ -93,11 +95,11 @@ func (s *secret) version(revision string) (*version, error) {
 func listVersions(c *call, s *secret) (any, error) {
 	rows := []any{}
 	for _, v := range slices.Backward(s.versions) {
-		if c.passes("status", v.Status) {
+		if c.Passes("status", v.Status) {
 			rows = append(rows, v)
 		}
 	}
-	return c.list("versions", rows, productPaging)
+	return c.List("versions", rows, api.ProductPaging)
 }
 
 // createVersion leaves the previous version enabled, unless told otherwise,
@@ -109,7 +111,7 @@ func createVersion(c *call, s *secret) (any, error) {
 		DisablePrevious bool    `json:"disable_previous"`
 		DataCRC32       *uint32 `json:"data_crc32"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	if err := s.usable(); err != nil {
@@ -128,19 +130,19 @@ func createVersion(c *call, s *secret) (any, error) {
 	if in.DataCRC32 != nil && *in.DataCRC32 != crc32.ChecksumIEEE(data) {
 		return nil, wire.Invalid("data_crc32", "constraint", "does not match the data")
 	}
-	if have, most := s.kept(), c.options.Quotas.VersionsPerSecret; have >= most {
+	if have, most := s.kept(), c.Settings.Quotas.VersionsPerSecret; have >= most {
 		return nil, wire.QuotaExceeded("secret_versions", most, have)
 	}
 	if n := len(s.versions); n > 0 {
 		previous := s.versions[n-1]
 		previous.Latest = false
 		if in.DisablePrevious && previous.Status == versionEnabled {
-			previous.Status, previous.UpdatedAt = versionDisabled, wire.At(c.now)
+			previous.Status, previous.UpdatedAt = versionDisabled, wire.At(c.Now)
 		}
 	}
 	v := &version{
-		Revision: len(s.versions) + 1, SecretID: s.ID, Status: versionEnabled, CreatedAt: wire.At(c.now), UpdatedAt: wire.At(c.now),
-		Description: in.Description, Latest: true, EphemeralProperties: s.EphemeralPolicy.properties(c.now),
+		Revision: len(s.versions) + 1, SecretID: s.ID, Status: versionEnabled, CreatedAt: wire.At(c.Now), UpdatedAt: wire.At(c.Now),
+		Description: in.Description, Latest: true, EphemeralProperties: s.EphemeralPolicy.properties(c.Now),
 		Region: s.Region, data: data, crc: in.DataCRC32,
 	}
 	s.versions = append(s.versions, v)
@@ -171,7 +173,7 @@ func updateVersion(c *call, s *secret, v *version) (any, error) {
 			Action              string     `json:"action"`
 		} `json:"ephemeral_properties"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	if err := s.usable(); err != nil {
@@ -183,7 +185,7 @@ func updateVersion(c *call, s *secret, v *version) (any, error) {
 			ExpiresAt: wire.Given(p.ExpiresAt), ExpiresOnceAccessed: p.ExpiresOnceAccessed, Action: p.Action,
 		}
 	}
-	v.UpdatedAt = wire.At(c.now)
+	v.UpdatedAt = wire.At(c.Now)
 	return v, nil
 }
 
@@ -192,12 +194,12 @@ func updateVersion(c *call, s *secret, v *version) (any, error) {
 // A03 says otherwise.
 func deleteVersion(c *call, _ *secret, v *version) (any, error) {
 	if v.Status == versionScheduled || v.Status == versionDeleted {
-		if c.options.Answers.SecondDeleteOK {
+		if c.Settings.Answers.SecondDeleteOK {
 			return nil, nil
 		}
 		return nil, v.unusable()
 	}
-	v.Status, v.DeletionRequestedAt = versionScheduled, wire.At(c.now)
+	v.Status, v.DeletionRequestedAt = versionScheduled, wire.At(c.Now)
 	return nil, nil
 }
 
@@ -211,7 +213,7 @@ func accessVersion(c *call, s *secret, v *version) (any, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
 	}
-	if v.Status != versionEnabled && (v.Status != versionDisabled || !c.options.Answers.ReadDisabled) {
+	if v.Status != versionEnabled && (v.Status != versionDisabled || !c.Settings.Answers.ReadDisabled) {
 		return nil, v.unusable()
 	}
 	answer := wire.Object{
@@ -219,7 +221,7 @@ func accessVersion(c *call, s *secret, v *version) (any, error) {
 		"data_crc32": v.crc, "type": s.Type,
 	}
 	if p := v.EphemeralProperties; p != nil && p.ExpiresOnceAccessed {
-		v.expire(wire.At(c.now))
+		v.expire(wire.At(c.Now))
 	}
 	return answer, nil
 }
@@ -229,23 +231,23 @@ func accessByPath(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := c.r.URL.Query()
+	q := c.Request.URL.Query()
 	project := q.Get("project_id")
 	found := state.rows.All(func(s *secret) bool {
 		return s.ProjectID == project && s.Path == cleanPath(q.Get("secret_path")) && s.Name == q.Get("secret_name") &&
 			s.DeletionRequestedAt.IsNull()
 	})
 	if len(found) == 0 {
-		if err := c.authorizeOn(project, "", q.Get("secret_name")); err != nil {
+		if err := c.AuthorizeOn(project, "", q.Get("secret_name")); err != nil {
 			return nil, err
 		}
 		return nil, wire.NotFound("secret", q.Get("secret_name"))
 	}
 	s := found[0]
-	if err := c.authorizeOn(s.ProjectID, s.ID, s.Name); err != nil {
+	if err := c.AuthorizeOn(s.ProjectID, s.ID, s.Name); err != nil {
 		return nil, err
 	}
-	v, err := s.version(c.r.PathValue("revision"))
+	v, err := s.version(c.Request.PathValue("revision"))
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +263,7 @@ func switchVersion(from, to string) func(c *call, s *secret, v *version) (any, e
 		}
 		switch v.Status {
 		case from:
-			v.Status, v.UpdatedAt = to, wire.At(c.now)
+			v.Status, v.UpdatedAt = to, wire.At(c.Now)
 		case to:
 		default:
 			return nil, v.unusable()
@@ -278,6 +280,6 @@ func restoreVersion(c *call, s *secret, v *version) (any, error) {
 	if v.Status != versionScheduled {
 		return nil, v.unusable()
 	}
-	v.Status, v.DeletionRequestedAt, v.UpdatedAt = versionEnabled, wire.Stamp{}, wire.At(c.now)
+	v.Status, v.DeletionRequestedAt, v.UpdatedAt = versionEnabled, wire.Stamp{}, wire.At(c.Now)
 	return v, nil
 }

@@ -13,15 +13,15 @@ import (
 )
 
 // loadServerless installs s in a project as it is once everything has come to
-// rest, made in the past; region "" means fr-par. It takes e.mu, and its error
+// rest, made in the past; region "" means fr-par. It takes e.base.mu, and its error
 // begins with the path to the field that is wrong in s.
 func (e *Emulator) loadServerless(project, region string, s seeds.Serverless) error {
 	if region == "" {
 		region = "fr-par"
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	in := &installer{Emulator: e, project: project, region: region, now: e.clock.Now(), since: e.clock.Now().Add(-seedAge)}
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	in := &installer{Emulator: e, project: project, region: region, now: e.base.Clock.Now(), since: e.base.Clock.Now().Add(-seedAge)}
 	if err := strict.Each("function_namespaces", s.FunctionNamespaces, in.functions); err != nil {
 		return err
 	}
@@ -74,8 +74,8 @@ func (in *installer) namespace(p *product, name string, env, secrets map[string]
 		return nil, fmt.Errorf("name: another namespace of the project's %s is named %s", p.name, name)
 	}
 	n := &namespace{
-		life: in.settled(statusReady, ""), id: in.mint.UUID(), name: name, project: in.project,
-		env: wire.OrEmptyMap(env), secrets: secretEnv{}.replace(secrets, in.mint), tags: wire.OrEmpty(tags),
+		life: in.settled(statusReady, ""), id: in.base.Mint.UUID(), name: name, project: in.project,
+		env: wire.OrEmptyMap(env), secrets: secretEnv{}.replace(secrets, in.base.Mint), tags: wire.OrEmpty(tags),
 	}
 	in.changed(&n.life, nil, n.env, n.secrets)
 	n.slug = slug(name, n.id[:8])
@@ -95,9 +95,9 @@ func (in *installer) workload(p *product, n *namespace, name, privacy string, en
 		return nil, strict.NoneOf("privacy", privacy, enums["privacy"])
 	}
 	w := &workload{
-		id: in.mint.UUID(), name: name, namespace: n, host: p.hostOf(n, name), privacy: wire.Chosen(privacy, "private"),
+		id: in.base.Mint.UUID(), name: name, namespace: n, host: p.hostOf(n, name), privacy: wire.Chosen(privacy, "private"),
 		sandbox: "v2", timeout: wire.Seconds(300 * time.Second), env: wire.OrEmptyMap(env), tags: wire.OrEmpty(tags),
-		secrets: secretEnv{}.replace(secrets, in.mint), maxScale: 5, httpsOnly: true,
+		secrets: secretEnv{}.replace(secrets, in.base.Mint), maxScale: 5, httpsOnly: true,
 	}
 	p.workloads.Put(w.id, w)
 	return w, nil
@@ -109,7 +109,7 @@ func (in *installer) functions(s seeds.FunctionNamespace) error {
 	if err != nil {
 		return err
 	}
-	n.slug, n.registryID = slug(s.Name, in.mint.Pick(slugAlphabet, slugSuffix)), in.mint.UUID()
+	n.slug, n.registryID = slug(s.Name, in.base.Mint.Pick(slugAlphabet, slugSuffix)), in.base.Mint.UUID()
 	if err := in.tokens(p, n, nil, s.Tokens); err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (in *installer) function(p *product, n *namespace, s seeds.Function) error 
 		if args == nil {
 			args = wire.Object{}
 		}
-		row := &cron{life: in.settled(statusReady, ""), id: in.mint.UUID(), name: k.Name, schedule: k.Schedule, args: args, workload: w}
+		row := &cron{life: in.settled(statusReady, ""), id: in.base.Mint.UUID(), name: k.Name, schedule: k.Schedule, args: args, workload: w}
 		p.crons.Put(row.id, row)
 	}
 	return in.tokens(p, n, w, s.Tokens)
@@ -234,7 +234,7 @@ func (in *installer) domains(p *product, w *workload, field string, names []stri
 
 func (in *installer) tokens(p *product, n *namespace, w *workload, rows []seeds.Token) error {
 	for i, s := range rows {
-		t := &token{life: in.settled(statusReady, ""), id: in.mint.UUID(), description: s.Description, namespace: n, workload: w}
+		t := &token{life: in.settled(statusReady, ""), id: in.base.Mint.UUID(), description: s.Description, namespace: n, workload: w}
 		made := in.since
 		if s.ExpiresIn != "" {
 			var left seeds.Age

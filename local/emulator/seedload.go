@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/strict"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 	"github.com/scw-key-rotator/rotator/local/emulator/seeds"
@@ -29,9 +31,9 @@ type loader struct {
 }
 
 func (e *Emulator) loadAccount(s seeds.Seed) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	l := loader{Emulator: e, now: e.clock.Now()}
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	l := loader{Emulator: e, now: e.base.Clock.Now()}
 	if err := l.organization(s); err != nil {
 		return err
 	}
@@ -62,7 +64,7 @@ func (l loader) since(age seeds.Age) wire.Stamp {
 func (l loader) idOr(id string, known bool) (string, error) {
 	switch {
 	case id == "":
-		return l.mint.UUID(), nil
+		return l.base.Mint.UUID(), nil
 	case !secretForm.MatchString(id):
 		return "", fmt.Errorf("id: want a UUID in lower case, not %q", id)
 	case known:
@@ -75,11 +77,11 @@ func (l loader) organization(s seeds.Seed) error {
 	if s.OrganizationID != "" && !secretForm.MatchString(s.OrganizationID) {
 		return fmt.Errorf("organization_id: want a UUID in lower case, not %q", s.OrganizationID)
 	}
-	if s.OrganizationID != "" && s.OrganizationID != l.iam.organization {
+	if s.OrganizationID != "" && s.OrganizationID != l.base.OrganizationID {
 		if l.iam.projects.Len() > 1 || l.iam.applications.Len() > 0 {
 			return errors.New("organization_id: the emulator holds another organization already")
 		}
-		l.iam.organization = s.OrganizationID
+		l.base.OrganizationID = s.OrganizationID
 		l.iam.found(l.Emulator)
 	}
 	if s.SecuritySettings != nil {
@@ -109,7 +111,7 @@ func (l loader) project(p seeds.Project) error {
 		return err
 	}
 	row := &project{
-		ID: id, Name: p.Name, Description: p.Description, OrganizationID: l.iam.organization,
+		ID: id, Name: p.Name, Description: p.Description, OrganizationID: l.base.OrganizationID,
 		CreatedAt: l.since(p.Age), UpdatedAt: l.since(p.Age),
 	}
 	l.iam.projects.Put(row.ID, row)
@@ -166,7 +168,7 @@ func (l loader) application(a seeds.Application) error {
 	}
 	row := &application{
 		ID: id, Name: a.Name, Description: a.Description, CreatedAt: l.since(a.Age), UpdatedAt: l.since(a.Age),
-		OrganizationID: l.iam.organization, Editable: !a.Managed, Deletable: !a.Managed, Managed: a.Managed, Tags: wire.OrEmpty(a.Tags),
+		OrganizationID: l.base.OrganizationID, Editable: !a.Managed, Deletable: !a.Managed, Managed: a.Managed, Tags: wire.OrEmpty(a.Tags),
 	}
 	l.iam.applications.Put(row.ID, row)
 	err = strict.Each("keys", a.Keys, func(k seeds.Key) error {
@@ -184,11 +186,11 @@ var accessKeys = regexp.MustCompile(`^SCW[A-Z0-9]{17}$`)
 // key completes row, which has its bearer.
 func (l loader) key(k seeds.Key, row *apiKey) error {
 	created := wire.At(l.now.Add(-time.Duration(k.Age)))
-	row.AccessKey, row.secret, row.Description, row.CreatedAt, row.UpdatedAt = k.AccessKey, l.mint.UUID(), k.Description, created, created
-	row.Managed, row.Editable, row.Deletable, row.CreationIP = k.Managed, !k.Managed, !k.Managed, documentationIP
+	row.AccessKey, row.secret, row.Description, row.CreatedAt, row.UpdatedAt = k.AccessKey, l.base.Mint.UUID(), k.Description, created, created
+	row.Managed, row.Editable, row.Deletable, row.CreationIP = k.Managed, !k.Managed, !k.Managed, api.DocumentationIP
 	wire.Set(&row.Deletable, k.Deletable)
 	if row.AccessKey == "" {
-		row.AccessKey = l.mint.AccessKey()
+		row.AccessKey = l.base.Mint.AccessKey()
 	}
 	if !accessKeys.MatchString(row.AccessKey) {
 		return fmt.Errorf("access_key: want SCW and 17 of A-Z and 0-9, not %q", row.AccessKey)
@@ -214,7 +216,7 @@ func (l loader) key(k seeds.Key, row *apiKey) error {
 func (l loader) policies(policies []seeds.Policy, who principal) error {
 	return strict.Each("policies", policies, func(p seeds.Policy) error {
 		row := &policy{
-			ID: l.mint.UUID(), Name: p.Name, OrganizationID: l.iam.organization, CreatedAt: l.since(0), UpdatedAt: l.since(0),
+			ID: l.base.Mint.UUID(), Name: p.Name, OrganizationID: l.base.OrganizationID, CreatedAt: l.since(0), UpdatedAt: l.since(0),
 			Editable: true, Deletable: true, Tags: []string{}, principal: who, attached: l.since(0).Time,
 		}
 		l.iam.policies.Put(row.ID, row)
@@ -231,11 +233,11 @@ func (l loader) rule(r seeds.Rule) (*rule, error) {
 		return nil, errors.New("projects: want either project names here or organization: true")
 	}
 	row := &rule{
-		ID: l.mint.UUID(), PermissionSetNames: r.PermissionSets, ScopeType: scopeType(r.PermissionSets), Condition: r.Condition,
+		ID: l.base.Mint.UUID(), PermissionSetNames: r.PermissionSets, ScopeType: permission.ScopeType(r.PermissionSets), Condition: r.Condition,
 		granted: l.since(0).Time,
 	}
 	if r.Organization {
-		row.OrganizationID = l.iam.organization
+		row.OrganizationID = l.base.OrganizationID
 	}
 	for i, name := range r.Projects {
 		id, err := l.mustProject(fmt.Sprintf("projects[%d]", i), name)
@@ -254,7 +256,7 @@ func (l loader) group(g seeds.Group) error {
 	case len(l.iam.groups.All(func(other *group) bool { return other.Name == g.Name })) > 0:
 		return fmt.Errorf("name: another group is named %s", g.Name)
 	}
-	row := l.iam.addGroup(l.mint.UUID(), g.Name, "", l.since(0))
+	row := l.iam.addGroup(l.base.Mint.UUID(), g.Name, "", l.since(0))
 	row.AllApplications, row.AllUsers = g.AllApplications, g.AllUsers
 	for i, name := range g.Applications {
 		a := l.iam.applicationNamed(name)

@@ -41,7 +41,7 @@ func (l loader) secret(s seeds.Secret) error {
 	}
 	created := wire.At(l.now.Add(-time.Duration(s.Age)))
 	row := &secret{
-		ID: l.mint.UUID(), ProjectID: project, Name: s.Name, Status: "ready", CreatedAt: created, UpdatedAt: created,
+		ID: l.base.Mint.UUID(), ProjectID: project, Name: s.Name, Status: "ready", CreatedAt: created, UpdatedAt: created,
 		Tags: wire.OrEmpty(s.Tags), Description: s.Description, Type: kind, Protected: s.Protected,
 		Path: cleanPath(s.Path), UsedBy: []string{}, Region: region,
 	}
@@ -51,7 +51,7 @@ func (l loader) secret(s seeds.Secret) error {
 			return fmt.Errorf("versions[%d].data: %w", i, err)
 		}
 		if v.Random > 0 {
-			data = base64.RawURLEncoding.EncodeToString(l.mint.Bytes(v.Random))[:v.Random]
+			data = base64.RawURLEncoding.EncodeToString(l.base.Mint.Bytes(v.Random))[:v.Random]
 		}
 		when := wire.At(l.now.Add(-time.Duration(v.Age)))
 		version := &version{
@@ -85,13 +85,13 @@ func (e *Emulator) loadPlace(p seeds.Place) error {
 	if region := wire.Chosen(p.Region, "fr-par"); !slices.Contains(regions, region) {
 		return strict.NoneOf("region", region, regions)
 	}
-	e.mu.Lock()
+	e.base.Mu.Lock()
 	id, err := loader{Emulator: e}.mustProject("project", p.Project)
 	place := p.Serverless
 	if err == nil {
 		place, err = place.Expanded(e.keyOf)
 	}
-	e.mu.Unlock()
+	e.base.Mu.Unlock()
 	if err != nil {
 		return err
 	}

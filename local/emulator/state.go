@@ -67,11 +67,11 @@ type (
 )
 
 func (e *Emulator) state() stateView {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	now := e.clock.Now()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	now := e.base.Clock.Now()
 	s := stateView{
-		Clock: now, Latency: seeds.Age(e.Latency()), OrganizationID: e.iam.organization,
+		Clock: now, Latency: seeds.Age(e.Latency()), OrganizationID: e.base.OrganizationID,
 		Projects: []named{}, Users: []bearerView{}, Applications: []bearerView{}, Secrets: []secretView{},
 		Functions: []Endpoint{}, Containers: []Endpoint{}, Tokens: e.tokens(), Faults: viewFaults(e.Faults()),
 	}
@@ -85,7 +85,7 @@ func (e *Emulator) state() stateView {
 		s.Applications = append(s.Applications, bearerView{named: named{a.Name, a.ID}, Managed: a.Managed, Keys: e.keyViews(a.ID, now)})
 	}
 	for _, region := range secretRegions {
-		e.secretsIn(region).settle(e.options.Delays.SecretErasure, now)
+		e.secretsIn(region).settle(e.base.Settings.Delays.SecretErasure, now)
 		for _, row := range e.secretsIn(region).rows.All(nil) {
 			s.Secrets = append(s.Secrets, e.secretView(row, now))
 		}

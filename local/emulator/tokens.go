@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -35,7 +36,7 @@ func (a *v1beta1) routeTokens(e *Emulator, mux *http.ServeMux) {
 // unlessRemoved answers what A06 says, once the platform has removed JWTs.
 func unlessRemoved(serve regional) regional {
 	return func(c *call, p *product) (any, error) {
-		if status := c.options.Answers.TokenRoutes; status != 0 {
+		if status := c.Settings.Answers.TokenRoutes; status != 0 {
 			return nil, wire.Message(status, "tokens have been removed, use IAM authentication")
 		}
 		return serve(c, p)
@@ -73,7 +74,7 @@ func (a *v1beta1) listTokens(c *call, p *product) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rendered(c, "tokens", ordered(c, rows, "created_at_asc", nil), func(t *token) any {
+	return rendered(c, "tokens", api.Ordered(c.Call, rows, "created_at_asc", nil), func(t *token) any {
 		return a.tokenView(t, hiddenToken, "")
 	})
 }
@@ -81,19 +82,19 @@ func (a *v1beta1) listTokens(c *call, p *product) (any, error) {
 // passesOwner tells whether w passes the filter by function or container.
 func (c *call) passesOwner(filter string, w *workload) bool {
 	if w == nil {
-		return len(c.filter(filter)) == 0
+		return len(c.Filter(filter)) == 0
 	}
-	return c.passes(filter, w.id)
+	return c.Passes(filter, w.id)
 }
 
 // passesTokenNamespace is the filter by namespace: only the namespace's own
 // tokens, unless A02 says otherwise.
 func (c *call) passesTokenNamespace(t *token) bool {
-	if len(c.filter("namespace_id")) == 0 {
+	if len(c.Filter("namespace_id")) == 0 {
 		return true
 	}
-	own := t.workload == nil || c.options.Answers.NamespaceTokensAll
-	return own && c.passes("namespace_id", t.namespace.id)
+	own := t.workload == nil || c.Settings.Answers.NamespaceTokensAll
+	return own && c.Passes("namespace_id", t.namespace.id)
 }
 
 func (a *v1beta1) createToken(c *call, p *product) (any, error) {
@@ -104,7 +105,7 @@ func (a *v1beta1) createToken(c *call, p *product) (any, error) {
 		Description string     `json:"description"`
 		Expires     *time.Time `json:"expires_at"`
 	}
-	if err := c.decode(&in); err != nil {
+	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
 	owner := in.Function
@@ -126,9 +127,9 @@ func (a *v1beta1) createToken(c *call, p *product) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.id = c.mint.UUID()
-	t.jwt = c.sign(t, c.now)
-	t.begin(statusPending, move{due: c.now.Add(c.options.Delays.TokenReady), status: statusReady})
+	t.id = c.Mint.UUID()
+	t.jwt = c.sign(t, c.Now)
+	t.begin(statusPending, move{due: c.Now.Add(c.Settings.Delays.TokenReady), status: statusReady})
 	p.tokens.Put(t.id, t)
 	return a.tokenView(t, t.jwt, c.publicKey(t.namespace)), nil
 }
@@ -137,11 +138,11 @@ func (a *v1beta1) createToken(c *call, p *product) (any, error) {
 // error names what this one lacks: recorded in 2025 on containers, and taken
 // to be the same on functions (A22).
 func (a *v1beta1) token(c *call, p *product) (*token, error) {
-	id := c.r.PathValue("token_id")
+	id := c.Request.PathValue("token_id")
 	if t := p.tokens.Get(id); t != nil {
-		return t, c.authorize(t.namespace.project)
+		return t, c.Authorize(t.namespace.project)
 	}
-	for _, other := range c.products(c.now) {
+	for _, other := range c.products(c.Now) {
 		if other.region == p.region && other.tokens.Get(id) != nil {
 			return nil, wire.NoSuch(a.kind)
 		}
@@ -162,7 +163,7 @@ func (a *v1beta1) deleteToken(c *call, p *product) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.vanish(c.now.Add(c.options.Delays.TokenGone))
+	t.vanish(c.Now.Add(c.Settings.Delays.TokenGone))
 	return a.tokenView(t, "", ""), nil
 }
 
@@ -188,7 +189,7 @@ func (e *Emulator) sign(t *token, now time.Time) string {
 		return base64.RawURLEncoding.EncodeToString(text)
 	}
 	return part(wire.Object{"alg": "RS256", "typ": "JWT"}) + "." + part(claims) + "." +
-		base64.RawURLEncoding.EncodeToString(e.mint.Bytes(modulusSize))
+		base64.RawURLEncoding.EncodeToString(e.base.Mint.Bytes(modulusSize))
 }
 
 // modulusSize is that of RSA with 4096 bits.
@@ -198,7 +199,7 @@ const modulusSize = 512
 // a random number for a modulus.
 func (e *Emulator) publicKey(n *namespace) string {
 	if n.publicKey == "" {
-		modulus := e.mint.Bytes(modulusSize)
+		modulus := e.base.Mint.Bytes(modulusSize)
 		modulus[0] |= 0x80
 		modulus[modulusSize-1] |= 1
 		der := x509.MarshalPKCS1PublicKey(&rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: 65537})

@@ -28,32 +28,32 @@ type upload struct {
 // uploadURL answers a URL at which the function's archive can be PUT by
 // whoever knows it, without a key. It leads to this very listener.
 func (a *v1beta1) uploadURL(c *call, p *product) (any, error) {
-	c.needs = a.write // what is put there will run
-	w, err := a.workload(c, p, c.r.PathValue("function_id"))
+	c.Needs = a.write // what is put there will run
+	w, err := a.workload(c, p, c.Request.PathValue("function_id"))
 	if err != nil {
 		return nil, err
 	}
 	if err := a.standing(&w.life, a.kind); err != nil {
 		return nil, err
 	}
-	text := c.r.URL.Query().Get("content_length")
+	text := c.Request.URL.Query().Get("content_length")
 	size, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || size < 1 || size > archiveLimit {
 		return nil, wire.Message(http.StatusBadRequest, "content_length %q: want the archive's size, at most %d", text, archiveLimit)
 	}
 	for name, old := range c.uploads {
-		if c.now.After(old.until) {
+		if c.Now.After(old.until) {
 			delete(c.uploads, name)
 		}
 	}
 	name := rand.Text()
-	c.uploads[name] = &upload{workload: w, size: size, until: c.now.Add(uploadLifetime)}
+	c.uploads[name] = &upload{workload: w, size: size, until: c.Now.Add(uploadLifetime)}
 	scheme := "http"
-	if traffic.Secure(c.r) {
+	if traffic.Secure(c.Request) {
 		scheme = "https"
 	}
 	return wire.Object{
-		"url":     scheme + "://" + c.r.Host + "/upload/" + name,
+		"url":     scheme + "://" + c.Request.Host + "/upload/" + name,
 		"headers": map[string][]string{"Content-Length": {text}},
 	}, nil
 }
@@ -61,10 +61,10 @@ func (a *v1beta1) uploadURL(c *call, p *product) (any, error) {
 // receive takes an archive. What is deployed next is the last that came.
 func (e *Emulator) receive(w http.ResponseWriter, r *http.Request) {
 	traffic.Noted(r).Path = "/upload/" // who knows the rest may upload
-	e.mu.Lock()
+	e.base.Mu.Lock()
 	to, known := e.uploads[r.PathValue("name")]
-	known = known && !e.clock.Now().After(to.until)
-	e.mu.Unlock()
+	known = known && !e.base.Clock.Now().After(to.until)
+	e.base.Mu.Unlock()
 	if !known {
 		refuseUpload(w, "AccessDenied", "Request has expired, or was never signed")
 		return
@@ -74,8 +74,8 @@ func (e *Emulator) receive(w http.ResponseWriter, r *http.Request) {
 		refuseUpload(w, "SignatureDoesNotMatch", "the length is not the one that was asked for")
 		return
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
 	if to.workload.status != statusDeleting {
 		to.workload.function.code = codeBuilds
 		if e.options.Host != nil {
@@ -95,7 +95,7 @@ func refuseUpload(w http.ResponseWriter, code, message string) {
 // listFunctionsOf is an older way to list the functions of a namespace; the
 // plugin of osls knows no other.
 func (a *v1beta1) listFunctionsOf(c *call, p *product) (any, error) {
-	n, err := a.namespace(c, p, c.r.PathValue("namespace_id"))
+	n, err := a.namespace(c, p, c.Request.PathValue("namespace_id"))
 	if err != nil {
 		return nil, err
 	}
@@ -105,8 +105,8 @@ func (a *v1beta1) listFunctionsOf(c *call, p *product) (any, error) {
 
 // listTriggers is asked by the plugin of osls. There are none but crons here.
 func (a *v1beta1) listTriggers(c *call, _ *product) (any, error) {
-	if !c.allowedSomewhere() {
-		return nil, c.forbidden()
+	if !c.AllowedSomewhere() {
+		return nil, c.Forbidden()
 	}
 	return wire.Object{"triggers": []any{}, "total_count": 0}, nil
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
@@ -14,22 +16,22 @@ type v1beta1 struct {
 	product string // functions or containers
 	kind    string // of its workloads, as errors say it
 	owner   string // the member that names a workload
-	read    need
-	write   need
-	remove  need
+	read    permission.Need
+	write   permission.Need
+	remove  permission.Need
 }
 
 func functionsV1beta1() *v1beta1 {
 	return &v1beta1{
 		product: "functions", kind: "Function", owner: "function_id",
-		read: needReadFunctions, write: needWriteFunctions, remove: needDeleteFunctions,
+		read: permission.ReadFunctions, write: permission.WriteFunctions, remove: permission.DeleteFunctions,
 	}
 }
 
 func containersV1beta1() *v1beta1 {
 	return &v1beta1{
 		product: "containers", kind: "Container", owner: "container_id",
-		read: needReadContainers, write: needWriteContainers, remove: needDeleteContainers,
+		read: permission.ReadContainers, write: permission.WriteContainers, remove: permission.DeleteContainers,
 	}
 }
 
@@ -44,10 +46,10 @@ func (a *v1beta1) handle(e *Emulator, mux *http.ServeMux, method, path string, s
 	}
 	pattern := method + " /" + a.product + "/v1beta1/regions/{region}" + path
 	e.handle(mux, pattern, needs, func(c *call) (any, error) {
-		if !slices.Contains(serverlessRegions, c.region) {
-			return nil, wire.Message(http.StatusBadRequest, "unknown region %s", c.region)
+		if !slices.Contains(serverlessRegions, c.Region) {
+			return nil, wire.Message(http.StatusBadRequest, "unknown region %s", c.Region)
 		}
-		return serve(c, e.productIn(a.product, c.region, c.now))
+		return serve(c, e.productIn(a.product, c.Region, c.Now))
 	})
 }
 
@@ -57,7 +59,7 @@ func (a *v1beta1) namespace(c *call, p *product, id string) (*namespace, error) 
 	if n == nil {
 		return nil, wire.NoSuch("Namespace")
 	}
-	return n, c.authorizeOn(n.project, n.id, n.name)
+	return n, c.AuthorizeOn(n.project, n.id, n.name)
 }
 
 // workload finds a function or container that the caller may use.
@@ -66,7 +68,7 @@ func (a *v1beta1) workload(c *call, p *product, id string) (*workload, error) {
 	if w == nil {
 		return nil, wire.NoSuch(a.kind)
 	}
-	return w, c.authorizeOn(w.namespace.project, w.id, w.name)
+	return w, c.AuthorizeOn(w.namespace.project, w.id, w.name)
 }
 
 // standing refuses to write to what is being deleted (A24).
@@ -121,15 +123,15 @@ func hostname(text string) bool {
 // what the caller's rules reach, and refuses who has none (A23).
 func search[T any](c *call, rows []*T, project func(*T) string, scope string, passes func(*T) bool) ([]*T, error) {
 	if scope != "" {
-		if err := c.authorize(scope); err != nil {
+		if err := c.Authorize(scope); err != nil {
 			return nil, err
 		}
-	} else if !c.allowedSomewhere() {
-		return nil, wire.Forbidden(c.needs.action, c.needs.resource)
+	} else if !c.AllowedSomewhere() {
+		return nil, wire.Forbidden(c.Needs.Action, c.Needs.Resource)
 	}
 	out := []*T{}
 	for _, row := range rows {
-		if c.allowed(project(row)) && passes(row) {
+		if c.Allowed(project(row)) && passes(row) {
 			out = append(out, row)
 		}
 	}
@@ -139,7 +141,7 @@ func search[T any](c *call, rows []*T, project func(*T) string, scope string, pa
 // scope is the project that the query's filters name, directly or by a
 // namespace or workload; "" if they name none.
 func (c *call) scope(p *product) string {
-	q := c.r.URL.Query()
+	q := c.Request.URL.Query()
 	if id := q.Get("project_id"); id != "" {
 		return id
 	}
@@ -156,7 +158,7 @@ func (c *call) scope(p *product) string {
 
 // rendered answers a page of rows.
 func rendered[T any](c *call, plural string, rows []*T, view func(*T) any) (any, error) {
-	return c.list(plural, wire.Views(rows, view), productPaging)
+	return c.List(plural, wire.Views(rows, view), api.ProductPaging)
 }
 
 // projectOr is the project that a creation names, or the default one.
@@ -167,5 +169,5 @@ func (c *call) projectOr(id string) (string, error) {
 	if c.iam.projects.Get(id) == nil {
 		return "", wire.Message(http.StatusNotFound, "Project was not found")
 	}
-	return id, c.authorize(id)
+	return id, c.Authorize(id)
 }

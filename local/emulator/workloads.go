@@ -40,7 +40,7 @@ func (p *product) holds(n *namespace, name string) bool {
 // share.
 func (c *call) newWorkload(p *product, n *namespace, name string) *workload {
 	return &workload{
-		id: c.mint.UUID(), name: name, namespace: n, host: p.hostOf(n, name),
+		id: c.Mint.UUID(), name: name, namespace: n, host: p.hostOf(n, name),
 		privacy: "public", sandbox: "v2", timeout: wire.Seconds(300 * time.Second),
 	}
 }
@@ -50,8 +50,8 @@ func (c *call) deleteWorkload(p *product, w *workload, now func(time.Time) wire.
 	if w.status == statusDeleting {
 		return
 	}
-	p.vanishWorkload(w, c.now.Add(c.options.Delays.Gone))
-	w.updated = now(c.now)
+	p.vanishWorkload(w, c.Now.Add(c.Settings.Delays.Gone))
+	w.updated = now(c.Now)
 }
 
 // enums are the values that the APIs know.
