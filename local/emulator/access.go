@@ -34,7 +34,7 @@ func (e *Emulator) Organization() string {
 func (e *Emulator) Project(name string) string {
 	e.base.Mu.Lock()
 	defer e.base.Mu.Unlock()
-	return e.iam.projectID(name)
+	return e.account.ID(name)
 }
 
 // ProjectNames returns the names of all projects: default first, then as the
@@ -43,8 +43,10 @@ func (e *Emulator) ProjectNames() []string {
 	e.base.Mu.Lock()
 	defer e.base.Mu.Unlock()
 	names := []string{"default"}
-	for _, p := range e.iam.projects.All(func(p *project) bool { return p.ID != e.iam.defaultProject }) {
-		names = append(names, p.Name)
+	for _, id := range e.account.IDs() {
+		if id != e.account.Default() {
+			names = append(names, e.account.Name(id))
+		}
 	}
 	return names
 }
@@ -73,32 +75,4 @@ func (e *Emulator) Keys(bearer string) []KeyPair {
 		})
 	}
 	return pairs
-}
-
-func (s *iamState) applicationNamed(name string) *application {
-	for _, a := range s.applications.All(func(a *application) bool { return a.Name == name || a.ID == name }) {
-		return a
-	}
-	return nil
-}
-
-func (s *iamState) keysNamed(bearer string) []*apiKey {
-	if a := s.applicationNamed(bearer); a != nil {
-		return s.keysOf(a.ID)
-	}
-	for _, u := range s.users.All(func(u *user) bool { return u.Username == bearer || u.ID == bearer }) {
-		return s.keysOf(u.ID)
-	}
-	return nil
-}
-
-// newestKey is the one created last; nil if there is none.
-func (s *iamState) newestKey(bearer string) *apiKey {
-	var newest *apiKey
-	for _, key := range s.keysNamed(bearer) {
-		if newest == nil || key.CreatedAt.Time.After(newest.CreatedAt.Time) {
-			newest = key
-		}
-	}
-	return newest
 }

@@ -72,17 +72,17 @@ func (s *iamState) lingering(secret string, lag time.Duration, now time.Time) *a
 	return nil
 }
 
-func (e *Emulator) routeKeys(mux *http.ServeMux) {
+func (s *iamState) routeKeys(mux *http.ServeMux) {
 	const base = iamBase + "/api-keys"
-	e.handle(mux, "GET "+base, permission.ReadKey, listKeys)
-	e.handle(mux, "POST "+base, permission.CreateKey, createKey)
-	e.handle(mux, "GET "+base+"/{access_key}", permission.ReadKey, getKey)
-	e.handle(mux, "PATCH "+base+"/{access_key}", permission.WriteKey, updateKey)
-	e.handle(mux, "DELETE "+base+"/{access_key}", permission.DeleteKey, deleteKey)
+	s.handle(mux, "GET "+base, permission.ReadKey, listKeys)
+	s.handle(mux, "POST "+base, permission.CreateKey, createKey)
+	s.handle(mux, "GET "+base+"/{access_key}", permission.ReadKey, getKey)
+	s.handle(mux, "PATCH "+base+"/{access_key}", permission.WriteKey, updateKey)
+	s.handle(mux, "DELETE "+base+"/{access_key}", permission.DeleteKey, deleteKey)
 }
 
 // listKeys lists expired keys too, unless told otherwise (A13).
-func listKeys(c *call) (any, error) {
+func listKeys(c *iamCall) (any, error) {
 	if err := c.listing(); err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func listKeys(c *call) (any, error) {
 	return c.List("api_keys", wire.Views(rows, func(k *apiKey) any { return k }), api.IAMPaging)
 }
 
-func createKey(c *call) (any, error) {
+func createKey(c *iamCall) (any, error) {
 	var in struct {
 		ApplicationID    string     `json:"application_id"`
 		UserID           string     `json:"user_id"`
@@ -122,7 +122,7 @@ func createKey(c *call) (any, error) {
 		ApplicationID: in.ApplicationID, UserID: in.UserID,
 	}
 	if key.DefaultProjectID == "" {
-		key.DefaultProjectID = c.iam.defaultProject
+		key.DefaultProjectID = c.iam.projects.Default()
 	}
 	if err := c.checkKey(key); err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func createKey(c *call) (any, error) {
 	return &shown, nil
 }
 
-func (c *call) checkKey(k *apiKey) error {
+func (c *iamCall) checkKey(k *apiKey) error {
 	switch {
 	case (k.ApplicationID == "") == (k.UserID == ""):
 		return wire.Invalid("bearer", "required", "exactly one of application_id and user_id must be set")
@@ -144,7 +144,7 @@ func (c *call) checkKey(k *apiKey) error {
 		return wire.NotFound("application", k.ApplicationID)
 	case k.UserID != "" && c.iam.users.Get(k.UserID) == nil:
 		return wire.NotFound("user", k.UserID)
-	case c.iam.projects.Get(k.DefaultProjectID) == nil:
+	case !c.iam.projects.Has(k.DefaultProjectID):
 		return wire.NotFound("project_id", k.DefaultProjectID)
 	}
 	if a := c.iam.applications.Get(k.ApplicationID); a != nil && !a.Editable {
@@ -167,7 +167,7 @@ func (c *call) checkKey(k *apiKey) error {
 // checkExpiry holds a new key against the organization's cap. What the API
 // answers is inferred (FACTS section 3, security settings): a key beyond the
 // cap, and one without an expiry, are refused (A14).
-func (c *call) checkExpiry(expires wire.Stamp) error {
+func (c *iamCall) checkExpiry(expires wire.Stamp) error {
 	most := time.Duration(c.iam.settings.MaxKeyLife)
 	switch {
 	case expires.Due(c.Now):
@@ -183,7 +183,7 @@ func (c *call) checkExpiry(expires wire.Stamp) error {
 }
 
 // key finds the one that the path names.
-func (c *call) key() (*apiKey, error) {
+func (c *iamCall) key() (*apiKey, error) {
 	if err := c.Authorize(""); err != nil {
 		return nil, err
 	}
@@ -194,7 +194,7 @@ func (c *call) key() (*apiKey, error) {
 	return nil, wire.NotFound("access_key", accessKey)
 }
 
-func getKey(c *call) (any, error) {
+func getKey(c *iamCall) (any, error) {
 	key, err := c.key()
 	if err != nil {
 		return nil, err
@@ -204,7 +204,7 @@ func getKey(c *call) (any, error) {
 
 // updateKey takes expires_at as the SDK knows it, though no recording moves
 // the expiry of a live key (FACTS section 3): nobody shall rely on it (A15).
-func updateKey(c *call) (any, error) {
+func updateKey(c *iamCall) (any, error) {
 	key, err := c.key()
 	if err != nil {
 		return nil, err
@@ -223,7 +223,7 @@ func updateKey(c *call) (any, error) {
 	if err := api.CheckTexts(nil, in.Description, nil); err != nil {
 		return nil, err
 	}
-	if in.DefaultProjectID != nil && c.iam.projects.Get(*in.DefaultProjectID) == nil {
+	if in.DefaultProjectID != nil && !c.iam.projects.Has(*in.DefaultProjectID) {
 		return nil, wire.NotFound("project_id", *in.DefaultProjectID)
 	}
 	if in.ExpiresAt != nil {
@@ -239,7 +239,7 @@ func updateKey(c *call) (any, error) {
 }
 
 // deleteKey refuses keys that are not deletable with a 403 (A16).
-func deleteKey(c *call) (any, error) {
+func deleteKey(c *iamCall) (any, error) {
 	key, err := c.key()
 	if err != nil {
 		if c.Allowed("") {

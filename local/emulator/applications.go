@@ -24,13 +24,13 @@ type application struct {
 	Tags           []string   `json:"tags"`
 }
 
-func (e *Emulator) routeApplications(mux *http.ServeMux) {
+func (s *iamState) routeApplications(mux *http.ServeMux) {
 	const base = iamBase + "/applications"
-	e.handle(mux, "GET "+base, permission.ReadApplication, listApplications)
-	e.handle(mux, "POST "+base, permission.CreateApplication, createApplication)
-	e.handle(mux, "GET "+base+"/{id}", permission.ReadApplication, getApplication)
-	e.handle(mux, "PATCH "+base+"/{id}", permission.WriteApplication, updateApplication)
-	e.handle(mux, "DELETE "+base+"/{id}", permission.DeleteApplication, deleteApplication)
+	s.handle(mux, "GET "+base, permission.ReadApplication, listApplications)
+	s.handle(mux, "POST "+base, permission.CreateApplication, createApplication)
+	s.handle(mux, "GET "+base+"/{id}", permission.ReadApplication, getApplication)
+	s.handle(mux, "PATCH "+base+"/{id}", permission.WriteApplication, updateApplication)
+	s.handle(mux, "DELETE "+base+"/{id}", permission.DeleteApplication, deleteApplication)
 }
 
 // view is the application with its keys counted: the count is right at once
@@ -45,7 +45,7 @@ func (s *iamState) keysOf(bearer string) []*apiKey {
 	return s.keys.All(func(k *apiKey) bool { return k.bearer() == bearer })
 }
 
-func listApplications(c *call) (any, error) {
+func listApplications(c *iamCall) (any, error) {
 	if err := c.listing(); err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func listApplications(c *call) (any, error) {
 	return c.List("applications", wire.Views(rows, c.iam.view), api.IAMPaging)
 }
 
-func createApplication(c *call) (any, error) {
+func createApplication(c *iamCall) (any, error) {
 	var in struct {
 		Name           string   `json:"name"`
 		OrganizationID string   `json:"organization_id"`
@@ -83,7 +83,7 @@ func createApplication(c *call) (any, error) {
 }
 
 // application finds the one that the path names.
-func (c *call) application() (*application, error) {
+func (c *iamCall) application() (*application, error) {
 	if err := c.Authorize(""); err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (c *call) application() (*application, error) {
 	return nil, wire.NotFound("application", id)
 }
 
-func getApplication(c *call) (any, error) {
+func getApplication(c *iamCall) (any, error) {
 	a, err := c.application()
 	if err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func getApplication(c *call) (any, error) {
 	return c.iam.view(a), nil
 }
 
-func updateApplication(c *call) (any, error) {
+func updateApplication(c *iamCall) (any, error) {
 	a, err := c.application()
 	if err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ func updateApplication(c *call) (any, error) {
 
 // deleteApplication takes the application's keys along, and leaves its
 // policies without a principal (A12).
-func deleteApplication(c *call) (any, error) {
+func deleteApplication(c *iamCall) (any, error) {
 	a, err := c.application()
 	if err != nil {
 		if c.Allowed("") {

@@ -98,12 +98,8 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 
 // seen notes which versions there are, and are not the client's.
 func (a *Auditor) seen() {
-	for _, region := range secretRegions {
-		if state := a.e.secrets[region]; state != nil {
-			for _, s := range state.rows.All(nil) {
-				a.written[s.ID] = len(s.versions)
-			}
-		}
+	for _, s := range a.e.secrets.All() {
+		a.written[s.ID] = len(s.versions)
 	}
 }
 
@@ -255,22 +251,16 @@ func (a *Auditor) own(application string) bool {
 // leaked tells whether what the client has just written into Secret Manager holds
 // a key of its own application.
 func (a *Auditor) leaked(r *traffic.Request) {
-	for _, region := range secretRegions {
-		state := a.e.secrets[region]
-		if state == nil {
-			continue
-		}
-		for _, s := range state.rows.All(nil) {
-			for _, v := range s.versions[min(a.written[s.ID], len(s.versions)):] {
-				a.wrote[carry{s.ID, v.pair().AccessKey}] = true
-				for _, k := range a.e.iam.keys.All(func(k *apiKey) bool { return a.own(k.ApplicationID) }) {
-					if strings.Contains(string(v.data), k.secret) {
-						a.violate(r, "I3: the client's own key "+k.AccessKey+" was written into "+s.Path+"/"+s.Name)
-					}
+	for _, s := range a.e.secrets.All() {
+		for _, v := range s.versions[min(a.written[s.ID], len(s.versions)):] {
+			a.wrote[carry{s.ID, v.pair().AccessKey}] = true
+			for _, k := range a.e.iam.keys.All(func(k *apiKey) bool { return a.own(k.ApplicationID) }) {
+				if strings.Contains(string(v.data), k.secret) {
+					a.violate(r, "I3: the client's own key "+k.AccessKey+" was written into "+s.Path+"/"+s.Name)
 				}
 			}
-			a.written[s.ID] = len(s.versions)
 		}
+		a.written[s.ID] = len(s.versions)
 	}
 }
 
@@ -381,14 +371,8 @@ func (a *Auditor) outside(now time.Time) string {
 	for _, p := range a.e.products(now) {
 		a.outsideOf(&out, p)
 	}
-	for _, region := range secretRegions {
-		state := a.e.secrets[region]
-		if state == nil {
-			continue
-		}
-		for _, s := range state.rows.All(func(s *secret) bool {
-			return (s.ProjectID != a.rules.Project || !a.spot().has(s)) && s.DeletionRequestedAt.Time.IsZero()
-		}) {
+	for _, s := range a.e.secrets.All() {
+		if (s.ProjectID != a.rules.Project || !a.spot().has(s)) && s.DeletionRequestedAt.Time.IsZero() {
 			fmt.Fprintln(&out, "secret", s.ID, len(s.versions), s.Status)
 		}
 	}

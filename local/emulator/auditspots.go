@@ -31,19 +31,11 @@ func (a *Auditor) spot() spot { return a.spots[len(a.spots)-1] }
 // credentials are the secrets that hold keys, where they are published and where
 // they were.
 func (a *Auditor) credentials() []*secret {
-	var out []*secret
-	for _, region := range secretRegions {
-		state := a.e.secrets[region]
-		if state == nil {
-			continue
-		}
-		out = append(out, state.rows.All(func(s *secret) bool {
-			return s.ProjectID == a.rules.Project && slices.ContainsFunc(a.spots, func(p spot) bool { return p.has(s) }) &&
-				s.DeletionRequestedAt.Time.IsZero() && a.publishes(s.Name) &&
-				!slices.Contains(a.rules.Broken, a.e.iam.applications.Get(s.Name).Name)
-		})...)
-	}
-	return out
+	return slices.DeleteFunc(a.e.secrets.All(), func(s *secret) bool {
+		return s.ProjectID != a.rules.Project || !slices.ContainsFunc(a.spots, func(p spot) bool { return p.has(s) }) ||
+			!s.DeletionRequestedAt.Time.IsZero() || !a.publishes(s.Name) ||
+			slices.Contains(a.rules.Broken, a.e.iam.applications.Get(s.Name).Name)
+	})
 }
 
 // present are the credentials where they are published now.

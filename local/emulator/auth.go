@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"hash/fnv"
-	"regexp"
 	"slices"
 	"time"
 
@@ -13,44 +12,41 @@ import (
 
 // Identify finds the bearer of a secret key. needs is only what a refusal
 // names.
-func (e *Emulator) Identify(secret string, needs permission.Need, now time.Time) (*api.Caller, error) {
-	key := e.iam.keyBySecret(secret)
+func (s *iamState) Identify(secret string, needs permission.Need, now time.Time) (*api.Caller, error) {
+	key := s.keyBySecret(secret)
 	if key == nil {
-		key = e.iam.lingering(secret, e.base.Settings.DeadLag, now)
+		key = s.lingering(secret, s.base.Settings.DeadLag, now)
 	}
 	switch {
-	case !secretForm.MatchString(secret):
+	case !wire.IsUUID(secret):
 		return nil, wire.Denied("invalid_argument") // the SDK knows the reason; that it means this is A11
 	case key == nil:
 		return nil, wire.Denied("not_found")
 	case key.expired(now):
 		return nil, wire.Denied("expired")
-	case flickers(key.AccessKey, key.CreatedAt.Age(now), e.base.Settings.KeyLag):
+	case flickers(key.AccessKey, key.CreatedAt.Age(now), s.base.Settings.KeyLag):
 		return nil, wire.Forbidden(needs.Action, needs.Resource)
 	}
 	return &api.Caller{AccessKey: key.AccessKey, Application: key.ApplicationID, User: key.UserID}, nil
 }
 
-// secretForm is what a secret key looks like: a UUID.
-var secretForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-
-// privateCaller is what the gateway asks of IAM: who bears the X-Auth-Token,
+// PrivateCaller is what the gateway asks of IAM: who bears the X-Auth-Token,
 // and may they call private endpoints of product (functions or containers) in
-// project? The refusal is an *apiError: 401 for an unknown or expired key,
-// else 403. e.base.mu is held.
+// project? The refusal is a *wire.Error: 401 for an unknown or expired key,
+// else 403.
 //
 // The gateway tells IAM neither the request nor the resource: a condition on
 // either grants nothing here (A10).
-func (e *Emulator) privateCaller(secret, product, project string, now time.Time) (*api.Caller, error) {
+func (s *iamState) PrivateCaller(secret, product, project string, now time.Time) (*api.Caller, error) {
 	needs := permission.CallFunction
 	if product == "containers" {
 		needs = permission.CallContainer
 	}
-	who, err := e.Identify(secret, needs, now)
+	who, err := s.Identify(secret, needs, now)
 	if err != nil {
 		return nil, err
 	}
-	if !e.Grants(api.Question{Who: who, Sets: needs.Sets, Project: project, Now: now}) {
+	if !s.Grants(api.Question{Who: who, Sets: needs.Sets, Project: project, Now: now}) {
 		return nil, wire.Forbidden(needs.Action, needs.Resource)
 	}
 	return who, nil
@@ -71,17 +67,17 @@ func flickers(id string, age, lag time.Duration) bool {
 
 // Grants answers a question by the rules of the policies that reach the
 // caller, directly or through a group.
-func (e *Emulator) Grants(q api.Question) bool {
-	if q.Who.User != "" && q.Who.User == e.iam.owner {
+func (s *iamState) Grants(q api.Question) bool {
+	if q.Who.User != "" && q.Who.User == s.owner {
 		return true // an owner holds everything, without a policy
 	}
-	for _, p := range e.iam.policies.All(nil) {
-		since, reached := e.iam.reaches(p, q.Who)
+	for _, p := range s.policies.All(nil) {
+		since, reached := s.reaches(p, q.Who)
 		if !reached {
 			continue
 		}
 		for _, r := range p.rules {
-			if e.ruleGrants(r, since, q) {
+			if s.ruleGrants(r, since, q) {
 				return true
 			}
 		}
@@ -89,7 +85,7 @@ func (e *Emulator) Grants(q api.Question) bool {
 	return false
 }
 
-func (e *Emulator) ruleGrants(r *rule, since time.Time, q api.Question) bool {
+func (s *iamState) ruleGrants(r *rule, since time.Time, q api.Question) bool {
 	holds := slices.ContainsFunc(r.PermissionSetNames, func(set string) bool { return slices.Contains(q.Sets, set) })
 	if !holds || !r.covers(q) {
 		return false
@@ -97,10 +93,10 @@ func (e *Emulator) ruleGrants(r *rule, since time.Time, q api.Question) bool {
 	if r.granted.After(since) {
 		since = r.granted
 	}
-	if flickers(q.Who.AccessKey+r.ID, q.Now.Sub(since), e.base.Settings.GrantLag) {
+	if flickers(q.Who.AccessKey+r.ID, q.Now.Sub(since), s.base.Settings.GrantLag) {
 		return false
 	}
-	return e.iam.conditions.hold(r.Condition, q)
+	return s.conditions.hold(r.Condition, q)
 }
 
 // covers tells whether the rule's scope holds what is asked about. A rule on

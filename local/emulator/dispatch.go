@@ -28,9 +28,9 @@ func (e *Emulator) handle(mux *http.ServeMux, pattern string, needs permission.N
 func (e *Emulator) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	e.routeMetadata(mux)
-	e.routeAccount(mux)
-	e.routeIAM(mux)
-	e.routeSecrets(mux)
+	e.account.Route(mux, e.iam, e.secrets)
+	e.iam.Route(mux)
+	e.secrets.Route(mux)
 	e.routeFunctions(mux)
 	e.routeContainers(mux)
 	e.routeContainersV1(mux)

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/account"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/settings"
@@ -57,9 +58,10 @@ type Emulator struct {
 
 	// What follows is guarded by base.mu.
 	auditor *Auditor // nil: nobody watches
-	iam     iamState
+	account *account.Account
+	iam     *iamState
+	secrets *secretManager
 	// regional products, by region
-	secrets    map[string]*secretState
 	functions  map[string]*product
 	containers map[string]*product
 	uploads    map[string]*upload // by the name in their URL
@@ -76,13 +78,15 @@ func New(o Options) *Emulator {
 			Delays: o.Delays, Quotas: o.Quotas, Answers: o.Answers, HashMemory: o.HashMemory,
 		}.OrDefault()},
 		options: o, uploads: map[string]*upload{},
-		secrets: map[string]*secretState{}, functions: map[string]*product{}, containers: map[string]*product{},
+		functions: map[string]*product{}, containers: map[string]*product{},
 	}
-	e.base.Access = e
+	e.account = account.New(e.base)
+	e.iam, e.secrets = newIAM(e.base, e.account), newSecrets(e.base, e.account)
+	e.base.Access = e.iam
 	e.traffic = traffic.New(o.Clock, traffic.Hooks{RequestID: e.requestID, Unknown: e.unknownRoute, Served: e.served})
 	e.Controls = e.traffic.Controls
 	e.SetLatency(o.Latency)
-	e.iam.init(e)
+	e.found(e.base.Mint.UUID())
 	e.mux = e.routes()
 	e.running, e.stop = context.WithCancel(context.Background())
 	if o.Host != nil {

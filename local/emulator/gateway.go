@@ -159,7 +159,7 @@ func (e *Emulator) mayEnter(r *http.Request, at entrance) bool {
 			return t.opens(at.workload, now)
 		}
 	}
-	who, err := e.privateCaller(presented, at.product.name, at.workload.namespace.project, now)
+	who, err := e.iam.PrivateCaller(presented, at.product.name, at.workload.namespace.project, now)
 	if err != nil {
 		return false
 	}

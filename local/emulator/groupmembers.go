@@ -10,11 +10,11 @@ import (
 )
 
 // routeMembers registers what changes a group's members; group is its path.
-func (e *Emulator) routeMembers(mux *http.ServeMux, group string) {
-	e.handle(mux, "PUT "+group+"/members", permission.WriteGroup, setMembers)
-	e.handle(mux, "POST "+group+"/add-member", permission.WriteGroup, addMember)
-	e.handle(mux, "POST "+group+"/add-members", permission.WriteGroup, addMembers)
-	e.handle(mux, "POST "+group+"/remove-member", permission.WriteGroup, removeMember)
+func (s *iamState) routeMembers(mux *http.ServeMux, group string) {
+	s.handle(mux, "PUT "+group+"/members", permission.WriteGroup, setMembers)
+	s.handle(mux, "POST "+group+"/add-member", permission.WriteGroup, addMember)
+	s.handle(mux, "POST "+group+"/add-members", permission.WriteGroup, addMembers)
+	s.handle(mux, "POST "+group+"/remove-member", permission.WriteGroup, removeMember)
 }
 
 func (g *group) join(application, user string, now time.Time) {
@@ -65,7 +65,7 @@ func (s *iamState) known(m members) error {
 	return nil
 }
 
-func setMembers(c *call) (any, error) {
+func setMembers(c *iamCall) (any, error) {
 	var in members
 	g, err := c.editableGroup(&in)
 	if err != nil {
@@ -86,7 +86,7 @@ func setMembers(c *call) (any, error) {
 	return g, nil
 }
 
-func (c *call) join(g *group, m members) {
+func (c *iamCall) join(g *group, m members) {
 	for _, id := range m.applications() {
 		g.join(id, "", c.Now)
 	}
@@ -95,7 +95,7 @@ func (c *call) join(g *group, m members) {
 	}
 }
 
-func addMember(c *call) (any, error) {
+func addMember(c *iamCall) (any, error) {
 	var in members
 	g, err := c.editableGroup(&in)
 	if err != nil {
@@ -107,7 +107,7 @@ func addMember(c *call) (any, error) {
 	return c.joined(g, in)
 }
 
-func addMembers(c *call) (any, error) {
+func addMembers(c *iamCall) (any, error) {
 	var in members
 	g, err := c.editableGroup(&in)
 	if err != nil {
@@ -116,7 +116,7 @@ func addMembers(c *call) (any, error) {
 	return c.joined(g, in)
 }
 
-func (c *call) joined(g *group, m members) (any, error) {
+func (c *iamCall) joined(g *group, m members) (any, error) {
 	if err := c.iam.known(m); err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (c *call) joined(g *group, m members) (any, error) {
 	return g, nil
 }
 
-func removeMember(c *call) (any, error) {
+func removeMember(c *iamCall) (any, error) {
 	var in members
 	g, err := c.editableGroup(&in)
 	if err != nil {

@@ -31,17 +31,17 @@ type group struct {
 	joined map[string]time.Time // every member, and since when
 }
 
-func (e *Emulator) routeGroups(mux *http.ServeMux) {
+func (s *iamState) routeGroups(mux *http.ServeMux) {
 	const base = iamBase + "/groups"
-	e.handle(mux, "GET "+base, permission.ReadGroup, listGroups)
-	e.handle(mux, "POST "+base, permission.CreateGroup, createGroup)
-	e.handle(mux, "GET "+base+"/{id}", permission.ReadGroup, getGroup)
-	e.handle(mux, "PATCH "+base+"/{id}", permission.WriteGroup, updateGroup)
-	e.handle(mux, "DELETE "+base+"/{id}", permission.DeleteGroup, deleteGroup)
-	e.routeMembers(mux, base+"/{id}")
+	s.handle(mux, "GET "+base, permission.ReadGroup, listGroups)
+	s.handle(mux, "POST "+base, permission.CreateGroup, createGroup)
+	s.handle(mux, "GET "+base+"/{id}", permission.ReadGroup, getGroup)
+	s.handle(mux, "PATCH "+base+"/{id}", permission.WriteGroup, updateGroup)
+	s.handle(mux, "DELETE "+base+"/{id}", permission.DeleteGroup, deleteGroup)
+	s.routeMembers(mux, base+"/{id}")
 }
 
-func listGroups(c *call) (any, error) {
+func listGroups(c *iamCall) (any, error) {
 	if err := c.listing(); err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func listGroups(c *call) (any, error) {
 	return c.List("groups", wire.Views(rows, func(g *group) any { return g }), api.IAMPaging)
 }
 
-func createGroup(c *call) (any, error) {
+func createGroup(c *iamCall) (any, error) {
 	var in struct {
 		OrganizationID string   `json:"organization_id"`
 		Name           string   `json:"name"`
@@ -98,7 +98,7 @@ func (s *iamState) groupNameFree(name, except string) error {
 }
 
 // group finds the one that the path names.
-func (c *call) group() (*group, error) {
+func (c *iamCall) group() (*group, error) {
 	if err := c.Authorize(""); err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (c *call) group() (*group, error) {
 }
 
 // editableGroup is group, with the request's body read.
-func (c *call) editableGroup(in any) (*group, error) {
+func (c *iamCall) editableGroup(in any) (*group, error) {
 	g, err := c.group()
 	if err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func (c *call) editableGroup(in any) (*group, error) {
 	return g, nil
 }
 
-func getGroup(c *call) (any, error) {
+func getGroup(c *iamCall) (any, error) {
 	g, err := c.group()
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func getGroup(c *call) (any, error) {
 	return g, nil
 }
 
-func updateGroup(c *call) (any, error) {
+func updateGroup(c *iamCall) (any, error) {
 	var in struct {
 		Name        *string   `json:"name"`
 		Description *string   `json:"description"`
@@ -157,7 +157,7 @@ func updateGroup(c *call) (any, error) {
 	return g, nil
 }
 
-func deleteGroup(c *call) (any, error) {
+func deleteGroup(c *iamCall) (any, error) {
 	g, err := c.group()
 	if err != nil {
 		if c.Allowed("") {

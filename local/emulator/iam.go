@@ -2,24 +2,33 @@ package emulator
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/store"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
-// iamState is IAM and the account behind it: both belong to the organization,
-// and have no region (FACTS sections 3 and 7).
-type iamState struct {
-	base           *api.Base
-	defaultProject string // FACTS section 3: its id is the organization's, unless a seed says otherwise
-	owner          string // a user's id
-	ownerKey       string // the owner's access key
-	settings       securitySettings
-	conditions     conditions
+// Projects are the account's.
+type Projects interface {
+	// Has tells whether there is one of that id.
+	Has(id string) bool
+	// Default is the id of the default one.
+	Default() string
+	// Named finds the id of the one that a field of a seed names.
+	Named(field, name string) (id string, err error)
+}
 
-	projects     store.Table[project]
+// iamState is the IAM of one organization: it has no region (FACTS section 3).
+// Its methods are called with the emulator's lock held.
+type iamState struct {
+	base       *api.Base
+	projects   Projects
+	owner      string // a user's id
+	ownerKey   string // the owner's access key
+	settings   securitySettings
+	conditions conditions
+
 	users        store.Table[user]
 	applications store.Table[application]
 	keys         store.Table[apiKey] // by access key
@@ -31,48 +40,47 @@ type iamState struct {
 	dead         map[string]deadKey // by secret: keys that were deleted, for DeadLag
 }
 
-// init makes the organization with its default project and an owner whose key
-// is old enough to work everywhere.
-func (s *iamState) init(e *Emulator) {
-	s.base = e.base
-	s.base.OrganizationID = s.base.Mint.UUID()
-	s.found(e)
-}
+// newIAM returns an IAM in which nobody is: Found makes the owner.
+func newIAM(b *api.Base, projects Projects) *iamState { return &iamState{base: b, projects: projects} }
 
-// found makes what every organization has, under the id that its base has.
-func (s *iamState) found(e *Emulator) {
-	since := wire.At(e.base.Clock.Now().Add(-foundingAge))
-	*s = iamState{base: s.base, bySecret: map[string]*apiKey{}, everSecret: map[string]string{}, gone: map[string]bool{}, dead: map[string]deadKey{}, settings: defaultSettings()}
-	s.defaultProject = s.base.OrganizationID
-	s.projects.Put(s.defaultProject, &project{
-		ID: s.defaultProject, Name: "default", OrganizationID: s.base.OrganizationID, CreatedAt: since, UpdatedAt: since,
-	})
-	owner := s.addUser(e, "owner@example.com", "owner", since)
+// Found makes what every organization has: an owner, whose key is old enough to
+// work everywhere.
+func (s *iamState) Found(since wire.Stamp) {
+	*s = iamState{base: s.base, projects: s.projects, bySecret: map[string]*apiKey{}, everSecret: map[string]string{}, gone: map[string]bool{}, dead: map[string]deadKey{}, settings: defaultSettings()}
+	owner := s.addUser("owner@example.com", "owner", since)
 	s.owner = owner.ID
 	key := &apiKey{
-		AccessKey: e.base.Mint.AccessKey(), secret: e.base.Mint.UUID(), Description: "owner", CreatedAt: since, UpdatedAt: since,
-		DefaultProjectID: s.defaultProject, Editable: true, Deletable: true, CreationIP: api.DocumentationIP, UserID: owner.ID,
+		AccessKey: s.base.Mint.AccessKey(), secret: s.base.Mint.UUID(), Description: "owner", CreatedAt: since, UpdatedAt: since,
+		DefaultProjectID: s.projects.Default(), Editable: true, Deletable: true, CreationIP: api.DocumentationIP, UserID: owner.ID,
 	}
 	s.addKey(key)
 	s.ownerKey = key.AccessKey
 }
 
-// foundingAge is how long ago the organization came to be.
-const foundingAge = 3 * 365 * 24 * time.Hour
+// iamCall is a call of IAM's API.
+type iamCall struct {
+	*api.Call
+	iam *iamState
+}
 
-func (e *Emulator) routeIAM(mux *http.ServeMux) {
-	e.routeApplications(mux)
-	e.routeKeys(mux)
-	e.routePolicies(mux)
-	e.routeGroups(mux)
-	e.routeUsers(mux)
-	e.routeSettings(mux)
+func (s *iamState) handle(mux *http.ServeMux, pattern string, needs permission.Need, serve func(*iamCall) (any, error)) {
+	s.base.Handle(mux, pattern, needs, func(c *api.Call) (any, error) { return serve(&iamCall{c, s}) })
+}
+
+// Route registers IAM's API.
+func (s *iamState) Route(mux *http.ServeMux) {
+	s.routeApplications(mux)
+	s.routeKeys(mux)
+	s.routePolicies(mux)
+	s.routeGroups(mux)
+	s.routeUsers(mux)
+	s.routeSettings(mux)
 }
 
 const iamBase = "/iam/v1alpha1"
 
 // listing checks what every list of IAM checks.
-func (c *call) listing() error {
+func (c *iamCall) listing() error {
 	if err := c.Authorize(""); err != nil {
 		return err
 	}
@@ -81,7 +89,7 @@ func (c *call) listing() error {
 
 // goneAgain is the answer to DELETE of what is not there. A second DELETE was
 // never recorded: a 404 unless A03 says otherwise.
-func (c *call) goneAgain(resource, id string) (any, error) {
+func (c *iamCall) goneAgain(resource, id string) (any, error) {
 	if c.Settings.Answers.SecondDeleteOK && c.iam.gone[id] {
 		return nil, nil
 	}

@@ -20,18 +20,12 @@ func (e *Emulator) Secrets() map[string]string {
 		out[t.JWT] = "legacy token " + t.ID
 		out[t.JWT[strings.LastIndex(t.JWT, ".")+1:]] = "the signature of legacy token " + t.ID
 	}
-	for _, region := range secretRegions {
-		state := e.secrets[region]
-		if state == nil {
-			continue
-		}
-		for _, s := range state.rows.All(nil) {
-			for _, v := range s.versions {
-				if len(v.data) > 0 {
-					whose := fmt.Sprintf("version %d of secret %s", v.Revision, s.Name)
-					out[string(v.data)] = whose
-					out[base64.StdEncoding.EncodeToString(v.data)] = whose
-				}
+	for _, s := range e.secrets.All() {
+		for _, v := range s.versions {
+			if len(v.data) > 0 {
+				whose := fmt.Sprintf("version %d of secret %s", v.Revision, s.Name)
+				out[string(v.data)] = whose
+				out[base64.StdEncoding.EncodeToString(v.data)] = whose
 			}
 		}
 	}

@@ -77,9 +77,9 @@ func createNamespaceV1(c *call, p *product) (any, error) {
 	}
 	project := in.Project
 	if project == "" {
-		project = c.iam.defaultProject
+		project = c.account.Default()
 	}
-	if c.iam.projects.Get(project) == nil {
+	if !c.account.Has(project) {
 		return nil, wire.NotFound("project", project)
 	}
 	if err := c.Authorize(project); err != nil {

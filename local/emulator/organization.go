@@ -27,20 +27,20 @@ func defaultSettings() securitySettings {
 	}
 }
 
-func (e *Emulator) routeSettings(mux *http.ServeMux) {
+func (s *iamState) routeSettings(mux *http.ServeMux) {
 	const path = iamBase + "/organizations/{id}/security-settings"
-	e.handle(mux, "GET "+path, permission.ReadSettings, getSettings)
-	e.handle(mux, "PATCH "+path, permission.WriteSettings, updateSettings)
+	s.handle(mux, "GET "+path, permission.ReadSettings, getSettings)
+	s.handle(mux, "PATCH "+path, permission.WriteSettings, updateSettings)
 }
 
-func (c *call) ownSettings() error {
+func (c *iamCall) ownSettings() error {
 	if err := c.Authorize(""); err != nil {
 		return err
 	}
 	return c.OwnOrganization(c.Request.PathValue("id"))
 }
 
-func getSettings(c *call) (any, error) {
+func getSettings(c *iamCall) (any, error) {
 	if err := c.ownSettings(); err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func getSettings(c *call) (any, error) {
 }
 
 // updateSettings leaves living keys alone: the cap is held against new ones.
-func updateSettings(c *call) (any, error) {
+func updateSettings(c *iamCall) (any, error) {
 	if err := c.ownSettings(); err != nil {
 		return nil, err
 	}
@@ -87,11 +87,11 @@ type user struct {
 }
 
 // addUser adds one; the first is the organization's owner.
-func (s *iamState) addUser(e *Emulator, email, username string, since wire.Stamp) *user {
+func (s *iamState) addUser(email, username string, since wire.Stamp) *user {
 	u := &user{
-		ID: e.base.Mint.UUID(), Email: email, Username: username, Locale: "en_US", CreatedAt: since, UpdatedAt: since,
+		ID: s.base.Mint.UUID(), Email: email, Username: username, Locale: "en_US", CreatedAt: since, UpdatedAt: since,
 		OrganizationID: s.base.OrganizationID, Deletable: true, LastLoginAt: since, Type: "member", TwoFactorEnabled: true,
-		Status: "activated", MFA: true, AccountRootUserID: e.base.Mint.UUID(), Tags: []string{},
+		Status: "activated", MFA: true, AccountRootUserID: s.base.Mint.UUID(), Tags: []string{},
 	}
 	if s.users.Len() == 0 {
 		u.Type, u.Deletable = "owner", false
@@ -100,12 +100,12 @@ func (s *iamState) addUser(e *Emulator, email, username string, since wire.Stamp
 	return u
 }
 
-func (e *Emulator) routeUsers(mux *http.ServeMux) {
-	e.handle(mux, "GET "+iamBase+"/users", permission.ReadUser, listUsers)
-	e.handle(mux, "GET "+iamBase+"/users/{id}", permission.ReadUser, getUser)
+func (s *iamState) routeUsers(mux *http.ServeMux) {
+	s.handle(mux, "GET "+iamBase+"/users", permission.ReadUser, listUsers)
+	s.handle(mux, "GET "+iamBase+"/users/{id}", permission.ReadUser, getUser)
 }
 
-func listUsers(c *call) (any, error) {
+func listUsers(c *iamCall) (any, error) {
 	if err := c.listing(); err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func listUsers(c *call) (any, error) {
 	return c.List("users", wire.Views(rows, func(u *user) any { return u }), api.IAMPaging)
 }
 
-func getUser(c *call) (any, error) {
+func getUser(c *iamCall) (any, error) {
 	if err := c.Authorize(""); err != nil {
 		return nil, err
 	}

@@ -47,15 +47,15 @@ type principalFields struct {
 	NoPrincipal   *bool   `json:"no_principal"`
 }
 
-func (e *Emulator) routePolicies(mux *http.ServeMux) {
+func (s *iamState) routePolicies(mux *http.ServeMux) {
 	const base = iamBase + "/policies"
-	e.handle(mux, "GET "+base, permission.ReadPolicy, listPolicies)
-	e.handle(mux, "POST "+base, permission.CreatePolicy, createPolicy)
-	e.handle(mux, "GET "+base+"/{id}", permission.ReadPolicy, getPolicy)
-	e.handle(mux, "PATCH "+base+"/{id}", permission.WritePolicy, updatePolicy)
-	e.handle(mux, "DELETE "+base+"/{id}", permission.DeletePolicy, deletePolicy)
-	e.handle(mux, "GET "+iamBase+"/rules", permission.ReadPolicy, listRules)
-	e.handle(mux, "PUT "+iamBase+"/rules", permission.WritePolicy, setRules)
+	s.handle(mux, "GET "+base, permission.ReadPolicy, listPolicies)
+	s.handle(mux, "POST "+base, permission.CreatePolicy, createPolicy)
+	s.handle(mux, "GET "+base+"/{id}", permission.ReadPolicy, getPolicy)
+	s.handle(mux, "PATCH "+base+"/{id}", permission.WritePolicy, updatePolicy)
+	s.handle(mux, "DELETE "+base+"/{id}", permission.DeletePolicy, deletePolicy)
+	s.handle(mux, "GET "+iamBase+"/rules", permission.ReadPolicy, listRules)
+	s.handle(mux, "PUT "+iamBase+"/rules", permission.WritePolicy, setRules)
 }
 
 // view is the policy with its rules counted. Distinct scopes and permission
@@ -79,7 +79,7 @@ func distinct(names []string) int {
 	return len(slices.Compact(names))
 }
 
-func listPolicies(c *call) (any, error) {
+func listPolicies(c *iamCall) (any, error) {
 	if err := c.listing(); err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func listPolicies(c *call) (any, error) {
 
 // createPolicy answers with counters of 0, though the rules are there at once
 // (FACTS section 3).
-func createPolicy(c *call) (any, error) {
+func createPolicy(c *iamCall) (any, error) {
 	var in struct {
 		Name           string     `json:"name"`
 		Description    string     `json:"description"`
@@ -164,7 +164,7 @@ func (s *iamState) principal(f principalFields) (who principal, named bool, err 
 }
 
 // policy finds one by id.
-func (c *call) policy(id string) (*policy, error) {
+func (c *iamCall) policy(id string) (*policy, error) {
 	if err := c.Authorize(""); err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func (c *call) policy(id string) (*policy, error) {
 	return nil, wire.NotFound("policy", id)
 }
 
-func getPolicy(c *call) (any, error) {
+func getPolicy(c *iamCall) (any, error) {
 	p, err := c.policy(c.Request.PathValue("id"))
 	if err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func getPolicy(c *call) (any, error) {
 
 // updatePolicy leaves updated_at alone when only tags or the principal change
 // (FACTS section 3); that a new name or text moves it is assumed (A17).
-func updatePolicy(c *call) (any, error) {
+func updatePolicy(c *iamCall) (any, error) {
 	p, err := c.policy(c.Request.PathValue("id"))
 	if err != nil {
 		return nil, err
@@ -220,7 +220,7 @@ func updatePolicy(c *call) (any, error) {
 	return p.view(), nil
 }
 
-func deletePolicy(c *call) (any, error) {
+func deletePolicy(c *iamCall) (any, error) {
 	id := c.Request.PathValue("id")
 	p, err := c.policy(id)
 	if err != nil {

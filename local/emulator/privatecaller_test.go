@@ -66,7 +66,7 @@ func TestPrivateCaller(t *testing.T) {
 			secret = e.Keys(row.name)[0].SecretKey
 		}
 		e.base.Mu.Lock()
-		who, err := e.privateCaller(secret, row.product, e.iam.projectID(row.project), e.base.Clock.Now())
+		who, err := e.iam.PrivateCaller(secret, row.product, e.account.ID(row.project), e.base.Clock.Now())
 		e.base.Mu.Unlock()
 		status := 0
 		if refusal, ok := errors.AsType[*wire.Error](err); ok {

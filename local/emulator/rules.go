@@ -36,7 +36,7 @@ func (s ruleSpec) same(r *rule) bool {
 
 // makeRules makes rules with new ids. What one of before granted already is
 // not granted afresh: there is no lag on it.
-func (c *call) makeRules(specs []ruleSpec, before []*rule) ([]*rule, error) {
+func (c *iamCall) makeRules(specs []ruleSpec, before []*rule) ([]*rule, error) {
 	rules := []*rule{}
 	for _, s := range specs {
 		bare := len(s.PermissionSetNames) == 0 && s.OrganizationID == "" && len(s.ProjectIDs) == 0
@@ -47,7 +47,7 @@ func (c *call) makeRules(specs []ruleSpec, before []*rule) ([]*rule, error) {
 			return nil, err
 		}
 		for _, id := range s.ProjectIDs {
-			if c.iam.projects.Get(id) == nil {
+			if !c.iam.projects.Has(id) {
 				return nil, wire.NotFound("project_id", id)
 			}
 		}
@@ -63,10 +63,11 @@ func (c *call) makeRules(specs []ruleSpec, before []*rule) ([]*rule, error) {
 	return rules, nil
 }
 
-// forgetProject takes a project that is gone out of every rule. One that is
+// ForgetProject takes a project that is gone out of every rule. One that is
 // left without a scope may be what was recorded once: unknown_scope_type and
 // no scope member (FACTS section 3; A70).
-func (s *iamState) forgetProject(id string) {
+func (s *iamState) ForgetProject(id string) {
+	s.gone[id] = true
 	for _, p := range s.policies.All(nil) {
 		for _, r := range p.rules {
 			before := len(r.ProjectIDs)
@@ -79,7 +80,7 @@ func (s *iamState) forgetProject(id string) {
 }
 
 // listRules answers in the order in which the rules were given.
-func listRules(c *call) (any, error) {
+func listRules(c *iamCall) (any, error) {
 	id := c.Request.URL.Query().Get("policy_id")
 	if id == "" {
 		return nil, wire.Invalid("policy_id", "required", "policy_id is required")
@@ -93,7 +94,7 @@ func listRules(c *call) (any, error) {
 
 // setRules replaces all rules of a policy; its answer has no total_count
 // (FACTS section 3).
-func setRules(c *call) (any, error) {
+func setRules(c *iamCall) (any, error) {
 	var in struct {
 		PolicyID string     `json:"policy_id"`
 		Rules    []ruleSpec `json:"rules"`

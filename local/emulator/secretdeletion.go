@@ -11,8 +11,8 @@ func (s *secret) usable() error {
 }
 
 // protectSecret leaves updated_at alone (recorded for unprotect).
-func protectSecret(protected bool) func(c *call, s *secret) (any, error) {
-	return func(_ *call, s *secret) (any, error) {
+func protectSecret(protected bool) func(c *secretCall, s *secret) (any, error) {
+	return func(_ *secretCall, s *secret) (any, error) {
 		if err := s.usable(); err != nil {
 			return nil, err
 		}
@@ -24,7 +24,7 @@ func protectSecret(protected bool) func(c *call, s *secret) (any, error) {
 // deleteSecret only schedules the erasure: GET still answers 200, and the list
 // hides it. A secret with an ephemeral policy and no version is gone at once
 // (FACTS section 6, 3 of 3).
-func deleteSecret(c *call) (any, error) {
+func deleteSecret(c *secretCall) (any, error) {
 	state, s, err := c.secret()
 	if s == nil {
 		if state != nil && c.Settings.Answers.SecondDeleteOK && state.gone[c.Request.PathValue("id")] {
@@ -52,7 +52,7 @@ func deleteSecret(c *call) (any, error) {
 	return nil, nil
 }
 
-func restoreSecret(c *call, s *secret) (any, error) {
+func restoreSecret(c *secretCall, s *secret) (any, error) {
 	if s.DeletionRequestedAt.IsNull() {
 		return nil, wire.Precondition("resource_not_usable", "the secret is not scheduled for deletion")
 	}

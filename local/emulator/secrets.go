@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
@@ -49,22 +50,54 @@ var secretRegions = []string{"fr-par", "nl-ams", "pl-waw"}
 
 var secretTypes = []string{"opaque", "certificate", "key_value", "basic_credentials", "database_credentials", "ssh_key"}
 
-func (e *Emulator) routeSecrets(mux *http.ServeMux) {
+// Projects are the account's.
+type secretProjects interface {
+	// Has tells whether there is one of that id.
+	Has(id string) bool
+	// Named finds the id of the one that a field of a seed names.
+	Named(field, name string) (id string, err error)
+}
+
+// secretManager is the Secret Manager of one organization. Its methods are
+// called with the emulator's lock held.
+type secretManager struct {
+	base     *api.Base
+	projects secretProjects
+	regions  map[string]*secretState
+}
+
+// newSecrets returns a Secret Manager that holds nothing.
+func newSecrets(b *api.Base, projects secretProjects) *secretManager {
+	return &secretManager{base: b, projects: projects, regions: map[string]*secretState{}}
+}
+
+// secretCall is a call of Secret Manager's API.
+type secretCall struct {
+	*api.Call
+	*secretManager
+}
+
+func (m *secretManager) handle(mux *http.ServeMux, pattern string, needs permission.Need, serve func(*secretCall) (any, error)) {
+	m.base.Handle(mux, pattern, needs, func(c *api.Call) (any, error) { return serve(&secretCall{c, m}) })
+}
+
+// Route registers Secret Manager's API.
+func (m *secretManager) Route(mux *http.ServeMux) {
 	const base = secretBase + "/secrets"
-	e.handle(mux, "GET "+base, permission.ReadSecret, listSecrets)
-	e.handle(mux, "POST "+base, permission.CreateSecret, createSecret)
-	e.handle(mux, "GET "+base+"/{id}", permission.ReadSecret, withSecret(getSecret))
-	e.handle(mux, "PATCH "+base+"/{id}", permission.WriteSecret, withSecret(updateSecret))
-	e.handle(mux, "DELETE "+base+"/{id}", permission.DeleteSecret, deleteSecret)
-	e.handle(mux, "POST "+base+"/{id}/protect", permission.WriteSecret, withSecret(protectSecret(true)))
-	e.handle(mux, "POST "+base+"/{id}/unprotect", permission.WriteSecret, withSecret(protectSecret(false)))
-	e.handle(mux, "POST "+base+"/{id}/restore", permission.WriteSecret, withSecret(restoreSecret))
-	e.routeVersions(mux)
+	m.handle(mux, "GET "+base, permission.ReadSecret, listSecrets)
+	m.handle(mux, "POST "+base, permission.CreateSecret, createSecret)
+	m.handle(mux, "GET "+base+"/{id}", permission.ReadSecret, withSecret(getSecret))
+	m.handle(mux, "PATCH "+base+"/{id}", permission.WriteSecret, withSecret(updateSecret))
+	m.handle(mux, "DELETE "+base+"/{id}", permission.DeleteSecret, deleteSecret)
+	m.handle(mux, "POST "+base+"/{id}/protect", permission.WriteSecret, withSecret(protectSecret(true)))
+	m.handle(mux, "POST "+base+"/{id}/unprotect", permission.WriteSecret, withSecret(protectSecret(false)))
+	m.handle(mux, "POST "+base+"/{id}/restore", permission.WriteSecret, withSecret(restoreSecret))
+	m.routeVersions(mux)
 }
 
 // secretsOf is the region's state with everything done that time has brought
 // about.
-func (c *call) secretsOf() (*secretState, error) {
+func (c *secretCall) secretsOf() (*secretState, error) {
 	if !slices.Contains(secretRegions, c.Region) {
 		return nil, wire.Invalid("region", "unknown", "no such region")
 	}
@@ -73,15 +106,39 @@ func (c *call) secretsOf() (*secretState, error) {
 	return state, nil
 }
 
-func (e *Emulator) secretsIn(region string) *secretState {
-	if e.secrets[region] == nil {
-		e.secrets[region] = &secretState{gone: map[string]bool{}}
+func (m *secretManager) secretsIn(region string) *secretState {
+	if m.regions[region] == nil {
+		m.regions[region] = &secretState{gone: map[string]bool{}}
 	}
-	return e.secrets[region]
+	return m.regions[region]
+}
+
+// Settle does in all regions what time has brought about.
+func (m *secretManager) Settle(now time.Time) {
+	for _, state := range m.regions {
+		state.settle(m.base.Settings.Delays.SecretErasure, now)
+	}
+}
+
+// All returns the secrets of all regions, oldest first per region.
+func (m *secretManager) All() []*secret {
+	var all []*secret
+	for _, region := range secretRegions {
+		if state := m.regions[region]; state != nil {
+			all = append(all, state.rows.All(nil)...)
+		}
+	}
+	return all
+}
+
+// Holds tells whether a project has a secret that lives.
+func (m *secretManager) Holds(project string, now time.Time) bool {
+	m.Settle(now)
+	return slices.ContainsFunc(m.All(), func(s *secret) bool { return s.ProjectID == project && s.DeletionRequestedAt.IsNull() })
 }
 
 // secret finds the one that the path names and checks the caller's rights.
-func (c *call) secret() (*secretState, *secret, error) {
+func (c *secretCall) secret() (*secretState, *secret, error) {
 	state, err := c.secretsOf()
 	if err != nil {
 		return nil, nil, err
@@ -95,8 +152,8 @@ func (c *call) secret() (*secretState, *secret, error) {
 }
 
 // withSecret makes an endpoint of what serves the secret that the path names.
-func withSecret(serve func(c *call, s *secret) (any, error)) endpoint {
-	return func(c *call) (any, error) {
+func withSecret(serve func(c *secretCall, s *secret) (any, error)) func(*secretCall) (any, error) {
+	return func(c *secretCall) (any, error) {
 		_, s, err := c.secret()
 		if err != nil {
 			return nil, err
@@ -107,7 +164,7 @@ func withSecret(serve func(c *call, s *secret) (any, error)) endpoint {
 
 // listSecrets shows either the secrets that live or, asked for, those being
 // deleted. All the tags given must be there: any of them is as likely (A60).
-func listSecrets(c *call) (any, error) {
+func listSecrets(c *secretCall) (any, error) {
 	state, err := c.secretsOf()
 	if err != nil {
 		return nil, err
@@ -140,7 +197,7 @@ func listSecrets(c *call) (any, error) {
 // cleanPath is a path as it is kept: without a slash at its end.
 func cleanPath(p string) string { return path.Clean("/" + p) }
 
-func createSecret(c *call) (any, error) {
+func createSecret(c *secretCall) (any, error) {
 	state, err := c.secretsOf()
 	if err != nil {
 		return nil, err
@@ -162,7 +219,7 @@ func createSecret(c *call) (any, error) {
 	if err := c.AuthorizeOn(in.ProjectID, "", in.Name); err != nil {
 		return nil, err
 	}
-	if c.iam.projects.Get(in.ProjectID) == nil {
+	if !c.projects.Has(in.ProjectID) {
 		return nil, wire.NotFound("project_id", in.ProjectID)
 	}
 	if in.Type == "" || in.Type == "unknown_type" {
@@ -185,7 +242,7 @@ func createSecret(c *call) (any, error) {
 
 // checkSecret checks what is common to creation and change. asked is the path as the
 // caller gave it.
-func (c *call) checkSecret(state *secretState, s *secret, asked string) error {
+func (c *secretCall) checkSecret(state *secretState, s *secret, asked string) error {
 	switch {
 	case s.Name == "":
 		return wire.Invalid("name", "required", "name is required")
@@ -203,7 +260,7 @@ func (c *call) checkSecret(state *secretState, s *secret, asked string) error {
 // secretNameFree holds that a name is unique in its project and path. The 409
 // is inferred (FACTS section 6); whether a secret that is being deleted still
 // holds its name is A04.
-func (c *call) secretNameFree(state *secretState, s *secret) error {
+func (c *secretCall) secretNameFree(state *secretState, s *secret) error {
 	for _, other := range state.rows.All(nil) {
 		holds := other.DeletionRequestedAt.IsNull() || c.Settings.Answers.NameTakenByDeleted
 		if holds && other.ID != s.ID && other.ProjectID == s.ProjectID && other.Path == s.Path && other.Name == s.Name {
@@ -213,9 +270,9 @@ func (c *call) secretNameFree(state *secretState, s *secret) error {
 	return nil
 }
 
-func getSecret(_ *call, s *secret) (any, error) { return s, nil }
+func getSecret(_ *secretCall, s *secret) (any, error) { return s, nil }
 
-func updateSecret(c *call, s *secret) (any, error) {
+func updateSecret(c *secretCall, s *secret) (any, error) {
 	var in struct {
 		Name            *string          `json:"name"`
 		Tags            *[]string        `json:"tags"`

@@ -38,24 +38,24 @@ const (
 	versionDeleted   = "deleted"
 )
 
-func (e *Emulator) routeVersions(mux *http.ServeMux) {
+func (m *secretManager) routeVersions(mux *http.ServeMux) {
 	const base = secretBase + "/secrets/{id}/versions"
-	e.handle(mux, "GET "+base, permission.ReadSecret, withSecret(listVersions))
-	e.handle(mux, "POST "+base, permission.CreateVersion, withSecret(createVersion))
-	e.handle(mux, "GET "+base+"/{revision}", permission.ReadSecret, withVersion(getVersion))
-	e.handle(mux, "PATCH "+base+"/{revision}", permission.WriteVersion, withVersion(updateVersion))
-	e.handle(mux, "DELETE "+base+"/{revision}", permission.DeleteVersion, withVersion(deleteVersion))
-	e.handle(mux, "GET "+base+"/{revision}/access", permission.AccessVersion, withVersion(accessVersion))
-	e.handle(mux, "POST "+base+"/{revision}/enable", permission.WriteVersion, withVersion(switchVersion(versionDisabled, versionEnabled)))
-	e.handle(mux, "POST "+base+"/{revision}/disable", permission.WriteVersion, withVersion(switchVersion(versionEnabled, versionDisabled)))
-	e.handle(mux, "POST "+base+"/{revision}/restore", permission.WriteVersion, withVersion(restoreVersion))
-	e.handle(mux, "GET "+secretBase+"/secrets-by-path/versions/{revision}/access", permission.AccessVersion, accessByPath)
+	m.handle(mux, "GET "+base, permission.ReadSecret, withSecret(listVersions))
+	m.handle(mux, "POST "+base, permission.CreateVersion, withSecret(createVersion))
+	m.handle(mux, "GET "+base+"/{revision}", permission.ReadSecret, withVersion(getVersion))
+	m.handle(mux, "PATCH "+base+"/{revision}", permission.WriteVersion, withVersion(updateVersion))
+	m.handle(mux, "DELETE "+base+"/{revision}", permission.DeleteVersion, withVersion(deleteVersion))
+	m.handle(mux, "GET "+base+"/{revision}/access", permission.AccessVersion, withVersion(accessVersion))
+	m.handle(mux, "POST "+base+"/{revision}/enable", permission.WriteVersion, withVersion(switchVersion(versionDisabled, versionEnabled)))
+	m.handle(mux, "POST "+base+"/{revision}/disable", permission.WriteVersion, withVersion(switchVersion(versionEnabled, versionDisabled)))
+	m.handle(mux, "POST "+base+"/{revision}/restore", permission.WriteVersion, withVersion(restoreVersion))
+	m.handle(mux, "GET "+secretBase+"/secrets-by-path/versions/{revision}/access", permission.AccessVersion, accessByPath)
 }
 
 // withVersion makes an endpoint of what serves the version that the path
 // names.
-func withVersion(serve func(c *call, s *secret, v *version) (any, error)) endpoint {
-	return withSecret(func(c *call, s *secret) (any, error) {
+func withVersion(serve func(c *secretCall, s *secret, v *version) (any, error)) func(*secretCall) (any, error) {
+	return withSecret(func(c *secretCall, s *secret) (any, error) {
 		v, err := s.version(c.Request.PathValue("revision"))
 		if err != nil {
 			return nil, err
@@ -92,7 +92,7 @@ func (s *secret) version(revision string) (*version, error) {
 }
 
 // listVersions has no order_by: the newest comes first.
-func listVersions(c *call, s *secret) (any, error) {
+func listVersions(c *secretCall, s *secret) (any, error) {
 	rows := []any{}
 	for _, v := range slices.Backward(s.versions) {
 		if c.Passes("status", v.Status) {
@@ -104,7 +104,7 @@ func listVersions(c *call, s *secret) (any, error) {
 
 // createVersion leaves the previous version enabled, unless told otherwise,
 // and the secret's updated_at alone (FACTS section 6).
-func createVersion(c *call, s *secret) (any, error) {
+func createVersion(c *secretCall, s *secret) (any, error) {
 	var in struct {
 		Data            *string `json:"data"`
 		Description     string  `json:"description"`
@@ -162,9 +162,9 @@ func (s *secret) kept() int {
 	return n
 }
 
-func getVersion(_ *call, _ *secret, v *version) (any, error) { return v, nil }
+func getVersion(_ *secretCall, _ *secret, v *version) (any, error) { return v, nil }
 
-func updateVersion(c *call, s *secret, v *version) (any, error) {
+func updateVersion(c *secretCall, s *secret, v *version) (any, error) {
 	var in struct {
 		Description         *string `json:"description"`
 		EphemeralProperties *struct {
@@ -192,7 +192,7 @@ func updateVersion(c *call, s *secret, v *version) (any, error) {
 // deleteVersion is soft: the version stays listed, still the latest if it was,
 // and its updated_at does not move (recorded). A second DELETE is a 412 unless
 // A03 says otherwise.
-func deleteVersion(c *call, _ *secret, v *version) (any, error) {
+func deleteVersion(c *secretCall, _ *secret, v *version) (any, error) {
 	if v.Status == versionScheduled || v.Status == versionDeleted {
 		if c.Settings.Answers.SecondDeleteOK {
 			return nil, nil
@@ -209,7 +209,7 @@ func (v *version) unusable() error {
 
 // accessVersion refuses what is not enabled with a 412; which error it is was
 // never recorded (A65).
-func accessVersion(c *call, s *secret, v *version) (any, error) {
+func accessVersion(c *secretCall, s *secret, v *version) (any, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
 	}
@@ -226,7 +226,7 @@ func accessVersion(c *call, s *secret, v *version) (any, error) {
 	return answer, nil
 }
 
-func accessByPath(c *call) (any, error) {
+func accessByPath(c *secretCall) (any, error) {
 	state, err := c.secretsOf()
 	if err != nil {
 		return nil, err
@@ -256,8 +256,8 @@ func accessByPath(c *call) (any, error) {
 
 // switchVersion makes enable and disable: what is there already stays as it
 // is, what is being deleted is refused (A66).
-func switchVersion(from, to string) func(c *call, s *secret, v *version) (any, error) {
-	return func(c *call, s *secret, v *version) (any, error) {
+func switchVersion(from, to string) func(c *secretCall, s *secret, v *version) (any, error) {
+	return func(c *secretCall, s *secret, v *version) (any, error) {
 		if err := s.usable(); err != nil {
 			return nil, err
 		}
@@ -273,7 +273,7 @@ func switchVersion(from, to string) func(c *call, s *secret, v *version) (any, e
 }
 
 // restoreVersion brings a version back enabled, as it most likely was (A66).
-func restoreVersion(c *call, s *secret, v *version) (any, error) {
+func restoreVersion(c *secretCall, s *secret, v *version) (any, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func (in *installer) changed(l *life, n *namespace, env map[string]string, secre
 }
 
 func (in *installer) namespace(p *product, name string, env, secrets map[string]string, tags []string) (*namespace, error) {
-	if in.iam.projects.Get(in.project) == nil {
+	if !in.account.Has(in.project) {
 		return nil, fmt.Errorf("project: there is no %s", in.project)
 	}
 	if name == "" {

@@ -75,8 +75,8 @@ func (e *Emulator) state() stateView {
 		Projects: []named{}, Users: []bearerView{}, Applications: []bearerView{}, Secrets: []secretView{},
 		Functions: []Endpoint{}, Containers: []Endpoint{}, Tokens: e.tokens(), Faults: viewFaults(e.Faults()),
 	}
-	for _, p := range e.iam.projects.All(nil) {
-		s.Projects = append(s.Projects, named{p.Name, p.ID})
+	for _, id := range e.account.IDs() {
+		s.Projects = append(s.Projects, named{e.account.Name(id), id})
 	}
 	for _, u := range e.iam.users.All(nil) {
 		s.Users = append(s.Users, bearerView{named: named{u.Username, u.ID}, Keys: e.keyViews(u.ID, now)})
@@ -84,14 +84,12 @@ func (e *Emulator) state() stateView {
 	for _, a := range e.iam.applications.All(nil) {
 		s.Applications = append(s.Applications, bearerView{named: named{a.Name, a.ID}, Managed: a.Managed, Keys: e.keyViews(a.ID, now)})
 	}
-	for _, region := range secretRegions {
-		e.secretsIn(region).settle(e.base.Settings.Delays.SecretErasure, now)
-		for _, row := range e.secretsIn(region).rows.All(nil) {
-			s.Secrets = append(s.Secrets, e.secretView(row, now))
-		}
+	e.secrets.Settle(now)
+	for _, row := range e.secrets.All() {
+		s.Secrets = append(s.Secrets, e.secretView(row, now))
 	}
 	for _, end := range e.endpoints() {
-		end.Project = e.projectName(end.Project)
+		end.Project = e.account.Name(end.Project)
 		if end.Product == "functions" {
 			s.Functions = append(s.Functions, end)
 		} else {
@@ -99,17 +97,9 @@ func (e *Emulator) state() stateView {
 		}
 	}
 	for i := range s.Tokens {
-		s.Tokens[i].Project = e.projectName(s.Tokens[i].Project)
+		s.Tokens[i].Project = e.account.Name(s.Tokens[i].Project)
 	}
 	return s
-}
-
-// projectName is the name of a project, or the id of one that is gone.
-func (e *Emulator) projectName(id string) string {
-	if p := e.iam.projects.Get(id); p != nil {
-		return p.Name
-	}
-	return id
 }
 
 // ageOf is rounded to what a person reads.
@@ -121,7 +111,7 @@ func (e *Emulator) keyViews(bearer string, now time.Time) []keyView {
 	views := []keyView{}
 	for _, k := range e.iam.keysOf(bearer) {
 		view := keyView{
-			AccessKey: k.AccessKey, Description: k.Description, Project: e.projectName(k.DefaultProjectID),
+			AccessKey: k.AccessKey, Description: k.Description, Project: e.account.Name(k.DefaultProjectID),
 			CreatedAt: k.CreatedAt.Time, Age: ageOf(k.CreatedAt, now),
 		}
 		if !k.ExpiresAt.IsNull() {
@@ -135,7 +125,7 @@ func (e *Emulator) keyViews(bearer string, now time.Time) []keyView {
 
 func (e *Emulator) secretView(s *secret, now time.Time) secretView {
 	view := secretView{
-		named: named{s.Name, s.ID}, Path: s.Path, Project: e.projectName(s.ProjectID), Region: s.Region,
+		named: named{s.Name, s.ID}, Path: s.Path, Project: e.account.Name(s.ProjectID), Region: s.Region,
 		Deleting: !s.DeletionRequestedAt.IsNull(), Versions: []versionView{},
 	}
 	for _, v := range s.versions {

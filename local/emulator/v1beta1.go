@@ -164,9 +164,9 @@ func rendered[T any](c *call, plural string, rows []*T, view func(*T) any) (any,
 // projectOr is the project that a creation names, or the default one.
 func (c *call) projectOr(id string) (string, error) {
 	if id == "" {
-		id = c.iam.defaultProject
+		id = c.account.Default()
 	}
-	if c.iam.projects.Get(id) == nil {
+	if !c.account.Has(id) {
 		return "", wire.Message(http.StatusNotFound, "Project was not found")
 	}
 	return id, c.Authorize(id)

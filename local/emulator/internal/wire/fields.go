@@ -2,6 +2,7 @@ package wire
 
 import (
 	"cmp"
+	"regexp"
 	"strings"
 )
 
@@ -57,3 +58,9 @@ func ByTime[T any](of func(T) Stamp) func(a, b T) int {
 func ByText[T any](of func(T) string) func(a, b T) int {
 	return func(a, b T) int { return cmp.Compare(of(a), of(b)) }
 }
+
+var uuids = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+// IsUUID tells whether text is a UUID as the API writes them: so do identifiers
+// and secret keys look.
+func IsUUID(text string) bool { return uuids.MatchString(text) }
