@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/secrets"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 )
 
@@ -87,8 +88,8 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 	a.forgive(now, rules.Applications...) // what is out of order already
 	// Who wrote what is there already, nobody knows: it counts as the client's.
 	for _, s := range a.credentials() {
-		for _, v := range s.versions {
-			a.wrote[carry{s.ID, v.pair().AccessKey}] = true
+		for _, v := range s.Versions {
+			a.wrote[carry{s.ID, pairOf(v).AccessKey}] = true
 		}
 	}
 	a.seen()
@@ -99,7 +100,7 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 // seen notes which versions there are, and are not the client's.
 func (a *Auditor) seen() {
 	for _, s := range a.e.secrets.All() {
-		a.written[s.ID] = len(s.versions)
+		a.written[s.ID] = len(s.Versions)
 	}
 }
 
@@ -220,7 +221,7 @@ func (a *Auditor) learn(now time.Time, minted func(*apiKey) bool) {
 	}
 	a.current = map[string]string{} // a secret that a person deleted has no readers any more
 	for _, s := range a.credentials() {
-		pair := s.newestPair()
+		pair := newestPair(s)
 		if !a.spot().has(s) && !a.wrote[carry{s.ID, pair.AccessKey}] {
 			continue // somebody wrote where nothing is published any more
 		}
@@ -228,8 +229,8 @@ func (a *Auditor) learn(now time.Time, minted func(*apiKey) bool) {
 		if pair.AccessKey != "" {
 			a.published[pair.AccessKey] = now
 		}
-		if first, any := a.first[s.Name]; len(s.versions) > 0 && (!any || s.versions[0].CreatedAt.Time.Before(first)) {
-			a.first[s.Name] = s.versions[0].CreatedAt.Time
+		if first, any := a.first[s.Name]; len(s.Versions) > 0 && (!any || s.Versions[0].CreatedAt.Time.Before(first)) {
+			a.first[s.Name] = s.Versions[0].CreatedAt.Time
 		}
 	}
 	a.learnConsumers(now)
@@ -252,15 +253,15 @@ func (a *Auditor) own(application string) bool {
 // a key of its own application.
 func (a *Auditor) leaked(r *traffic.Request) {
 	for _, s := range a.e.secrets.All() {
-		for _, v := range s.versions[min(a.written[s.ID], len(s.versions)):] {
-			a.wrote[carry{s.ID, v.pair().AccessKey}] = true
+		for _, v := range s.Versions[min(a.written[s.ID], len(s.Versions)):] {
+			a.wrote[carry{s.ID, pairOf(v).AccessKey}] = true
 			for _, k := range a.e.iam.keys.All(func(k *apiKey) bool { return a.own(k.ApplicationID) }) {
-				if strings.Contains(string(v.data), k.secret) {
+				if strings.Contains(string(v.Data), k.secret) {
 					a.violate(r, "I3: the client's own key "+k.AccessKey+" was written into "+s.Path+"/"+s.Name)
 				}
 			}
 		}
-		a.written[s.ID] = len(s.versions)
+		a.written[s.ID] = len(s.Versions)
 	}
 }
 
@@ -310,28 +311,28 @@ type publishedPair struct {
 }
 
 // newestPair is what readers of latest_enabled get.
-func (s *secret) newestPair() publishedPair {
-	for _, v := range slices.Backward(s.versions) {
-		if v.Status == versionEnabled {
-			return v.pair()
+func newestPair(s *secrets.Secret) publishedPair {
+	for _, v := range slices.Backward(s.Versions) {
+		if v.Status == secrets.VersionEnabled {
+			return pairOf(v)
 		}
 	}
 	return publishedPair{}
 }
 
-// pair is what a version holds; an empty one tells that it is no pair.
-func (v *version) pair() (pair publishedPair) {
-	_ = json.Unmarshal(v.data, &pair)
+// pairOf is what a version holds; an empty one tells that it is no pair.
+func pairOf(v *secrets.Version) (pair publishedPair) {
+	_ = json.Unmarshal(v.Data, &pair)
 	return pair
 }
 
 // unusable tells why a reader of the secret has no working key, or "". Before
 // the first publish there is nothing to read.
-func (a *Auditor) unusable(s *secret, now time.Time) string {
-	if len(s.versions) == 0 {
+func (a *Auditor) unusable(s *secrets.Secret, now time.Time) string {
+	if len(s.Versions) == 0 {
 		return ""
 	}
-	pair := s.newestPair()
+	pair := newestPair(s)
 	key := a.e.iam.keys.Get(pair.AccessKey)
 	switch {
 	case pair.AccessKey == "":
@@ -342,15 +343,15 @@ func (a *Auditor) unusable(s *secret, now time.Time) string {
 		return "secret " + s.Name + " holds " + pair.AccessKey + ", which has expired"
 	case key.secret != pair.SecretKey || key.ApplicationID != s.Name:
 		return "secret " + s.Name + " holds another secret key than that of " + pair.AccessKey
-	case len(s.standing()) > a.e.base.Settings.Quotas.VersionsPerSecret:
+	case len(standing(s)) > a.e.base.Settings.Quotas.VersionsPerSecret:
 		return "secret " + s.Name + " holds too many versions"
 	}
 	return ""
 }
 
-func (s *secret) standing() []*version {
-	return slices.DeleteFunc(slices.Clone(s.versions), func(v *version) bool {
-		return v.Status != versionEnabled && v.Status != versionDisabled
+func standing(s *secrets.Secret) []*secrets.Version {
+	return slices.DeleteFunc(slices.Clone(s.Versions), func(v *secrets.Version) bool {
+		return v.Status != secrets.VersionEnabled && v.Status != secrets.VersionDisabled
 	})
 }
 
@@ -373,7 +374,7 @@ func (a *Auditor) outside(now time.Time) string {
 	}
 	for _, s := range a.e.secrets.All() {
 		if (s.ProjectID != a.rules.Project || !a.spot().has(s)) && s.DeletionRequestedAt.Time.IsZero() {
-			fmt.Fprintln(&out, "secret", s.ID, len(s.versions), s.Status)
+			fmt.Fprintln(&out, "secret", s.ID, len(s.Versions), s.Status)
 		}
 	}
 	return out.String()

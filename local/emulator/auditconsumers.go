@@ -61,15 +61,15 @@ func (a *Auditor) learnConsumers(now time.Time) {
 	// Keys that died before anybody watched are known by what is left of them. Of
 	// others, a version may say what is not so.
 	for _, s := range a.credentials() {
-		for _, v := range s.versions[min(k.read[s.ID], len(s.versions)):] {
-			pair := v.pair()
+		for _, v := range s.Versions[min(k.read[s.ID], len(s.Versions)):] {
+			pair := pairOf(v)
 			_, known := k.parts[pair.SecretKey]
 			_, seen := k.parts[pair.AccessKey]
 			if pair.SecretKey != "" && !known && !seen {
 				k.parts[pair.SecretKey] = keyPart{s.Name, pair.AccessKey, true}
 			}
 		}
-		k.read[s.ID] = len(s.versions)
+		k.read[s.ID] = len(s.Versions)
 	}
 	for _, p := range a.e.products(now) {
 		for _, w := range p.workloads.All(a.ours) {
@@ -109,7 +109,7 @@ func (a *Auditor) Behind() map[string][]string {
 	variables, out := a.environments(now), map[string][]string{}
 	newest := map[string]string{} // by application
 	for _, s := range a.present() {
-		newest[s.Name] = s.newestPair().AccessKey
+		newest[s.Name] = newestPair(s).AccessKey
 	}
 	note := func(value, place, how string) {
 		part := a.consumers.part(value)

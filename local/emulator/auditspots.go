@@ -1,6 +1,10 @@
 package emulator
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/secrets"
+)
 
 // spot is where credentials are published.
 type spot struct {
@@ -8,7 +12,7 @@ type spot struct {
 	path   string
 }
 
-func (p spot) has(s *secret) bool {
+func (p spot) has(s *secrets.Secret) bool {
 	return s.Path == p.path && (p.region == "" || s.Region == p.region)
 }
 
@@ -30,8 +34,8 @@ func (a *Auditor) spot() spot { return a.spots[len(a.spots)-1] }
 
 // credentials are the secrets that hold keys, where they are published and where
 // they were.
-func (a *Auditor) credentials() []*secret {
-	return slices.DeleteFunc(a.e.secrets.All(), func(s *secret) bool {
+func (a *Auditor) credentials() []*secrets.Secret {
+	return slices.DeleteFunc(a.e.secrets.All(), func(s *secrets.Secret) bool {
 		return s.ProjectID != a.rules.Project || !slices.ContainsFunc(a.spots, func(p spot) bool { return p.has(s) }) ||
 			!s.DeletionRequestedAt.Time.IsZero() || !a.publishes(s.Name) ||
 			slices.Contains(a.rules.Broken, a.e.iam.applications.Get(s.Name).Name)
@@ -39,12 +43,12 @@ func (a *Auditor) credentials() []*secret {
 }
 
 // present are the credentials where they are published now.
-func (a *Auditor) present() []*secret {
-	return slices.DeleteFunc(a.credentials(), func(s *secret) bool { return !a.spot().has(s) })
+func (a *Auditor) present() []*secrets.Secret {
+	return slices.DeleteFunc(a.credentials(), func(s *secrets.Secret) bool { return !a.spot().has(s) })
 }
 
 // isPresent tells whether a key is what readers get where credentials are
 // published now.
 func (a *Auditor) isPresent(access string) bool {
-	return slices.ContainsFunc(a.present(), func(s *secret) bool { return s.newestPair().AccessKey == access })
+	return slices.ContainsFunc(a.present(), func(s *secrets.Secret) bool { return newestPair(s).AccessKey == access })
 }

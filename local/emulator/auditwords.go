@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/secrets"
 )
 
 // Revoked says that a person wants a key dead: it need not outlive its grace.
@@ -62,10 +64,10 @@ func (a *Auditor) named(access string, now time.Time) bool {
 func (a *Auditor) readable() map[string]bool {
 	out := map[string]bool{}
 	for _, s := range a.credentials() {
-		for _, v := range s.versions {
-			pair := v.pair()
+		for _, v := range s.Versions {
+			pair := pairOf(v)
 			part := a.consumers.parts[pair.SecretKey]
-			if pair.AccessKey != "" && part.access == pair.AccessKey && v.Status == versionEnabled && strings.Contains(v.Description, pair.AccessKey) {
+			if pair.AccessKey != "" && part.access == pair.AccessKey && v.Status == secrets.VersionEnabled && strings.Contains(v.Description, pair.AccessKey) {
 				out[pair.AccessKey] = true
 			}
 		}

@@ -21,11 +21,11 @@ func (e *Emulator) Secrets() map[string]string {
 		out[t.JWT[strings.LastIndex(t.JWT, ".")+1:]] = "the signature of legacy token " + t.ID
 	}
 	for _, s := range e.secrets.All() {
-		for _, v := range s.versions {
-			if len(v.data) > 0 {
+		for _, v := range s.Versions {
+			if len(v.Data) > 0 {
 				whose := fmt.Sprintf("version %d of secret %s", v.Revision, s.Name)
-				out[string(v.data)] = whose
-				out[base64.StdEncoding.EncodeToString(v.data)] = whose
+				out[string(v.Data)] = whose
+				out[base64.StdEncoding.EncodeToString(v.Data)] = whose
 			}
 		}
 	}

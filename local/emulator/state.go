@@ -4,6 +4,7 @@ import (
 	"path"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/secrets"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 	"github.com/scw-key-rotator/rotator/local/emulator/seeds"
@@ -123,12 +124,12 @@ func (e *Emulator) keyViews(bearer string, now time.Time) []keyView {
 	return views
 }
 
-func (e *Emulator) secretView(s *secret, now time.Time) secretView {
+func (e *Emulator) secretView(s *secrets.Secret, now time.Time) secretView {
 	view := secretView{
 		named: named{s.Name, s.ID}, Path: s.Path, Project: e.account.Name(s.ProjectID), Region: s.Region,
 		Deleting: !s.DeletionRequestedAt.IsNull(), Versions: []versionView{},
 	}
-	for _, v := range s.versions {
+	for _, v := range s.Versions {
 		view.Versions = append(view.Versions, versionView{
 			Revision: v.Revision, Status: v.Status, Description: v.Description,
 			CreatedAt: v.CreatedAt.Time, Age: ageOf(v.CreatedAt, now),

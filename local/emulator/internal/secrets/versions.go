@@ -1,4 +1,4 @@
-package emulator
+package secrets
 
 import (
 	"encoding/base64"
@@ -13,8 +13,8 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
-// version is one revision of a secret.
-type version struct {
+// Version is one revision of a secret.
+type Version struct {
 	Revision            int                  `json:"revision"`
 	SecretID            string               `json:"secret_id"`
 	Status              string               `json:"status"`
@@ -27,35 +27,35 @@ type version struct {
 	DeletionRequestedAt wire.Stamp           `json:"deletion_requested_at"`
 	Region              string               `json:"region"`
 
-	data []byte
+	Data []byte  `json:"-"`
 	crc  *uint32 // as given at creation
 }
 
 const (
-	versionEnabled   = "enabled"
-	versionDisabled  = "disabled"
+	VersionEnabled   = "enabled"
+	VersionDisabled  = "disabled"
 	versionScheduled = "scheduled_for_deletion"
 	versionDeleted   = "deleted"
 )
 
-func (m *secretManager) routeVersions(mux *http.ServeMux) {
-	const base = secretBase + "/secrets/{id}/versions"
+func (m *Secrets) routeVersions(mux *http.ServeMux) {
+	const base = root + "/secrets/{id}/versions"
 	m.handle(mux, "GET "+base, permission.ReadSecret, withSecret(listVersions))
 	m.handle(mux, "POST "+base, permission.CreateVersion, withSecret(createVersion))
 	m.handle(mux, "GET "+base+"/{revision}", permission.ReadSecret, withVersion(getVersion))
 	m.handle(mux, "PATCH "+base+"/{revision}", permission.WriteVersion, withVersion(updateVersion))
 	m.handle(mux, "DELETE "+base+"/{revision}", permission.DeleteVersion, withVersion(deleteVersion))
 	m.handle(mux, "GET "+base+"/{revision}/access", permission.AccessVersion, withVersion(accessVersion))
-	m.handle(mux, "POST "+base+"/{revision}/enable", permission.WriteVersion, withVersion(switchVersion(versionDisabled, versionEnabled)))
-	m.handle(mux, "POST "+base+"/{revision}/disable", permission.WriteVersion, withVersion(switchVersion(versionEnabled, versionDisabled)))
+	m.handle(mux, "POST "+base+"/{revision}/enable", permission.WriteVersion, withVersion(switchVersion(VersionDisabled, VersionEnabled)))
+	m.handle(mux, "POST "+base+"/{revision}/disable", permission.WriteVersion, withVersion(switchVersion(VersionEnabled, VersionDisabled)))
 	m.handle(mux, "POST "+base+"/{revision}/restore", permission.WriteVersion, withVersion(restoreVersion))
-	m.handle(mux, "GET "+secretBase+"/secrets-by-path/versions/{revision}/access", permission.AccessVersion, accessByPath)
+	m.handle(mux, "GET "+root+"/secrets-by-path/versions/{revision}/access", permission.AccessVersion, accessByPath)
 }
 
 // withVersion makes an endpoint of what serves the version that the path
 // names.
-func withVersion(serve func(c *secretCall, s *secret, v *version) (any, error)) func(*secretCall) (any, error) {
-	return withSecret(func(c *secretCall, s *secret) (any, error) {
+func withVersion(serve func(c *call, s *Secret, v *Version) (any, error)) func(*call) (any, error) {
+	return withSecret(func(c *call, s *Secret) (any, error) {
 		v, err := s.version(c.Request.PathValue("revision"))
 		if err != nil {
 			return nil, err
@@ -67,15 +67,15 @@ func withVersion(serve func(c *secretCall, s *secret, v *version) (any, error)) 
 // version finds one by number, latest or latest_enabled. The latest is the
 // newest, even if it is being deleted (FACTS section 6). How the 404 of an
 // unknown revision names it was never recorded (A63).
-func (s *secret) version(revision string) (*version, error) {
+func (s *Secret) version(revision string) (*Version, error) {
 	switch revision {
 	case "latest":
-		if n := len(s.versions); n > 0 {
-			return s.versions[n-1], nil
+		if n := len(s.Versions); n > 0 {
+			return s.Versions[n-1], nil
 		}
 	case "latest_enabled":
-		for _, v := range slices.Backward(s.versions) {
-			if v.Status == versionEnabled {
+		for _, v := range slices.Backward(s.Versions) {
+			if v.Status == VersionEnabled {
 				return v, nil
 			}
 		}
@@ -84,17 +84,17 @@ func (s *secret) version(revision string) (*version, error) {
 		if err != nil {
 			return nil, wire.Invalid("revision", "format", "must be a number, latest or latest_enabled")
 		}
-		if n >= 1 && n <= len(s.versions) {
-			return s.versions[n-1], nil
+		if n >= 1 && n <= len(s.Versions) {
+			return s.Versions[n-1], nil
 		}
 	}
 	return nil, wire.NotFound("secret_version", s.ID+"/"+revision)
 }
 
 // listVersions has no order_by: the newest comes first.
-func listVersions(c *secretCall, s *secret) (any, error) {
+func listVersions(c *call, s *Secret) (any, error) {
 	rows := []any{}
-	for _, v := range slices.Backward(s.versions) {
+	for _, v := range slices.Backward(s.Versions) {
 		if c.Passes("status", v.Status) {
 			rows = append(rows, v)
 		}
@@ -104,7 +104,7 @@ func listVersions(c *secretCall, s *secret) (any, error) {
 
 // createVersion leaves the previous version enabled, unless told otherwise,
 // and the secret's updated_at alone (FACTS section 6).
-func createVersion(c *secretCall, s *secret) (any, error) {
+func createVersion(c *call, s *Secret) (any, error) {
 	var in struct {
 		Data            *string `json:"data"`
 		Description     string  `json:"description"`
@@ -133,38 +133,38 @@ func createVersion(c *secretCall, s *secret) (any, error) {
 	if have, most := s.kept(), c.Settings.Quotas.VersionsPerSecret; have >= most {
 		return nil, wire.QuotaExceeded("secret_versions", most, have)
 	}
-	if n := len(s.versions); n > 0 {
-		previous := s.versions[n-1]
+	if n := len(s.Versions); n > 0 {
+		previous := s.Versions[n-1]
 		previous.Latest = false
-		if in.DisablePrevious && previous.Status == versionEnabled {
-			previous.Status, previous.UpdatedAt = versionDisabled, wire.At(c.Now)
+		if in.DisablePrevious && previous.Status == VersionEnabled {
+			previous.Status, previous.UpdatedAt = VersionDisabled, wire.At(c.Now)
 		}
 	}
-	v := &version{
-		Revision: len(s.versions) + 1, SecretID: s.ID, Status: versionEnabled, CreatedAt: wire.At(c.Now), UpdatedAt: wire.At(c.Now),
+	v := &Version{
+		Revision: len(s.Versions) + 1, SecretID: s.ID, Status: VersionEnabled, CreatedAt: wire.At(c.Now), UpdatedAt: wire.At(c.Now),
 		Description: in.Description, Latest: true, EphemeralProperties: s.EphemeralPolicy.properties(c.Now),
-		Region: s.Region, data: data, crc: in.DataCRC32,
+		Region: s.Region, Data: data, crc: in.DataCRC32,
 	}
-	s.versions = append(s.versions, v)
-	s.VersionCount = len(s.versions)
+	s.Versions = append(s.Versions, v)
+	s.VersionCount = len(s.Versions)
 	return v, nil
 }
 
 // kept counts the versions that weigh on the quota: neither deleted nor on
 // their way to be (A64).
-func (s *secret) kept() int {
+func (s *Secret) kept() int {
 	n := 0
-	for _, v := range s.versions {
-		if v.Status == versionEnabled || v.Status == versionDisabled {
+	for _, v := range s.Versions {
+		if v.Status == VersionEnabled || v.Status == VersionDisabled {
 			n++
 		}
 	}
 	return n
 }
 
-func getVersion(_ *secretCall, _ *secret, v *version) (any, error) { return v, nil }
+func getVersion(_ *call, _ *Secret, v *Version) (any, error) { return v, nil }
 
-func updateVersion(c *secretCall, s *secret, v *version) (any, error) {
+func updateVersion(c *call, s *Secret, v *Version) (any, error) {
 	var in struct {
 		Description         *string `json:"description"`
 		EphemeralProperties *struct {
@@ -192,7 +192,7 @@ func updateVersion(c *secretCall, s *secret, v *version) (any, error) {
 // deleteVersion is soft: the version stays listed, still the latest if it was,
 // and its updated_at does not move (recorded). A second DELETE is a 412 unless
 // A03 says otherwise.
-func deleteVersion(c *secretCall, _ *secret, v *version) (any, error) {
+func deleteVersion(c *call, _ *Secret, v *Version) (any, error) {
 	if v.Status == versionScheduled || v.Status == versionDeleted {
 		if c.Settings.Answers.SecondDeleteOK {
 			return nil, nil
@@ -203,21 +203,21 @@ func deleteVersion(c *secretCall, _ *secret, v *version) (any, error) {
 	return nil, nil
 }
 
-func (v *version) unusable() error {
+func (v *Version) unusable() error {
 	return wire.Precondition("resource_not_usable", "the version is "+v.Status)
 }
 
 // accessVersion refuses what is not enabled with a 412; which error it is was
 // never recorded (A65).
-func accessVersion(c *secretCall, s *secret, v *version) (any, error) {
+func accessVersion(c *call, s *Secret, v *Version) (any, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
 	}
-	if v.Status != versionEnabled && (v.Status != versionDisabled || !c.Settings.Answers.ReadDisabled) {
+	if v.Status != VersionEnabled && (v.Status != VersionDisabled || !c.Settings.Answers.ReadDisabled) {
 		return nil, v.unusable()
 	}
 	answer := wire.Object{
-		"secret_id": s.ID, "revision": v.Revision, "data": base64.StdEncoding.EncodeToString(v.data),
+		"secret_id": s.ID, "revision": v.Revision, "data": base64.StdEncoding.EncodeToString(v.Data),
 		"data_crc32": v.crc, "type": s.Type,
 	}
 	if p := v.EphemeralProperties; p != nil && p.ExpiresOnceAccessed {
@@ -226,14 +226,14 @@ func accessVersion(c *secretCall, s *secret, v *version) (any, error) {
 	return answer, nil
 }
 
-func accessByPath(c *secretCall) (any, error) {
+func accessByPath(c *call) (any, error) {
 	state, err := c.secretsOf()
 	if err != nil {
 		return nil, err
 	}
 	q := c.Request.URL.Query()
 	project := q.Get("project_id")
-	found := state.rows.All(func(s *secret) bool {
+	found := state.rows.All(func(s *Secret) bool {
 		return s.ProjectID == project && s.Path == cleanPath(q.Get("secret_path")) && s.Name == q.Get("secret_name") &&
 			s.DeletionRequestedAt.IsNull()
 	})
@@ -256,8 +256,8 @@ func accessByPath(c *secretCall) (any, error) {
 
 // switchVersion makes enable and disable: what is there already stays as it
 // is, what is being deleted is refused (A66).
-func switchVersion(from, to string) func(c *secretCall, s *secret, v *version) (any, error) {
-	return func(c *secretCall, s *secret, v *version) (any, error) {
+func switchVersion(from, to string) func(c *call, s *Secret, v *Version) (any, error) {
+	return func(c *call, s *Secret, v *Version) (any, error) {
 		if err := s.usable(); err != nil {
 			return nil, err
 		}
@@ -273,13 +273,13 @@ func switchVersion(from, to string) func(c *secretCall, s *secret, v *version) (
 }
 
 // restoreVersion brings a version back enabled, as it most likely was (A66).
-func restoreVersion(c *secretCall, s *secret, v *version) (any, error) {
+func restoreVersion(c *call, s *Secret, v *Version) (any, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
 	}
 	if v.Status != versionScheduled {
 		return nil, v.unusable()
 	}
-	v.Status, v.DeletionRequestedAt, v.UpdatedAt = versionEnabled, wire.Stamp{}, wire.At(c.Now)
+	v.Status, v.DeletionRequestedAt, v.UpdatedAt = VersionEnabled, wire.Stamp{}, wire.At(c.Now)
 	return v, nil
 }

@@ -1,4 +1,4 @@
-package emulator
+package secrets
 
 import (
 	"net/http"
@@ -13,14 +13,14 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
-// secretState is the Secret Manager of one region (FACTS section 6).
-type secretState struct {
-	rows store.Table[secret]
+// regional is the Secret Manager of one region (FACTS section 6).
+type regional struct {
+	rows store.Table[Secret]
 	gone map[string]bool // ids of erased secrets, for A03
 }
 
-// secret is a named series of versions.
-type secret struct {
+// Secret is a named series of versions.
+type Secret struct {
 	ID                  string           `json:"id"`
 	ProjectID           string           `json:"project_id"`
 	Name                string           `json:"name"`
@@ -40,50 +40,50 @@ type secret struct {
 	KeyID               *string          `json:"key_id"`
 	Region              string           `json:"region"`
 
-	versions []*version // versions[n] is revision n+1
+	Versions []*Version `json:"-"` // Versions[n] is revision n+1
 }
 
-const secretBase = "/secret-manager/v1beta1/regions/{region}"
+const root = "/secret-manager/v1beta1/regions/{region}"
 
-// secretRegions are those of the SDK.
-var secretRegions = []string{"fr-par", "nl-ams", "pl-waw"}
+// regions are those of the SDK.
+var regions = []string{"fr-par", "nl-ams", "pl-waw"}
 
-var secretTypes = []string{"opaque", "certificate", "key_value", "basic_credentials", "database_credentials", "ssh_key"}
+var types = []string{"opaque", "certificate", "key_value", "basic_credentials", "database_credentials", "ssh_key"}
 
 // Projects are the account's.
-type secretProjects interface {
+type Projects interface {
 	// Has tells whether there is one of that id.
 	Has(id string) bool
 	// Named finds the id of the one that a field of a seed names.
 	Named(field, name string) (id string, err error)
 }
 
-// secretManager is the Secret Manager of one organization. Its methods are
+// Secrets is the Secret Manager of one organization. Its methods are
 // called with the emulator's lock held.
-type secretManager struct {
+type Secrets struct {
 	base     *api.Base
-	projects secretProjects
-	regions  map[string]*secretState
+	projects Projects
+	regions  map[string]*regional
 }
 
-// newSecrets returns a Secret Manager that holds nothing.
-func newSecrets(b *api.Base, projects secretProjects) *secretManager {
-	return &secretManager{base: b, projects: projects, regions: map[string]*secretState{}}
+// New returns a Secret Manager that holds nothing.
+func New(b *api.Base, projects Projects) *Secrets {
+	return &Secrets{base: b, projects: projects, regions: map[string]*regional{}}
 }
 
-// secretCall is a call of Secret Manager's API.
-type secretCall struct {
+// call is a call of Secret Manager's API.
+type call struct {
 	*api.Call
-	*secretManager
+	*Secrets
 }
 
-func (m *secretManager) handle(mux *http.ServeMux, pattern string, needs permission.Need, serve func(*secretCall) (any, error)) {
-	m.base.Handle(mux, pattern, needs, func(c *api.Call) (any, error) { return serve(&secretCall{c, m}) })
+func (m *Secrets) handle(mux *http.ServeMux, pattern string, needs permission.Need, serve func(*call) (any, error)) {
+	m.base.Handle(mux, pattern, needs, func(c *api.Call) (any, error) { return serve(&call{c, m}) })
 }
 
 // Route registers Secret Manager's API.
-func (m *secretManager) Route(mux *http.ServeMux) {
-	const base = secretBase + "/secrets"
+func (m *Secrets) Route(mux *http.ServeMux) {
+	const base = root + "/secrets"
 	m.handle(mux, "GET "+base, permission.ReadSecret, listSecrets)
 	m.handle(mux, "POST "+base, permission.CreateSecret, createSecret)
 	m.handle(mux, "GET "+base+"/{id}", permission.ReadSecret, withSecret(getSecret))
@@ -97,8 +97,8 @@ func (m *secretManager) Route(mux *http.ServeMux) {
 
 // secretsOf is the region's state with everything done that time has brought
 // about.
-func (c *secretCall) secretsOf() (*secretState, error) {
-	if !slices.Contains(secretRegions, c.Region) {
+func (c *call) secretsOf() (*regional, error) {
+	if !slices.Contains(regions, c.Region) {
 		return nil, wire.Invalid("region", "unknown", "no such region")
 	}
 	state := c.secretsIn(c.Region)
@@ -106,24 +106,24 @@ func (c *secretCall) secretsOf() (*secretState, error) {
 	return state, nil
 }
 
-func (m *secretManager) secretsIn(region string) *secretState {
+func (m *Secrets) secretsIn(region string) *regional {
 	if m.regions[region] == nil {
-		m.regions[region] = &secretState{gone: map[string]bool{}}
+		m.regions[region] = &regional{gone: map[string]bool{}}
 	}
 	return m.regions[region]
 }
 
 // Settle does in all regions what time has brought about.
-func (m *secretManager) Settle(now time.Time) {
+func (m *Secrets) Settle(now time.Time) {
 	for _, state := range m.regions {
 		state.settle(m.base.Settings.Delays.SecretErasure, now)
 	}
 }
 
 // All returns the secrets of all regions, oldest first per region.
-func (m *secretManager) All() []*secret {
-	var all []*secret
-	for _, region := range secretRegions {
+func (m *Secrets) All() []*Secret {
+	var all []*Secret
+	for _, region := range regions {
 		if state := m.regions[region]; state != nil {
 			all = append(all, state.rows.All(nil)...)
 		}
@@ -132,13 +132,13 @@ func (m *secretManager) All() []*secret {
 }
 
 // Holds tells whether a project has a secret that lives.
-func (m *secretManager) Holds(project string, now time.Time) bool {
+func (m *Secrets) Holds(project string, now time.Time) bool {
 	m.Settle(now)
-	return slices.ContainsFunc(m.All(), func(s *secret) bool { return s.ProjectID == project && s.DeletionRequestedAt.IsNull() })
+	return slices.ContainsFunc(m.All(), func(s *Secret) bool { return s.ProjectID == project && s.DeletionRequestedAt.IsNull() })
 }
 
 // secret finds the one that the path names and checks the caller's rights.
-func (c *secretCall) secret() (*secretState, *secret, error) {
+func (c *call) secret() (*regional, *Secret, error) {
 	state, err := c.secretsOf()
 	if err != nil {
 		return nil, nil, err
@@ -152,8 +152,8 @@ func (c *secretCall) secret() (*secretState, *secret, error) {
 }
 
 // withSecret makes an endpoint of what serves the secret that the path names.
-func withSecret(serve func(c *secretCall, s *secret) (any, error)) func(*secretCall) (any, error) {
-	return func(c *secretCall) (any, error) {
+func withSecret(serve func(c *call, s *Secret) (any, error)) func(*call) (any, error) {
+	return func(c *call) (any, error) {
 		_, s, err := c.secret()
 		if err != nil {
 			return nil, err
@@ -164,14 +164,14 @@ func withSecret(serve func(c *secretCall, s *secret) (any, error)) func(*secretC
 
 // listSecrets shows either the secrets that live or, asked for, those being
 // deleted. All the tags given must be there: any of them is as likely (A60).
-func listSecrets(c *secretCall) (any, error) {
+func listSecrets(c *call) (any, error) {
 	state, err := c.secretsOf()
 	if err != nil {
 		return nil, err
 	}
 	q := c.Request.URL.Query()
 	deleted := q.Get("scheduled_for_deletion") == "true"
-	rows := state.rows.All(func(s *secret) bool {
+	rows := state.rows.All(func(s *Secret) bool {
 		for _, tag := range c.Filter("tags") {
 			if !slices.Contains(s.Tags, tag) {
 				return false
@@ -186,18 +186,18 @@ func listSecrets(c *secretCall) (any, error) {
 	if len(rows) == 0 && !c.Allowed(q.Get("project_id")) && !(q.Get("project_id") == "" && c.AllowedSomewhere()) {
 		return nil, c.Forbidden()
 	}
-	rows = api.Ordered(c.Call, rows, "name_asc", map[string]func(a, b *secret) int{
-		"name":       wire.ByText(func(s *secret) string { return s.Name }),
-		"created_at": wire.ByTime(func(s *secret) wire.Stamp { return s.CreatedAt }),
-		"updated_at": wire.ByTime(func(s *secret) wire.Stamp { return s.UpdatedAt }),
+	rows = api.Ordered(c.Call, rows, "name_asc", map[string]func(a, b *Secret) int{
+		"name":       wire.ByText(func(s *Secret) string { return s.Name }),
+		"created_at": wire.ByTime(func(s *Secret) wire.Stamp { return s.CreatedAt }),
+		"updated_at": wire.ByTime(func(s *Secret) wire.Stamp { return s.UpdatedAt }),
 	})
-	return c.List("secrets", wire.Views(rows, func(s *secret) any { return s }), api.ProductPaging)
+	return c.List("secrets", wire.Views(rows, func(s *Secret) any { return s }), api.ProductPaging)
 }
 
 // cleanPath is a path as it is kept: without a slash at its end.
 func cleanPath(p string) string { return path.Clean("/" + p) }
 
-func createSecret(c *secretCall) (any, error) {
+func createSecret(c *call) (any, error) {
 	state, err := c.secretsOf()
 	if err != nil {
 		return nil, err
@@ -225,10 +225,10 @@ func createSecret(c *secretCall) (any, error) {
 	if in.Type == "" || in.Type == "unknown_type" {
 		in.Type = "opaque"
 	}
-	if !slices.Contains(secretTypes, in.Type) {
+	if !slices.Contains(types, in.Type) {
 		return nil, wire.Invalid("type", "unknown", "no such type of secret")
 	}
-	s := &secret{
+	s := &Secret{
 		ID: c.Mint.UUID(), ProjectID: in.ProjectID, Name: in.Name, Status: "ready", CreatedAt: wire.At(c.Now), UpdatedAt: wire.At(c.Now),
 		Tags: wire.OrEmpty(in.Tags), Description: in.Description, Type: in.Type, Protected: in.Protected, Path: cleanPath(in.Path),
 		EphemeralPolicy: in.EphemeralPolicy, UsedBy: []string{}, KeyID: in.KeyID, Region: c.Region,
@@ -242,7 +242,7 @@ func createSecret(c *secretCall) (any, error) {
 
 // checkSecret checks what is common to creation and change. asked is the path as the
 // caller gave it.
-func (c *secretCall) checkSecret(state *secretState, s *secret, asked string) error {
+func (c *call) checkSecret(state *regional, s *Secret, asked string) error {
 	switch {
 	case s.Name == "":
 		return wire.Invalid("name", "required", "name is required")
@@ -260,7 +260,7 @@ func (c *secretCall) checkSecret(state *secretState, s *secret, asked string) er
 // secretNameFree holds that a name is unique in its project and path. The 409
 // is inferred (FACTS section 6); whether a secret that is being deleted still
 // holds its name is A04.
-func (c *secretCall) secretNameFree(state *secretState, s *secret) error {
+func (c *call) secretNameFree(state *regional, s *Secret) error {
 	for _, other := range state.rows.All(nil) {
 		holds := other.DeletionRequestedAt.IsNull() || c.Settings.Answers.NameTakenByDeleted
 		if holds && other.ID != s.ID && other.ProjectID == s.ProjectID && other.Path == s.Path && other.Name == s.Name {
@@ -270,9 +270,9 @@ func (c *secretCall) secretNameFree(state *secretState, s *secret) error {
 	return nil
 }
 
-func getSecret(_ *secretCall, s *secret) (any, error) { return s, nil }
+func getSecret(_ *call, s *Secret) (any, error) { return s, nil }
 
-func updateSecret(c *secretCall, s *secret) (any, error) {
+func updateSecret(c *call, s *Secret) (any, error) {
 	var in struct {
 		Name            *string          `json:"name"`
 		Tags            *[]string        `json:"tags"`

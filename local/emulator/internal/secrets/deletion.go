@@ -1,9 +1,9 @@
-package emulator
+package secrets
 
 import "github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 
 // usable refuses to change a secret that is being deleted (A61).
-func (s *secret) usable() error {
+func (s *Secret) usable() error {
 	if !s.DeletionRequestedAt.IsNull() {
 		return wire.Precondition("resource_not_usable", "the secret is scheduled for deletion")
 	}
@@ -11,8 +11,8 @@ func (s *secret) usable() error {
 }
 
 // protectSecret leaves updated_at alone (recorded for unprotect).
-func protectSecret(protected bool) func(c *secretCall, s *secret) (any, error) {
-	return func(_ *secretCall, s *secret) (any, error) {
+func protectSecret(protected bool) func(c *call, s *Secret) (any, error) {
+	return func(_ *call, s *Secret) (any, error) {
 		if err := s.usable(); err != nil {
 			return nil, err
 		}
@@ -24,7 +24,7 @@ func protectSecret(protected bool) func(c *secretCall, s *secret) (any, error) {
 // deleteSecret only schedules the erasure: GET still answers 200, and the list
 // hides it. A secret with an ephemeral policy and no version is gone at once
 // (FACTS section 6, 3 of 3).
-func deleteSecret(c *secretCall) (any, error) {
+func deleteSecret(c *call) (any, error) {
 	state, s, err := c.secret()
 	if s == nil {
 		if state != nil && c.Settings.Answers.SecondDeleteOK && state.gone[c.Request.PathValue("id")] {
@@ -43,7 +43,7 @@ func deleteSecret(c *secretCall) (any, error) {
 			return nil, nil
 		}
 		return nil, s.usable()
-	case s.EphemeralPolicy != nil && len(s.versions) == 0:
+	case s.EphemeralPolicy != nil && len(s.Versions) == 0:
 		state.erase(s)
 		return nil, nil
 	}
@@ -52,7 +52,7 @@ func deleteSecret(c *secretCall) (any, error) {
 	return nil, nil
 }
 
-func restoreSecret(c *secretCall, s *secret) (any, error) {
+func restoreSecret(c *call, s *Secret) (any, error) {
 	if s.DeletionRequestedAt.IsNull() {
 		return nil, wire.Precondition("resource_not_usable", "the secret is not scheduled for deletion")
 	}
@@ -64,7 +64,7 @@ func restoreSecret(c *secretCall, s *secret) (any, error) {
 	return s, nil
 }
 
-func (state *secretState) erase(s *secret) {
+func (state *regional) erase(s *Secret) {
 	state.rows.Remove(s.ID)
 	state.gone[s.ID] = true
 }

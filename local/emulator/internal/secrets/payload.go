@@ -1,4 +1,4 @@
-package emulator
+package secrets
 
 import (
 	"encoding/json"
@@ -13,7 +13,7 @@ import (
 
 // checkPayload holds a version's data against its secret's type. Only
 // key_value is checked: nothing was recorded of the others.
-func (s *secret) checkPayload(data []byte) error {
+func (s *Secret) checkPayload(data []byte) error {
 	if s.Type != "key_value" {
 		return nil
 	}

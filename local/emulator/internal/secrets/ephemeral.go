@@ -1,4 +1,4 @@
-package emulator
+package secrets
 
 import (
 	"time"
@@ -52,13 +52,13 @@ func (p *ephemeralPolicy) properties(now time.Time) *ephemeralProperties {
 // settle does what time has brought about: ephemeral versions expire, and
 // what was scheduled for deletion is erased. An erased version stays listed as
 // deleted, an erased secret is gone (A62).
-func (state *secretState) settle(erasure time.Duration, now time.Time) {
+func (state *regional) settle(erasure time.Duration, now time.Time) {
 	for _, s := range state.rows.All(nil) {
 		if s.DeletionRequestedAt.Due(now.Add(-erasure)) {
 			state.erase(s)
 			continue
 		}
-		for _, v := range s.versions {
+		for _, v := range s.Versions {
 			if p := v.EphemeralProperties; p != nil && p.ExpiresAt.Due(now) {
 				v.expire(p.ExpiresAt)
 			}
@@ -71,17 +71,17 @@ func (state *secretState) settle(erasure time.Duration, now time.Time) {
 
 // expire does what an ephemeral version's action says. What delete does to it
 // was never recorded: erased, with no days of grace (A62).
-func (v *version) expire(when wire.Stamp) {
-	if v.Status != versionEnabled {
+func (v *Version) expire(when wire.Stamp) {
+	if v.Status != VersionEnabled {
 		return
 	}
 	if v.EphemeralProperties.Action == "delete" {
 		v.erase(when)
 		return
 	}
-	v.Status, v.UpdatedAt = versionDisabled, when
+	v.Status, v.UpdatedAt = VersionDisabled, when
 }
 
-func (v *version) erase(when wire.Stamp) {
-	v.Status, v.DeletedAt, v.data, v.crc = versionDeleted, when, nil, nil
+func (v *Version) erase(when wire.Stamp) {
+	v.Status, v.DeletedAt, v.Data, v.crc = versionDeleted, when, nil, nil
 }

@@ -1,4 +1,4 @@
-package emulator
+package secrets
 
 import (
 	"encoding/base64"
@@ -14,11 +14,11 @@ import (
 )
 
 // Load takes a seed's secrets. keyOf finds the keys that they refer to.
-func (m *secretManager) Load(in api.Seeding, keyOf seeds.KeyOf, s seeds.Seed) error {
+func (m *Secrets) Load(in api.Seeding, keyOf seeds.KeyOf, s seeds.Seed) error {
 	return strict.Each("secrets", s.Secrets, func(s seeds.Secret) error { return m.load(in, keyOf, s) })
 }
 
-func (m *secretManager) load(in api.Seeding, keyOf seeds.KeyOf, s seeds.Secret) error {
+func (m *Secrets) load(in api.Seeding, keyOf seeds.KeyOf, s seeds.Secret) error {
 	project, err := m.projects.Named("project", s.Project)
 	if err != nil {
 		return err
@@ -29,13 +29,13 @@ func (m *secretManager) load(in api.Seeding, keyOf seeds.KeyOf, s seeds.Secret) 
 		return strict.ErrNameRequired
 	case strings.Contains(s.Name, "/"):
 		return fmt.Errorf("name: want one without a slash, not %q; folders go in path", s.Name)
-	case !slices.Contains(secretRegions, region):
-		return strict.NoneOf("region", region, secretRegions)
-	case !slices.Contains(secretTypes, kind):
-		return strict.NoneOf("type", kind, secretTypes)
+	case !slices.Contains(regions, region):
+		return strict.NoneOf("region", region, regions)
+	case !slices.Contains(types, kind):
+		return strict.NoneOf("type", kind, types)
 	case s.Path != "" && !strings.HasPrefix(s.Path, "/"):
 		return fmt.Errorf("path: want one that starts with a slash, not %q", s.Path)
-	case len(m.secretsIn(region).rows.All(func(other *secret) bool {
+	case len(m.secretsIn(region).rows.All(func(other *Secret) bool {
 		return other.ProjectID == project && other.Name == s.Name && other.Path == cleanPath(s.Path)
 	})) > 0:
 		return fmt.Errorf("name: another secret of the project is named %s in %s", s.Name, cleanPath(s.Path))
@@ -46,7 +46,7 @@ func (m *secretManager) load(in api.Seeding, keyOf seeds.KeyOf, s seeds.Secret) 
 		}
 	}
 	created := wire.At(in.Now.Add(-time.Duration(s.Age)))
-	row := &secret{
+	row := &Secret{
 		ID: in.Mint.UUID(), ProjectID: project, Name: s.Name, Status: "ready", CreatedAt: created, UpdatedAt: created,
 		Tags: wire.OrEmpty(s.Tags), Description: s.Description, Type: kind, Protected: s.Protected,
 		Path: cleanPath(s.Path), UsedBy: []string{}, Region: region,
@@ -60,16 +60,16 @@ func (m *secretManager) load(in api.Seeding, keyOf seeds.KeyOf, s seeds.Secret) 
 			data = base64.RawURLEncoding.EncodeToString(in.Mint.Bytes(v.Random))[:v.Random]
 		}
 		when := wire.At(in.Now.Add(-time.Duration(v.Age)))
-		version := &version{
-			Revision: i + 1, SecretID: row.ID, Status: versionEnabled, CreatedAt: when, UpdatedAt: when,
-			Description: v.Description, Latest: i == len(s.Versions)-1, Region: row.Region, data: []byte(data),
+		version := &Version{
+			Revision: i + 1, SecretID: row.ID, Status: VersionEnabled, CreatedAt: when, UpdatedAt: when,
+			Description: v.Description, Latest: i == len(s.Versions)-1, Region: row.Region, Data: []byte(data),
 		}
 		if v.Disabled {
-			version.Status = versionDisabled
+			version.Status = VersionDisabled
 		}
-		row.versions = append(row.versions, version)
+		row.Versions = append(row.Versions, version)
 	}
-	row.VersionCount = len(row.versions)
+	row.VersionCount = len(row.Versions)
 	m.secretsIn(row.Region).rows.Put(row.ID, row)
 	return nil
 }
