@@ -16,11 +16,11 @@ type KeyPair struct {
 func (e *Emulator) Owner() (accessKey, secretKey string) {
 	e.base.Mu.Lock()
 	defer e.base.Mu.Unlock()
-	key := e.iam.keys.Get(e.iam.ownerKey)
+	key := e.iam.OwnersKey()
 	if key == nil {
 		return "", "" // somebody deleted it
 	}
-	return key.AccessKey, key.secret
+	return key.AccessKey, key.Secret
 }
 
 // Organization returns the organization's id.
@@ -56,7 +56,7 @@ func (e *Emulator) ProjectNames() []string {
 func (e *Emulator) Application(name string) string {
 	e.base.Mu.Lock()
 	defer e.base.Mu.Unlock()
-	if a := e.iam.applicationNamed(name); a != nil {
+	if a := e.iam.ApplicationNamed(name); a != nil {
 		return a.ID
 	}
 	return ""
@@ -68,9 +68,9 @@ func (e *Emulator) Keys(bearer string) []KeyPair {
 	e.base.Mu.Lock()
 	defer e.base.Mu.Unlock()
 	pairs := []KeyPair{}
-	for _, key := range e.iam.keysNamed(bearer) {
+	for _, key := range e.iam.KeysNamed(bearer) {
 		pairs = append(pairs, KeyPair{
-			AccessKey: key.AccessKey, SecretKey: key.secret, Created: key.CreatedAt.Time, Expires: key.ExpiresAt.Time,
+			AccessKey: key.AccessKey, SecretKey: key.Secret, Created: key.CreatedAt.Time, Expires: key.ExpiresAt.Time,
 			Project: key.DefaultProjectID,
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/iam"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/secrets"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 )
@@ -83,7 +84,7 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 	}
 	now := e.base.Clock.Now()
 	a.spots = []spot{{"", rules.Path}}
-	a.learn(now, func(k *apiKey) bool { return k.CreatedAt.Age(now) < youngAtFirst })
+	a.learn(now, func(k *iam.Key) bool { return k.CreatedAt.Age(now) < youngAtFirst })
 	a.rest(now)
 	a.forgive(now, rules.Applications...) // what is out of order already
 	// Who wrote what is there already, nobody knows: it counts as the client's.
@@ -123,7 +124,7 @@ func (a *Auditor) Forgive(application string) {
 
 func (a *Auditor) forgive(now time.Time, applications ...string) {
 	for _, s := range a.present() {
-		if name := a.e.iam.applications.Get(s.Name).Name; slices.Contains(applications, name) {
+		if name := a.e.iam.Application(s.Name).Name; slices.Contains(applications, name) {
 			a.spoilt[s.Name] = a.unusable(s, now) != ""
 		}
 	}
@@ -137,7 +138,7 @@ func (a *Auditor) Spoilt() []string {
 	var names []string
 	for _, s := range a.present() {
 		if a.spoilt[s.Name] {
-			names = append(names, a.e.iam.applications.Get(s.Name).Name)
+			names = append(names, a.e.iam.Application(s.Name).Name)
 		}
 	}
 	return names
@@ -167,7 +168,7 @@ func (a *Auditor) after(r *traffic.Request) {
 		}
 	}
 	person := r.Method != "GET" && r.AccessKey != "" && r.AccessKey != a.rules.OwnKey
-	a.learn(now, func(*apiKey) bool { return !person })
+	a.learn(now, func(*iam.Key) bool { return !person })
 	if person {
 		for access, k := range before {
 			if _, lives := a.keys[access]; !lives {
@@ -209,13 +210,13 @@ func (a *Auditor) violate(r *traffic.Request, text string) {
 
 // learn notes the keys that live and what is published. minted tells of a key
 // that is new whether the client made it.
-func (a *Auditor) learn(now time.Time, minted func(*apiKey) bool) {
+func (a *Auditor) learn(now time.Time, minted func(*iam.Key) bool) {
 	before := a.keys
 	a.keys = map[string]seenKey{}
-	for _, k := range a.e.iam.keys.All(nil) {
+	for _, k := range a.e.iam.Keys() {
 		seen, known := before[k.AccessKey]
 		if !known {
-			seen = seenKey{application: k.ApplicationID, secret: k.secret, created: k.CreatedAt.Time, expires: k.ExpiresAt.Time, minted: minted(k)}
+			seen = seenKey{application: k.ApplicationID, secret: k.Secret, created: k.CreatedAt.Time, expires: k.ExpiresAt.Time, minted: minted(k)}
 		}
 		a.keys[k.AccessKey] = seen
 	}
@@ -238,14 +239,14 @@ func (a *Auditor) learn(now time.Time, minted func(*apiKey) bool) {
 
 // rotates tells whether the keys of an application are the client's to change.
 func (a *Auditor) rotates(application string) bool {
-	app := a.e.iam.applications.Get(application)
+	app := a.e.iam.Application(application)
 	return app != nil && app.Name != "" && (slices.Contains(a.rules.Applications, app.Name) || app.Name == a.rules.OwnApplication)
 }
 
 // own tells whether an application is the client's own. Its keys stand in the
 // client's variables, and are never published.
 func (a *Auditor) own(application string) bool {
-	app := a.e.iam.applications.Get(application)
+	app := a.e.iam.Application(application)
 	return app != nil && app.Name != "" && app.Name == a.rules.OwnApplication
 }
 
@@ -255,8 +256,8 @@ func (a *Auditor) leaked(r *traffic.Request) {
 	for _, s := range a.e.secrets.All() {
 		for _, v := range s.Versions[min(a.written[s.ID], len(s.Versions)):] {
 			a.wrote[carry{s.ID, pairOf(v).AccessKey}] = true
-			for _, k := range a.e.iam.keys.All(func(k *apiKey) bool { return a.own(k.ApplicationID) }) {
-				if strings.Contains(string(v.Data), k.secret) {
+			for _, k := range a.e.iam.Keys() {
+				if a.own(k.ApplicationID) && strings.Contains(string(v.Data), k.Secret) {
 					a.violate(r, "I3: the client's own key "+k.AccessKey+" was written into "+s.Path+"/"+s.Name)
 				}
 			}
@@ -333,15 +334,15 @@ func (a *Auditor) unusable(s *secrets.Secret, now time.Time) string {
 		return ""
 	}
 	pair := newestPair(s)
-	key := a.e.iam.keys.Get(pair.AccessKey)
+	key := a.e.iam.Key(pair.AccessKey)
 	switch {
 	case pair.AccessKey == "":
 		return "secret " + s.Name + " has no enabled version that holds a key"
 	case key == nil:
 		return "secret " + s.Name + " holds " + pair.AccessKey + ", which does not exist"
-	case key.expired(now):
+	case key.Expired(now):
 		return "secret " + s.Name + " holds " + pair.AccessKey + ", which has expired"
-	case key.secret != pair.SecretKey || key.ApplicationID != s.Name:
+	case key.Secret != pair.SecretKey || key.ApplicationID != s.Name:
 		return "secret " + s.Name + " holds another secret key than that of " + pair.AccessKey
 	case len(standing(s)) > a.e.base.Settings.Quotas.VersionsPerSecret:
 		return "secret " + s.Name + " holds too many versions"
@@ -358,13 +359,13 @@ func standing(s *secrets.Secret) []*secrets.Version {
 // outside writes down everything that the client may not change.
 func (a *Auditor) outside(now time.Time) string {
 	var out strings.Builder
-	for _, app := range a.e.iam.applications.All(nil) {
+	for _, app := range a.e.iam.Applications() {
 		fmt.Fprintln(&out, "application", app.ID, app.Name)
 	}
-	for _, p := range a.e.iam.policies.All(nil) {
-		fmt.Fprintln(&out, "policy", p.ID, len(p.rules))
+	for _, p := range a.e.iam.Policies() {
+		fmt.Fprintln(&out, "policy", p.ID, len(p.Rules))
 	}
-	for _, k := range a.e.iam.keys.All(nil) {
+	for _, k := range a.e.iam.Keys() {
 		if !a.rotates(k.ApplicationID) {
 			fmt.Fprintln(&out, "key", k.AccessKey, k.Description, k.ExpiresAt.Time)
 		}

@@ -54,8 +54,8 @@ func newConsumers() consumers {
 // learnConsumers notes the keys that there are, and which ones run.
 func (a *Auditor) learnConsumers(now time.Time) {
 	k := &a.consumers
-	for _, key := range a.e.iam.keys.All(nil) {
-		k.parts[key.secret] = keyPart{key.ApplicationID, key.AccessKey, true}
+	for _, key := range a.e.iam.Keys() {
+		k.parts[key.Secret] = keyPart{key.ApplicationID, key.AccessKey, true}
 		k.parts[key.AccessKey] = keyPart{key.ApplicationID, key.AccessKey, false}
 	}
 	// Keys that died before anybody watched are known by what is left of them. Of
@@ -114,7 +114,7 @@ func (a *Auditor) Behind() map[string][]string {
 	note := func(value, place, how string) {
 		part := a.consumers.part(value)
 		if current := newest[part.application]; part.access != "" && !a.consumers.lost[carry{place, part.access}] && !a.consumers.unread[part.access] && current != "" && part.access != current {
-			name := a.e.iam.applications.Get(part.application).Name
+			name := a.e.iam.Application(part.application).Name
 			out[name] = append(out[name], place+how+" "+part.access+", and not "+current)
 		}
 	}
@@ -270,9 +270,9 @@ func (a *Auditor) compareEnvironments(r *traffic.Request, now time.Time) {
 
 func (a *Auditor) mayBecome(was, is string, now time.Time) bool {
 	from, to := a.consumers.part(was), a.consumers.part(is)
-	key := a.e.iam.keys.Get(to.access)
+	key := a.e.iam.Key(to.access)
 	return from.access != "" && to.access != "" && from.secret == to.secret && a.consumers.around(was, from) == a.consumers.around(is, to) && from.application == to.application &&
-		a.rotates(to.application) && key != nil && !key.expired(now)
+		a.rotates(to.application) && key != nil && !key.Expired(now)
 }
 
 // outsideOf writes down what of a product the client may not change: of its

@@ -3,6 +3,7 @@ package emulator
 import (
 	"slices"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/iam"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/secrets"
 )
 
@@ -24,7 +25,7 @@ func (a *Auditor) PublishesAt(region, path string) {
 	defer a.e.base.Mu.Unlock()
 	a.spots = append(a.spots, spot{region, path})
 	now := a.e.base.Clock.Now()
-	a.learn(now, func(*apiKey) bool { return false })
+	a.learn(now, func(*iam.Key) bool { return false })
 	a.forgive(now, a.rules.Applications...) // it may have been left there long ago
 	a.rest(now)
 }
@@ -38,7 +39,7 @@ func (a *Auditor) credentials() []*secrets.Secret {
 	return slices.DeleteFunc(a.e.secrets.All(), func(s *secrets.Secret) bool {
 		return s.ProjectID != a.rules.Project || !slices.ContainsFunc(a.spots, func(p spot) bool { return p.has(s) }) ||
 			!s.DeletionRequestedAt.Time.IsZero() || !a.publishes(s.Name) ||
-			slices.Contains(a.rules.Broken, a.e.iam.applications.Get(s.Name).Name)
+			slices.Contains(a.rules.Broken, a.e.iam.Application(s.Name).Name)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/account"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/iam"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/secrets"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/settings"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/store"
@@ -60,7 +61,7 @@ type Emulator struct {
 	// What follows is guarded by base.mu.
 	auditor *Auditor // nil: nobody watches
 	account *account.Account
-	iam     *iamState
+	iam     *iam.IAM
 	secrets *secrets.Secrets
 	// regional products, by region
 	functions  map[string]*product
@@ -82,7 +83,7 @@ func New(o Options) *Emulator {
 		functions: map[string]*product{}, containers: map[string]*product{},
 	}
 	e.account = account.New(e.base)
-	e.iam, e.secrets = newIAM(e.base, e.account), secrets.New(e.base, e.account)
+	e.iam, e.secrets = iam.New(e.base, e.account), secrets.New(e.base, e.account)
 	e.base.Access = e.iam
 	e.traffic = traffic.New(o.Clock, traffic.Hooks{RequestID: e.requestID, Unknown: e.unknownRoute, Served: e.served})
 	e.Controls = e.traffic.Controls

@@ -13,7 +13,7 @@ func (e *Emulator) Secrets() map[string]string {
 	e.base.Mu.Lock()
 	defer e.base.Mu.Unlock()
 	out := map[string]string{}
-	for secret, access := range e.iam.everSecret {
+	for secret, access := range e.iam.EverySecret() {
 		out[secret] = "key " + access
 	}
 	for _, t := range e.tokens() {

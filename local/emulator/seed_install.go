@@ -50,13 +50,8 @@ func (in *installer) changed(l *life, n *namespace, env map[string]string, secre
 	for _, s := range secrets {
 		values = append(values, s.value)
 	}
-	for _, k := range in.iam.keys.All(nil) {
-		holds := func(value string) bool {
-			return strings.Contains(value, k.secret) || strings.Contains(value, k.AccessKey)
-		}
-		if made := k.CreatedAt.Time; slices.ContainsFunc(values, holds) && made.After(l.updated.Time) {
-			l.updated = wire.At(made)
-		}
+	if made := in.iam.YoungestIn(values); made.After(l.updated.Time) {
+		l.updated = wire.At(made)
 	}
 	if n != nil && n.updated.Time.After(l.updated.Time) {
 		l.updated = n.updated

@@ -79,10 +79,10 @@ func (e *Emulator) state() stateView {
 	for _, id := range e.account.IDs() {
 		s.Projects = append(s.Projects, named{e.account.Name(id), id})
 	}
-	for _, u := range e.iam.users.All(nil) {
+	for _, u := range e.iam.Users() {
 		s.Users = append(s.Users, bearerView{named: named{u.Username, u.ID}, Keys: e.keyViews(u.ID, now)})
 	}
-	for _, a := range e.iam.applications.All(nil) {
+	for _, a := range e.iam.Applications() {
 		s.Applications = append(s.Applications, bearerView{named: named{a.Name, a.ID}, Managed: a.Managed, Keys: e.keyViews(a.ID, now)})
 	}
 	e.secrets.Settle(now)
@@ -110,7 +110,7 @@ func ageOf(created wire.Stamp, now time.Time) seeds.Age {
 
 func (e *Emulator) keyViews(bearer string, now time.Time) []keyView {
 	views := []keyView{}
-	for _, k := range e.iam.keysOf(bearer) {
+	for _, k := range e.iam.KeysOf(bearer) {
 		view := keyView{
 			AccessKey: k.AccessKey, Description: k.Description, Project: e.account.Name(k.DefaultProjectID),
 			CreatedAt: k.CreatedAt.Time, Age: ageOf(k.CreatedAt, now),

@@ -1,4 +1,4 @@
-package emulator
+package iam
 
 import (
 	"net/http"
@@ -27,20 +27,20 @@ func defaultSettings() securitySettings {
 	}
 }
 
-func (s *iamState) routeSettings(mux *http.ServeMux) {
-	const path = iamBase + "/organizations/{id}/security-settings"
+func (s *IAM) routeSettings(mux *http.ServeMux) {
+	const path = root + "/organizations/{id}/security-settings"
 	s.handle(mux, "GET "+path, permission.ReadSettings, getSettings)
 	s.handle(mux, "PATCH "+path, permission.WriteSettings, updateSettings)
 }
 
-func (c *iamCall) ownSettings() error {
+func (c *call) ownSettings() error {
 	if err := c.Authorize(""); err != nil {
 		return err
 	}
 	return c.OwnOrganization(c.Request.PathValue("id"))
 }
 
-func getSettings(c *iamCall) (any, error) {
+func getSettings(c *call) (any, error) {
 	if err := c.ownSettings(); err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func getSettings(c *iamCall) (any, error) {
 }
 
 // updateSettings leaves living keys alone: the cap is held against new ones.
-func updateSettings(c *iamCall) (any, error) {
+func updateSettings(c *call) (any, error) {
 	if err := c.ownSettings(); err != nil {
 		return nil, err
 	}
@@ -63,8 +63,8 @@ func updateSettings(c *iamCall) (any, error) {
 	return c.iam.settings, nil
 }
 
-// user is a person; the SDK's fields.
-type user struct {
+// User is a person; the SDK's fields.
+type User struct {
 	ID                string     `json:"id"`
 	Email             string     `json:"email"`
 	Username          string     `json:"username"`
@@ -87,8 +87,8 @@ type user struct {
 }
 
 // addUser adds one; the first is the organization's owner.
-func (s *iamState) addUser(email, username string, since wire.Stamp) *user {
-	u := &user{
+func (s *IAM) addUser(email, username string, since wire.Stamp) *User {
+	u := &User{
 		ID: s.base.Mint.UUID(), Email: email, Username: username, Locale: "en_US", CreatedAt: since, UpdatedAt: since,
 		OrganizationID: s.base.OrganizationID, Deletable: true, LastLoginAt: since, Type: "member", TwoFactorEnabled: true,
 		Status: "activated", MFA: true, AccountRootUserID: s.base.Mint.UUID(), Tags: []string{},
@@ -100,27 +100,27 @@ func (s *iamState) addUser(email, username string, since wire.Stamp) *user {
 	return u
 }
 
-func (s *iamState) routeUsers(mux *http.ServeMux) {
-	s.handle(mux, "GET "+iamBase+"/users", permission.ReadUser, listUsers)
-	s.handle(mux, "GET "+iamBase+"/users/{id}", permission.ReadUser, getUser)
+func (s *IAM) routeUsers(mux *http.ServeMux) {
+	s.handle(mux, "GET "+root+"/users", permission.ReadUser, listUsers)
+	s.handle(mux, "GET "+root+"/users/{id}", permission.ReadUser, getUser)
 }
 
-func listUsers(c *iamCall) (any, error) {
+func listUsers(c *call) (any, error) {
 	if err := c.listing(); err != nil {
 		return nil, err
 	}
-	rows := c.iam.users.All(func(u *user) bool {
+	rows := c.iam.users.All(func(u *User) bool {
 		return c.Passes("user_ids", u.ID) && c.Passes("type", u.Type) && c.PassesBool("mfa", u.MFA) && c.PassesTag(u.Tags)
 	})
-	rows = api.Ordered(c.Call, rows, "created_at_asc", map[string]func(a, b *user) int{
-		"created_at": wire.ByTime(func(u *user) wire.Stamp { return u.CreatedAt }),
-		"email":      wire.ByText(func(u *user) string { return u.Email }),
-		"username":   wire.ByText(func(u *user) string { return u.Username }),
+	rows = api.Ordered(c.Call, rows, "created_at_asc", map[string]func(a, b *User) int{
+		"created_at": wire.ByTime(func(u *User) wire.Stamp { return u.CreatedAt }),
+		"email":      wire.ByText(func(u *User) string { return u.Email }),
+		"username":   wire.ByText(func(u *User) string { return u.Username }),
 	})
-	return c.List("users", wire.Views(rows, func(u *user) any { return u }), api.IAMPaging)
+	return c.List("users", wire.Views(rows, func(u *User) any { return u }), api.IAMPaging)
 }
 
-func getUser(c *iamCall) (any, error) {
+func getUser(c *call) (any, error) {
 	if err := c.Authorize(""); err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package emulator
+package iam
 
 import (
 	"errors"
@@ -13,15 +13,15 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/seeds"
 )
 
-// iamLoader takes a seed's part of IAM.
-type iamLoader struct {
-	*iamState
+// loader takes a seed's part of IAM.
+type loader struct {
+	*IAM
 	in api.Seeding
 }
 
 // Load takes a seed's settings, users, applications and groups.
-func (s *iamState) Load(in api.Seeding, seed seeds.Seed) error {
-	l := iamLoader{s, in}
+func (s *IAM) Load(in api.Seeding, seed seeds.Seed) error {
+	l := loader{s, in}
 	if seed.SecuritySettings != nil {
 		s.settings.MaxKeyLife = wire.Seconds(seed.SecuritySettings.MaxAPIKeyExpiration)
 	}
@@ -35,12 +35,12 @@ func (s *iamState) Load(in api.Seeding, seed seeds.Seed) error {
 }
 
 // IsEmpty tells whether there is no application.
-func (s *iamState) IsEmpty() bool { return s.applications.Len() == 0 }
+func (s *IAM) IsEmpty() bool { return s.applications.Len() == 0 }
 
 // OwnersProject makes a project the default one of the owner's key.
-func (s *iamState) OwnersProject(id string) { s.keys.Get(s.ownerKey).DefaultProjectID = id }
+func (s *IAM) OwnersProject(id string) { s.keys.Get(s.ownerKey).DefaultProjectID = id }
 
-func (l iamLoader) user(u seeds.User) error {
+func (l loader) user(u seeds.User) error {
 	if u.Username == "" {
 		return errors.New("username: is required")
 	}
@@ -48,13 +48,13 @@ func (l iamLoader) user(u seeds.User) error {
 		u.Email = u.Username + "@example.com"
 	}
 	row := l.addUser(u.Email, u.Username, l.in.Since(0))
-	if err := strict.Each("keys", u.Keys, func(k seeds.Key) error { return l.key(k, &apiKey{UserID: row.ID}) }); err != nil {
+	if err := strict.Each("keys", u.Keys, func(k seeds.Key) error { return l.key(k, &Key{UserID: row.ID}) }); err != nil {
 		return err
 	}
 	return l.policiesOf(u.Policies, principal{UserID: row.ID})
 }
 
-func (l iamLoader) application(a seeds.Application) error {
+func (l loader) application(a seeds.Application) error {
 	if a.Name == "" {
 		return strict.ErrNameRequired
 	}
@@ -68,14 +68,14 @@ func (l iamLoader) application(a seeds.Application) error {
 		}
 		a.Age += seeds.Age(30 * 24 * time.Hour)
 	}
-	row := &application{
+	row := &Application{
 		ID: id, Name: a.Name, Description: a.Description, CreatedAt: l.in.Since(time.Duration(a.Age)), UpdatedAt: l.in.Since(time.Duration(a.Age)),
 		OrganizationID: l.in.OrganizationID, Editable: !a.Managed, Deletable: !a.Managed, Managed: a.Managed, Tags: wire.OrEmpty(a.Tags),
 	}
 	l.applications.Put(row.ID, row)
 	err = strict.Each("keys", a.Keys, func(k seeds.Key) error {
 		k.Managed = k.Managed || a.Managed
-		return l.key(k, &apiKey{ApplicationID: row.ID})
+		return l.key(k, &Key{ApplicationID: row.ID})
 	})
 	if err != nil {
 		return err
@@ -86,9 +86,9 @@ func (l iamLoader) application(a seeds.Application) error {
 var accessKeys = regexp.MustCompile(`^SCW[A-Z0-9]{17}$`)
 
 // key completes row, which has its bearer.
-func (l iamLoader) key(k seeds.Key, row *apiKey) error {
+func (l loader) key(k seeds.Key, row *Key) error {
 	created := wire.At(l.in.Now.Add(-time.Duration(k.Age)))
-	row.AccessKey, row.secret, row.Description, row.CreatedAt, row.UpdatedAt = k.AccessKey, l.in.Mint.UUID(), k.Description, created, created
+	row.AccessKey, row.Secret, row.Description, row.CreatedAt, row.UpdatedAt = k.AccessKey, l.in.Mint.UUID(), k.Description, created, created
 	row.Managed, row.Editable, row.Deletable, row.CreationIP = k.Managed, !k.Managed, !k.Managed, api.DocumentationIP
 	wire.Set(&row.Deletable, k.Deletable)
 	if row.AccessKey == "" {
@@ -115,22 +115,22 @@ func (l iamLoader) key(k seeds.Key, row *apiKey) error {
 	return nil
 }
 
-func (l iamLoader) policiesOf(policies []seeds.Policy, who principal) error {
+func (l loader) policiesOf(policies []seeds.Policy, who principal) error {
 	return strict.Each("policies", policies, func(p seeds.Policy) error {
-		row := &policy{
+		row := &Policy{
 			ID: l.in.Mint.UUID(), Name: p.Name, OrganizationID: l.in.OrganizationID, CreatedAt: l.in.Since(0), UpdatedAt: l.in.Since(0),
 			Editable: true, Deletable: true, Tags: []string{}, principal: who, attached: l.in.Since(0).Time,
 		}
 		l.policies.Put(row.ID, row)
 		return strict.Each("rules", p.Rules, func(r seeds.Rule) error {
 			rule, err := l.rule(r)
-			row.rules = append(row.rules, rule)
+			row.Rules = append(row.Rules, rule)
 			return err
 		})
 	})
 }
 
-func (l iamLoader) rule(r seeds.Rule) (*rule, error) {
+func (l loader) rule(r seeds.Rule) (*rule, error) {
 	if r.Organization == (len(r.Projects) > 0) {
 		return nil, errors.New("projects: want either project names here or organization: true")
 	}
@@ -151,7 +151,7 @@ func (l iamLoader) rule(r seeds.Rule) (*rule, error) {
 	return row, nil
 }
 
-func (l iamLoader) group(g seeds.Group) error {
+func (l loader) group(g seeds.Group) error {
 	switch {
 	case g.Name == "":
 		return strict.ErrNameRequired
@@ -161,14 +161,14 @@ func (l iamLoader) group(g seeds.Group) error {
 	row := l.addGroup(l.in.Mint.UUID(), g.Name, "", l.in.Since(0))
 	row.AllApplications, row.AllUsers = g.AllApplications, g.AllUsers
 	for i, name := range g.Applications {
-		a := l.applicationNamed(name)
+		a := l.ApplicationNamed(name)
 		if a == nil {
 			return fmt.Errorf("applications[%d]: no application is named %q", i, name)
 		}
 		row.join(a.ID, "", l.in.Since(0).Time)
 	}
 	for i, name := range g.Users {
-		found := l.users.All(func(u *user) bool { return u.Username == name })
+		found := l.users.All(func(u *User) bool { return u.Username == name })
 		if len(found) == 0 {
 			return fmt.Errorf("users[%d]: no user is named %q", i, name)
 		}

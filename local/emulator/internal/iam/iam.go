@@ -1,4 +1,4 @@
-package emulator
+package iam
 
 import (
 	"net/http"
@@ -19,9 +19,9 @@ type Projects interface {
 	Named(field, name string) (id string, err error)
 }
 
-// iamState is the IAM of one organization: it has no region (FACTS section 3).
+// IAM is the IAM of one organization: it has no region (FACTS section 3).
 // Its methods are called with the emulator's lock held.
-type iamState struct {
+type IAM struct {
 	base       *api.Base
 	projects   Projects
 	owner      string // a user's id
@@ -29,46 +29,46 @@ type iamState struct {
 	settings   securitySettings
 	conditions conditions
 
-	users        store.Table[user]
-	applications store.Table[application]
-	keys         store.Table[apiKey] // by access key
-	bySecret     map[string]*apiKey
+	users        store.Table[User]
+	applications store.Table[Application]
+	keys         store.Table[Key] // by access key
+	bySecret     map[string]*Key
 	everSecret   map[string]string // of every key that ever was, its access key
-	policies     store.Table[policy]
+	policies     store.Table[Policy]
 	groups       store.Table[group]
 	gone         map[string]bool    // ids of what was deleted, for A03
 	dead         map[string]deadKey // by secret: keys that were deleted, for DeadLag
 }
 
-// newIAM returns an IAM in which nobody is: Found makes the owner.
-func newIAM(b *api.Base, projects Projects) *iamState { return &iamState{base: b, projects: projects} }
+// New returns an IAM in which nobody is: Found makes the owner.
+func New(b *api.Base, projects Projects) *IAM { return &IAM{base: b, projects: projects} }
 
 // Found makes what every organization has: an owner, whose key is old enough to
 // work everywhere.
-func (s *iamState) Found(since wire.Stamp) {
-	*s = iamState{base: s.base, projects: s.projects, bySecret: map[string]*apiKey{}, everSecret: map[string]string{}, gone: map[string]bool{}, dead: map[string]deadKey{}, settings: defaultSettings()}
+func (s *IAM) Found(since wire.Stamp) {
+	*s = IAM{base: s.base, projects: s.projects, bySecret: map[string]*Key{}, everSecret: map[string]string{}, gone: map[string]bool{}, dead: map[string]deadKey{}, settings: defaultSettings()}
 	owner := s.addUser("owner@example.com", "owner", since)
 	s.owner = owner.ID
-	key := &apiKey{
-		AccessKey: s.base.Mint.AccessKey(), secret: s.base.Mint.UUID(), Description: "owner", CreatedAt: since, UpdatedAt: since,
+	key := &Key{
+		AccessKey: s.base.Mint.AccessKey(), Secret: s.base.Mint.UUID(), Description: "owner", CreatedAt: since, UpdatedAt: since,
 		DefaultProjectID: s.projects.Default(), Editable: true, Deletable: true, CreationIP: api.DocumentationIP, UserID: owner.ID,
 	}
 	s.addKey(key)
 	s.ownerKey = key.AccessKey
 }
 
-// iamCall is a call of IAM's API.
-type iamCall struct {
+// call is a call of IAM's API.
+type call struct {
 	*api.Call
-	iam *iamState
+	iam *IAM
 }
 
-func (s *iamState) handle(mux *http.ServeMux, pattern string, needs permission.Need, serve func(*iamCall) (any, error)) {
-	s.base.Handle(mux, pattern, needs, func(c *api.Call) (any, error) { return serve(&iamCall{c, s}) })
+func (s *IAM) handle(mux *http.ServeMux, pattern string, needs permission.Need, serve func(*call) (any, error)) {
+	s.base.Handle(mux, pattern, needs, func(c *api.Call) (any, error) { return serve(&call{c, s}) })
 }
 
 // Route registers IAM's API.
-func (s *iamState) Route(mux *http.ServeMux) {
+func (s *IAM) Route(mux *http.ServeMux) {
 	s.routeApplications(mux)
 	s.routeKeys(mux)
 	s.routePolicies(mux)
@@ -77,10 +77,10 @@ func (s *iamState) Route(mux *http.ServeMux) {
 	s.routeSettings(mux)
 }
 
-const iamBase = "/iam/v1alpha1"
+const root = "/iam/v1alpha1"
 
 // listing checks what every list of IAM checks.
-func (c *iamCall) listing() error {
+func (c *call) listing() error {
 	if err := c.Authorize(""); err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (c *iamCall) listing() error {
 
 // goneAgain is the answer to DELETE of what is not there. A second DELETE was
 // never recorded: a 404 unless A03 says otherwise.
-func (c *iamCall) goneAgain(resource, id string) (any, error) {
+func (c *call) goneAgain(resource, id string) (any, error) {
 	if c.Settings.Answers.SecondDeleteOK && c.iam.gone[id] {
 		return nil, nil
 	}

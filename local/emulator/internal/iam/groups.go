@@ -1,4 +1,4 @@
-package emulator
+package iam
 
 import (
 	"net/http"
@@ -31,8 +31,8 @@ type group struct {
 	joined map[string]time.Time // every member, and since when
 }
 
-func (s *iamState) routeGroups(mux *http.ServeMux) {
-	const base = iamBase + "/groups"
+func (s *IAM) routeGroups(mux *http.ServeMux) {
+	const base = root + "/groups"
 	s.handle(mux, "GET "+base, permission.ReadGroup, listGroups)
 	s.handle(mux, "POST "+base, permission.CreateGroup, createGroup)
 	s.handle(mux, "GET "+base+"/{id}", permission.ReadGroup, getGroup)
@@ -41,7 +41,7 @@ func (s *iamState) routeGroups(mux *http.ServeMux) {
 	s.routeMembers(mux, base+"/{id}")
 }
 
-func listGroups(c *iamCall) (any, error) {
+func listGroups(c *call) (any, error) {
 	if err := c.listing(); err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func listGroups(c *iamCall) (any, error) {
 	return c.List("groups", wire.Views(rows, func(g *group) any { return g }), api.IAMPaging)
 }
 
-func createGroup(c *iamCall) (any, error) {
+func createGroup(c *call) (any, error) {
 	var in struct {
 		OrganizationID string   `json:"organization_id"`
 		Name           string   `json:"name"`
@@ -78,7 +78,7 @@ func createGroup(c *iamCall) (any, error) {
 	return g, nil
 }
 
-func (s *iamState) addGroup(id, name, description string, now wire.Stamp) *group {
+func (s *IAM) addGroup(id, name, description string, now wire.Stamp) *group {
 	g := &group{
 		ID: id, CreatedAt: now, UpdatedAt: now, OrganizationID: s.base.OrganizationID, Name: name, Description: description,
 		UserIDs: []string{}, ApplicationIDs: []string{}, Tags: []string{}, Editable: true, Deletable: true,
@@ -90,7 +90,7 @@ func (s *iamState) addGroup(id, name, description string, now wire.Stamp) *group
 
 // groupNameFree holds "MUST be unique inside an Organization" (the SDK). Which
 // error says so was never recorded.
-func (s *iamState) groupNameFree(name, except string) error {
+func (s *IAM) groupNameFree(name, except string) error {
 	for _, g := range s.groups.All(func(g *group) bool { return g.Name == name && g.ID != except }) {
 		return wire.Exists("group", g.ID, "a group of this name exists")
 	}
@@ -98,7 +98,7 @@ func (s *iamState) groupNameFree(name, except string) error {
 }
 
 // group finds the one that the path names.
-func (c *iamCall) group() (*group, error) {
+func (c *call) group() (*group, error) {
 	if err := c.Authorize(""); err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (c *iamCall) group() (*group, error) {
 }
 
 // editableGroup is group, with the request's body read.
-func (c *iamCall) editableGroup(in any) (*group, error) {
+func (c *call) editableGroup(in any) (*group, error) {
 	g, err := c.group()
 	if err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func (c *iamCall) editableGroup(in any) (*group, error) {
 	return g, nil
 }
 
-func getGroup(c *iamCall) (any, error) {
+func getGroup(c *call) (any, error) {
 	g, err := c.group()
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func getGroup(c *iamCall) (any, error) {
 	return g, nil
 }
 
-func updateGroup(c *iamCall) (any, error) {
+func updateGroup(c *call) (any, error) {
 	var in struct {
 		Name        *string   `json:"name"`
 		Description *string   `json:"description"`
@@ -157,7 +157,7 @@ func updateGroup(c *iamCall) (any, error) {
 	return g, nil
 }
 
-func deleteGroup(c *iamCall) (any, error) {
+func deleteGroup(c *call) (any, error) {
 	g, err := c.group()
 	if err != nil {
 		if c.Allowed("") {
@@ -168,7 +168,7 @@ func deleteGroup(c *iamCall) (any, error) {
 	if !g.Deletable {
 		return nil, c.Forbidden()
 	}
-	for _, p := range c.iam.policies.All(func(p *policy) bool { return p.GroupID == g.ID }) {
+	for _, p := range c.iam.policies.All(func(p *Policy) bool { return p.GroupID == g.ID }) {
 		p.principal = principal{NoPrincipal: true}
 	}
 	c.iam.groups.Remove(g.ID)

@@ -1,4 +1,4 @@
-package emulator
+package iam
 
 import (
 	"net/http"
@@ -8,9 +8,9 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
-// application is IAM's: the identity of one workload. It belongs to the
+// Application is IAM's: the identity of one workload. It belongs to the
 // organization, to no project.
-type application struct {
+type Application struct {
 	ID             string     `json:"id"`
 	Name           string     `json:"name"`
 	Description    string     `json:"description"`
@@ -24,8 +24,8 @@ type application struct {
 	Tags           []string   `json:"tags"`
 }
 
-func (s *iamState) routeApplications(mux *http.ServeMux) {
-	const base = iamBase + "/applications"
+func (s *IAM) routeApplications(mux *http.ServeMux) {
+	const base = root + "/applications"
 	s.handle(mux, "GET "+base, permission.ReadApplication, listApplications)
 	s.handle(mux, "POST "+base, permission.CreateApplication, createApplication)
 	s.handle(mux, "GET "+base+"/{id}", permission.ReadApplication, getApplication)
@@ -35,33 +35,34 @@ func (s *iamState) routeApplications(mux *http.ServeMux) {
 
 // view is the application with its keys counted: the count is right at once
 // after a key came or went, and updated_at does not tell (FACTS section 3).
-func (s *iamState) view(a *application) any {
+func (s *IAM) view(a *Application) any {
 	shown := *a
-	shown.NbAPIKeys = len(s.keysOf(a.ID))
+	shown.NbAPIKeys = len(s.KeysOf(a.ID))
 	return &shown
 }
 
-func (s *iamState) keysOf(bearer string) []*apiKey {
-	return s.keys.All(func(k *apiKey) bool { return k.bearer() == bearer })
+// KeysOf are the keys of an application or user, by its id.
+func (s *IAM) KeysOf(bearer string) []*Key {
+	return s.keys.All(func(k *Key) bool { return k.bearer() == bearer })
 }
 
-func listApplications(c *iamCall) (any, error) {
+func listApplications(c *call) (any, error) {
 	if err := c.listing(); err != nil {
 		return nil, err
 	}
-	rows := c.iam.applications.All(func(a *application) bool {
+	rows := c.iam.applications.All(func(a *Application) bool {
 		return c.Passes("name", a.Name) && c.Passes("application_ids", a.ID) &&
 			c.PassesBool("editable", a.Editable) && c.PassesTag(a.Tags)
 	})
-	rows = api.Ordered(c.Call, rows, "created_at_asc", map[string]func(a, b *application) int{
-		"created_at": wire.ByTime(func(a *application) wire.Stamp { return a.CreatedAt }),
-		"updated_at": wire.ByTime(func(a *application) wire.Stamp { return a.UpdatedAt }),
-		"name":       wire.ByText(func(a *application) string { return a.Name }),
+	rows = api.Ordered(c.Call, rows, "created_at_asc", map[string]func(a, b *Application) int{
+		"created_at": wire.ByTime(func(a *Application) wire.Stamp { return a.CreatedAt }),
+		"updated_at": wire.ByTime(func(a *Application) wire.Stamp { return a.UpdatedAt }),
+		"name":       wire.ByText(func(a *Application) string { return a.Name }),
 	})
 	return c.List("applications", wire.Views(rows, c.iam.view), api.IAMPaging)
 }
 
-func createApplication(c *iamCall) (any, error) {
+func createApplication(c *call) (any, error) {
 	var in struct {
 		Name           string   `json:"name"`
 		OrganizationID string   `json:"organization_id"`
@@ -74,7 +75,7 @@ func createApplication(c *iamCall) (any, error) {
 	if err := api.CheckTexts(&in.Name, &in.Description, &in.Tags); err != nil {
 		return nil, err
 	}
-	a := &application{
+	a := &Application{
 		ID: c.Mint.UUID(), Name: in.Name, Description: in.Description, CreatedAt: wire.At(c.Now), UpdatedAt: wire.At(c.Now),
 		OrganizationID: c.OrganizationID, Editable: true, Deletable: true, Tags: wire.OrEmpty(in.Tags),
 	}
@@ -83,7 +84,7 @@ func createApplication(c *iamCall) (any, error) {
 }
 
 // application finds the one that the path names.
-func (c *iamCall) application() (*application, error) {
+func (c *call) application() (*Application, error) {
 	if err := c.Authorize(""); err != nil {
 		return nil, err
 	}
@@ -94,7 +95,7 @@ func (c *iamCall) application() (*application, error) {
 	return nil, wire.NotFound("application", id)
 }
 
-func getApplication(c *iamCall) (any, error) {
+func getApplication(c *call) (any, error) {
 	a, err := c.application()
 	if err != nil {
 		return nil, err
@@ -102,7 +103,7 @@ func getApplication(c *iamCall) (any, error) {
 	return c.iam.view(a), nil
 }
 
-func updateApplication(c *iamCall) (any, error) {
+func updateApplication(c *call) (any, error) {
 	a, err := c.application()
 	if err != nil {
 		return nil, err
@@ -130,7 +131,7 @@ func updateApplication(c *iamCall) (any, error) {
 
 // deleteApplication takes the application's keys along, and leaves its
 // policies without a principal (A12).
-func deleteApplication(c *iamCall) (any, error) {
+func deleteApplication(c *call) (any, error) {
 	a, err := c.application()
 	if err != nil {
 		if c.Allowed("") {
@@ -141,10 +142,10 @@ func deleteApplication(c *iamCall) (any, error) {
 	if !a.Deletable {
 		return nil, c.Forbidden()
 	}
-	for _, key := range c.iam.keysOf(a.ID) {
+	for _, key := range c.iam.KeysOf(a.ID) {
 		c.iam.removeKey(key, c.Now)
 	}
-	for _, p := range c.iam.policies.All(func(p *policy) bool { return p.ApplicationID == a.ID }) {
+	for _, p := range c.iam.policies.All(func(p *Policy) bool { return p.ApplicationID == a.ID }) {
 		p.principal = principal{NoPrincipal: true}
 	}
 	for _, g := range c.iam.groups.All(nil) {

@@ -1,4 +1,4 @@
-package emulator
+package iam
 
 import (
 	"net/http"
@@ -11,9 +11,9 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
-// apiKey is a key pair of an application or a user. It has no id: the access
+// Key is a key pair of an application or a user. It has no id: the access
 // key identifies it.
-type apiKey struct {
+type Key struct {
 	AccessKey        string     `json:"access_key"`
 	SecretKey        *string    `json:"secret_key"` // set on the answer to its creation only
 	Description      string     `json:"description"`
@@ -28,52 +28,52 @@ type apiKey struct {
 	ApplicationID    string     `json:"application_id,omitempty"` // one of the two
 	UserID           string     `json:"user_id,omitempty"`
 
-	secret string
+	Secret string `json:"-"`
 }
 
-func (k *apiKey) bearer() string { return k.ApplicationID + k.UserID }
+func (k *Key) bearer() string { return k.ApplicationID + k.UserID }
 
-func (k *apiKey) bearerType() string {
+func (k *Key) bearerType() string {
 	if k.UserID != "" {
 		return "user"
 	}
 	return "application"
 }
 
-func (k *apiKey) expired(now time.Time) bool { return k.ExpiresAt.Due(now) }
+func (k *Key) Expired(now time.Time) bool { return k.ExpiresAt.Due(now) }
 
-func (s *iamState) keyBySecret(secret string) *apiKey { return s.bySecret[secret] }
+func (s *IAM) keyBySecret(secret string) *Key { return s.bySecret[secret] }
 
-func (s *iamState) addKey(k *apiKey) {
+func (s *IAM) addKey(k *Key) {
 	s.keys.Put(k.AccessKey, k)
-	s.bySecret[k.secret] = k
-	s.everSecret[k.secret] = k.AccessKey
+	s.bySecret[k.Secret] = k
+	s.everSecret[k.Secret] = k.AccessKey
 }
 
-func (s *iamState) removeKey(k *apiKey, now time.Time) {
+func (s *IAM) removeKey(k *Key, now time.Time) {
 	s.keys.Remove(k.AccessKey)
-	delete(s.bySecret, k.secret)
+	delete(s.bySecret, k.Secret)
 	s.gone[k.AccessKey] = true
-	s.dead[k.secret] = deadKey{k, now}
+	s.dead[k.Secret] = deadKey{k, now}
 }
 
 // deadKey is a key that was deleted, and when.
 type deadKey struct {
-	key  *apiKey
+	key  *Key
 	when time.Time
 }
 
 // lingering is the key with that secret, if it was deleted less than lag ago:
 // caches know it still. Lists and reads do not (A81).
-func (s *iamState) lingering(secret string, lag time.Duration, now time.Time) *apiKey {
+func (s *IAM) lingering(secret string, lag time.Duration, now time.Time) *Key {
 	if d, known := s.dead[secret]; known && now.Sub(d.when) < lag {
 		return d.key
 	}
 	return nil
 }
 
-func (s *iamState) routeKeys(mux *http.ServeMux) {
-	const base = iamBase + "/api-keys"
+func (s *IAM) routeKeys(mux *http.ServeMux) {
+	const base = root + "/api-keys"
 	s.handle(mux, "GET "+base, permission.ReadKey, listKeys)
 	s.handle(mux, "POST "+base, permission.CreateKey, createKey)
 	s.handle(mux, "GET "+base+"/{access_key}", permission.ReadKey, getKey)
@@ -82,27 +82,27 @@ func (s *iamState) routeKeys(mux *http.ServeMux) {
 }
 
 // listKeys lists expired keys too, unless told otherwise (A13).
-func listKeys(c *iamCall) (any, error) {
+func listKeys(c *call) (any, error) {
 	if err := c.listing(); err != nil {
 		return nil, err
 	}
-	rows := c.iam.keys.All(func(k *apiKey) bool {
+	rows := c.iam.keys.All(func(k *Key) bool {
 		return c.Passes("bearer_id", k.bearer()) && c.Passes("bearer_type", k.bearerType()) &&
 			c.Passes("application_id", k.ApplicationID) && c.Passes("user_id", k.UserID) &&
 			c.Passes("access_keys", k.AccessKey) && c.Passes("access_key", k.AccessKey) &&
 			c.Passes("description", k.Description) &&
-			c.PassesBool("editable", k.Editable) && c.PassesBool("expired", k.expired(c.Now))
+			c.PassesBool("editable", k.Editable) && c.PassesBool("expired", k.Expired(c.Now))
 	})
-	rows = api.Ordered(c.Call, rows, "created_at_asc", map[string]func(a, b *apiKey) int{
-		"created_at": wire.ByTime(func(k *apiKey) wire.Stamp { return k.CreatedAt }),
-		"updated_at": wire.ByTime(func(k *apiKey) wire.Stamp { return k.UpdatedAt }),
-		"expires_at": wire.ByTime(func(k *apiKey) wire.Stamp { return k.ExpiresAt }),
-		"access_key": wire.ByText(func(k *apiKey) string { return k.AccessKey }),
+	rows = api.Ordered(c.Call, rows, "created_at_asc", map[string]func(a, b *Key) int{
+		"created_at": wire.ByTime(func(k *Key) wire.Stamp { return k.CreatedAt }),
+		"updated_at": wire.ByTime(func(k *Key) wire.Stamp { return k.UpdatedAt }),
+		"expires_at": wire.ByTime(func(k *Key) wire.Stamp { return k.ExpiresAt }),
+		"access_key": wire.ByText(func(k *Key) string { return k.AccessKey }),
 	})
-	return c.List("api_keys", wire.Views(rows, func(k *apiKey) any { return k }), api.IAMPaging)
+	return c.List("api_keys", wire.Views(rows, func(k *Key) any { return k }), api.IAMPaging)
 }
 
-func createKey(c *iamCall) (any, error) {
+func createKey(c *call) (any, error) {
 	var in struct {
 		ApplicationID    string     `json:"application_id"`
 		UserID           string     `json:"user_id"`
@@ -116,7 +116,7 @@ func createKey(c *iamCall) (any, error) {
 	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
-	key := &apiKey{
+	key := &Key{
 		Description: in.Description, CreatedAt: wire.At(c.Now), UpdatedAt: wire.At(c.Now), ExpiresAt: wire.Given(in.ExpiresAt),
 		DefaultProjectID: in.DefaultProjectID, Editable: true, Deletable: true, CreationIP: c.Address(),
 		ApplicationID: in.ApplicationID, UserID: in.UserID,
@@ -127,14 +127,14 @@ func createKey(c *iamCall) (any, error) {
 	if err := c.checkKey(key); err != nil {
 		return nil, err
 	}
-	key.AccessKey, key.secret = c.Mint.AccessKey(), c.Mint.UUID()
+	key.AccessKey, key.Secret = c.Mint.AccessKey(), c.Mint.UUID()
 	c.iam.addKey(key)
 	shown := *key
-	shown.SecretKey = &key.secret
+	shown.SecretKey = &key.Secret
 	return &shown, nil
 }
 
-func (c *iamCall) checkKey(k *apiKey) error {
+func (c *call) checkKey(k *Key) error {
 	switch {
 	case (k.ApplicationID == "") == (k.UserID == ""):
 		return wire.Invalid("bearer", "required", "exactly one of application_id and user_id must be set")
@@ -154,10 +154,10 @@ func (c *iamCall) checkKey(k *apiKey) error {
 		return err
 	}
 	// What the quota is, and what it says, is not known (A19).
-	if have, most := len(c.iam.keysOf(k.bearer())), c.Settings.Quotas.KeysPerApplication; have >= most {
+	if have, most := len(c.iam.KeysOf(k.bearer())), c.Settings.Quotas.KeysPerApplication; have >= most {
 		return wire.QuotaExceeded("iam_api_keys", most, have)
 	}
-	everybodys := c.iam.keys.All(func(*apiKey) bool { return true })
+	everybodys := c.iam.keys.All(func(*Key) bool { return true })
 	if have, most := len(everybodys), c.Settings.Quotas.KeysPerOrganization; most > 0 && have >= most { // A83
 		return wire.QuotaExceeded("iam_api_keys", most, have)
 	}
@@ -167,7 +167,7 @@ func (c *iamCall) checkKey(k *apiKey) error {
 // checkExpiry holds a new key against the organization's cap. What the API
 // answers is inferred (FACTS section 3, security settings): a key beyond the
 // cap, and one without an expiry, are refused (A14).
-func (c *iamCall) checkExpiry(expires wire.Stamp) error {
+func (c *call) checkExpiry(expires wire.Stamp) error {
 	most := time.Duration(c.iam.settings.MaxKeyLife)
 	switch {
 	case expires.Due(c.Now):
@@ -183,7 +183,7 @@ func (c *iamCall) checkExpiry(expires wire.Stamp) error {
 }
 
 // key finds the one that the path names.
-func (c *iamCall) key() (*apiKey, error) {
+func (c *call) key() (*Key, error) {
 	if err := c.Authorize(""); err != nil {
 		return nil, err
 	}
@@ -194,7 +194,7 @@ func (c *iamCall) key() (*apiKey, error) {
 	return nil, wire.NotFound("access_key", accessKey)
 }
 
-func getKey(c *iamCall) (any, error) {
+func getKey(c *call) (any, error) {
 	key, err := c.key()
 	if err != nil {
 		return nil, err
@@ -204,7 +204,7 @@ func getKey(c *iamCall) (any, error) {
 
 // updateKey takes expires_at as the SDK knows it, though no recording moves
 // the expiry of a live key (FACTS section 3): nobody shall rely on it (A15).
-func updateKey(c *iamCall) (any, error) {
+func updateKey(c *call) (any, error) {
 	key, err := c.key()
 	if err != nil {
 		return nil, err
@@ -239,7 +239,7 @@ func updateKey(c *iamCall) (any, error) {
 }
 
 // deleteKey refuses keys that are not deletable with a 403 (A16).
-func deleteKey(c *iamCall) (any, error) {
+func deleteKey(c *call) (any, error) {
 	key, err := c.key()
 	if err != nil {
 		if c.Allowed("") {

@@ -1,4 +1,4 @@
-package emulator
+package iam
 
 import (
 	"net/http"
@@ -10,8 +10,8 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
-// policy gives its principal the rights of its rules.
-type policy struct {
+// Policy gives its principal the rights of its rules.
+type Policy struct {
 	ID               string     `json:"id"`
 	Name             string     `json:"name"`
 	Description      string     `json:"description"`
@@ -27,7 +27,7 @@ type policy struct {
 	Tags             []string   `json:"tags"`
 	principal
 
-	rules    []*rule
+	Rules    []*rule   `json:"-"`
 	attached time.Time // since when it has this principal
 }
 
@@ -47,30 +47,30 @@ type principalFields struct {
 	NoPrincipal   *bool   `json:"no_principal"`
 }
 
-func (s *iamState) routePolicies(mux *http.ServeMux) {
-	const base = iamBase + "/policies"
+func (s *IAM) routePolicies(mux *http.ServeMux) {
+	const base = root + "/policies"
 	s.handle(mux, "GET "+base, permission.ReadPolicy, listPolicies)
 	s.handle(mux, "POST "+base, permission.CreatePolicy, createPolicy)
 	s.handle(mux, "GET "+base+"/{id}", permission.ReadPolicy, getPolicy)
 	s.handle(mux, "PATCH "+base+"/{id}", permission.WritePolicy, updatePolicy)
 	s.handle(mux, "DELETE "+base+"/{id}", permission.DeletePolicy, deletePolicy)
-	s.handle(mux, "GET "+iamBase+"/rules", permission.ReadPolicy, listRules)
-	s.handle(mux, "PUT "+iamBase+"/rules", permission.WritePolicy, setRules)
+	s.handle(mux, "GET "+root+"/rules", permission.ReadPolicy, listRules)
+	s.handle(mux, "PUT "+root+"/rules", permission.WritePolicy, setRules)
 }
 
 // view is the policy with its rules counted. Distinct scopes and permission
 // sets are counted: two rules on one organization made nb_scopes 1 (recorded).
-func (p *policy) view() any {
+func (p *Policy) view() any {
 	shown := *p
 	var scopes, sets []string
-	for _, r := range p.rules {
+	for _, r := range p.Rules {
 		scopes = append(scopes, r.ProjectIDs...)
 		if r.OrganizationID != "" {
 			scopes = append(scopes, r.OrganizationID)
 		}
 		sets = append(sets, r.PermissionSetNames...)
 	}
-	shown.NbRules, shown.NbScopes, shown.NbPermissionSets = len(p.rules), distinct(scopes), distinct(sets)
+	shown.NbRules, shown.NbScopes, shown.NbPermissionSets = len(p.Rules), distinct(scopes), distinct(sets)
 	return &shown
 }
 
@@ -79,26 +79,26 @@ func distinct(names []string) int {
 	return len(slices.Compact(names))
 }
 
-func listPolicies(c *iamCall) (any, error) {
+func listPolicies(c *call) (any, error) {
 	if err := c.listing(); err != nil {
 		return nil, err
 	}
-	rows := c.iam.policies.All(func(p *policy) bool {
+	rows := c.iam.policies.All(func(p *Policy) bool {
 		return c.Passes("policy_name", p.Name) && c.Passes("policy_ids", p.ID) &&
 			c.Passes("application_ids", p.ApplicationID) && c.Passes("user_ids", p.UserID) &&
 			c.Passes("group_ids", p.GroupID) && c.PassesBool("no_principal", p.NoPrincipal) &&
 			c.PassesBool("editable", p.Editable) && c.PassesTag(p.Tags)
 	})
-	rows = api.Ordered(c.Call, rows, "policy_name_asc", map[string]func(a, b *policy) int{
-		"policy_name": wire.ByText(func(p *policy) string { return p.Name }),
-		"created_at":  wire.ByTime(func(p *policy) wire.Stamp { return p.CreatedAt }),
+	rows = api.Ordered(c.Call, rows, "policy_name_asc", map[string]func(a, b *Policy) int{
+		"policy_name": wire.ByText(func(p *Policy) string { return p.Name }),
+		"created_at":  wire.ByTime(func(p *Policy) wire.Stamp { return p.CreatedAt }),
 	})
-	return c.List("policies", wire.Views(rows, (*policy).view), api.IAMPaging)
+	return c.List("policies", wire.Views(rows, (*Policy).view), api.IAMPaging)
 }
 
 // createPolicy answers with counters of 0, though the rules are there at once
 // (FACTS section 3).
-func createPolicy(c *iamCall) (any, error) {
+func createPolicy(c *call) (any, error) {
 	var in struct {
 		Name           string     `json:"name"`
 		Description    string     `json:"description"`
@@ -124,17 +124,17 @@ func createPolicy(c *iamCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &policy{
+	p := &Policy{
 		ID: c.Mint.UUID(), Name: in.Name, Description: in.Description, OrganizationID: c.OrganizationID,
 		CreatedAt: wire.At(c.Now), UpdatedAt: wire.At(c.Now), Editable: true, Deletable: true, Tags: wire.OrEmpty(in.Tags),
-		principal: who, rules: rules, attached: c.Now,
+		principal: who, Rules: rules, attached: c.Now,
 	}
 	c.iam.policies.Put(p.ID, p)
 	return p, nil
 }
 
 // principal reads the one-of of a request; named tells whether there is one.
-func (s *iamState) principal(f principalFields) (who principal, named bool, err error) {
+func (s *IAM) principal(f principalFields) (who principal, named bool, err error) {
 	n := 0
 	for _, given := range []bool{f.ApplicationID != nil, f.UserID != nil, f.GroupID != nil, f.NoPrincipal != nil} {
 		if given {
@@ -164,7 +164,7 @@ func (s *iamState) principal(f principalFields) (who principal, named bool, err 
 }
 
 // policy finds one by id.
-func (c *iamCall) policy(id string) (*policy, error) {
+func (c *call) policy(id string) (*Policy, error) {
 	if err := c.Authorize(""); err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func (c *iamCall) policy(id string) (*policy, error) {
 	return nil, wire.NotFound("policy", id)
 }
 
-func getPolicy(c *iamCall) (any, error) {
+func getPolicy(c *call) (any, error) {
 	p, err := c.policy(c.Request.PathValue("id"))
 	if err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func getPolicy(c *iamCall) (any, error) {
 
 // updatePolicy leaves updated_at alone when only tags or the principal change
 // (FACTS section 3); that a new name or text moves it is assumed (A17).
-func updatePolicy(c *iamCall) (any, error) {
+func updatePolicy(c *call) (any, error) {
 	p, err := c.policy(c.Request.PathValue("id"))
 	if err != nil {
 		return nil, err
@@ -220,7 +220,7 @@ func updatePolicy(c *iamCall) (any, error) {
 	return p.view(), nil
 }
 
-func deletePolicy(c *iamCall) (any, error) {
+func deletePolicy(c *call) (any, error) {
 	id := c.Request.PathValue("id")
 	p, err := c.policy(id)
 	if err != nil {

@@ -1,4 +1,4 @@
-package emulator
+package iam
 
 import (
 	"net/http"
@@ -10,7 +10,7 @@ import (
 )
 
 // routeMembers registers what changes a group's members; group is its path.
-func (s *iamState) routeMembers(mux *http.ServeMux, group string) {
+func (s *IAM) routeMembers(mux *http.ServeMux, group string) {
 	s.handle(mux, "PUT "+group+"/members", permission.WriteGroup, setMembers)
 	s.handle(mux, "POST "+group+"/add-member", permission.WriteGroup, addMember)
 	s.handle(mux, "POST "+group+"/add-members", permission.WriteGroup, addMembers)
@@ -51,7 +51,7 @@ func compact(ids []string) []string {
 	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 }
 
-func (s *iamState) known(m members) error {
+func (s *IAM) known(m members) error {
 	for _, id := range m.applications() {
 		if s.applications.Get(id) == nil {
 			return wire.NotFound("application", id)
@@ -65,7 +65,7 @@ func (s *iamState) known(m members) error {
 	return nil
 }
 
-func setMembers(c *iamCall) (any, error) {
+func setMembers(c *call) (any, error) {
 	var in members
 	g, err := c.editableGroup(&in)
 	if err != nil {
@@ -86,7 +86,7 @@ func setMembers(c *iamCall) (any, error) {
 	return g, nil
 }
 
-func (c *iamCall) join(g *group, m members) {
+func (c *call) join(g *group, m members) {
 	for _, id := range m.applications() {
 		g.join(id, "", c.Now)
 	}
@@ -95,7 +95,7 @@ func (c *iamCall) join(g *group, m members) {
 	}
 }
 
-func addMember(c *iamCall) (any, error) {
+func addMember(c *call) (any, error) {
 	var in members
 	g, err := c.editableGroup(&in)
 	if err != nil {
@@ -107,7 +107,7 @@ func addMember(c *iamCall) (any, error) {
 	return c.joined(g, in)
 }
 
-func addMembers(c *iamCall) (any, error) {
+func addMembers(c *call) (any, error) {
 	var in members
 	g, err := c.editableGroup(&in)
 	if err != nil {
@@ -116,7 +116,7 @@ func addMembers(c *iamCall) (any, error) {
 	return c.joined(g, in)
 }
 
-func (c *iamCall) joined(g *group, m members) (any, error) {
+func (c *call) joined(g *group, m members) (any, error) {
 	if err := c.iam.known(m); err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (c *iamCall) joined(g *group, m members) (any, error) {
 	return g, nil
 }
 
-func removeMember(c *iamCall) (any, error) {
+func removeMember(c *call) (any, error) {
 	var in members
 	g, err := c.editableGroup(&in)
 	if err != nil {

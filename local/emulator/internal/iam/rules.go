@@ -1,4 +1,4 @@
-package emulator
+package iam
 
 import (
 	"slices"
@@ -36,7 +36,7 @@ func (s ruleSpec) same(r *rule) bool {
 
 // makeRules makes rules with new ids. What one of before granted already is
 // not granted afresh: there is no lag on it.
-func (c *iamCall) makeRules(specs []ruleSpec, before []*rule) ([]*rule, error) {
+func (c *call) makeRules(specs []ruleSpec, before []*rule) ([]*rule, error) {
 	rules := []*rule{}
 	for _, s := range specs {
 		bare := len(s.PermissionSetNames) == 0 && s.OrganizationID == "" && len(s.ProjectIDs) == 0
@@ -66,10 +66,10 @@ func (c *iamCall) makeRules(specs []ruleSpec, before []*rule) ([]*rule, error) {
 // ForgetProject takes a project that is gone out of every rule. One that is
 // left without a scope may be what was recorded once: unknown_scope_type and
 // no scope member (FACTS section 3; A70).
-func (s *iamState) ForgetProject(id string) {
+func (s *IAM) ForgetProject(id string) {
 	s.gone[id] = true
 	for _, p := range s.policies.All(nil) {
-		for _, r := range p.rules {
+		for _, r := range p.Rules {
 			before := len(r.ProjectIDs)
 			r.ProjectIDs = slices.DeleteFunc(r.ProjectIDs, func(project string) bool { return project == id })
 			if before > 0 && len(r.ProjectIDs) == 0 {
@@ -80,7 +80,7 @@ func (s *iamState) ForgetProject(id string) {
 }
 
 // listRules answers in the order in which the rules were given.
-func listRules(c *iamCall) (any, error) {
+func listRules(c *call) (any, error) {
 	id := c.Request.URL.Query().Get("policy_id")
 	if id == "" {
 		return nil, wire.Invalid("policy_id", "required", "policy_id is required")
@@ -89,12 +89,12 @@ func listRules(c *iamCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.List("rules", wire.Views(p.rules, func(r *rule) any { return r }), api.IAMPaging)
+	return c.List("rules", wire.Views(p.Rules, func(r *rule) any { return r }), api.IAMPaging)
 }
 
 // setRules replaces all rules of a policy; its answer has no total_count
 // (FACTS section 3).
-func setRules(c *iamCall) (any, error) {
+func setRules(c *call) (any, error) {
 	var in struct {
 		PolicyID string     `json:"policy_id"`
 		Rules    []ruleSpec `json:"rules"`
@@ -109,10 +109,10 @@ func setRules(c *iamCall) (any, error) {
 	if !p.Editable {
 		return nil, c.Forbidden()
 	}
-	rules, err := c.makeRules(in.Rules, p.rules)
+	rules, err := c.makeRules(in.Rules, p.Rules)
 	if err != nil {
 		return nil, err
 	}
-	p.rules, p.UpdatedAt = rules, wire.At(c.Now)
+	p.Rules, p.UpdatedAt = rules, wire.At(c.Now)
 	return wire.Object{"rules": rules}, nil
 }

@@ -1,4 +1,4 @@
-package emulator
+package iam
 
 import (
 	"hash/fnv"
@@ -12,7 +12,7 @@ import (
 
 // Identify finds the bearer of a secret key. needs is only what a refusal
 // names.
-func (s *iamState) Identify(secret string, needs permission.Need, now time.Time) (*api.Caller, error) {
+func (s *IAM) Identify(secret string, needs permission.Need, now time.Time) (*api.Caller, error) {
 	key := s.keyBySecret(secret)
 	if key == nil {
 		key = s.lingering(secret, s.base.Settings.DeadLag, now)
@@ -22,7 +22,7 @@ func (s *iamState) Identify(secret string, needs permission.Need, now time.Time)
 		return nil, wire.Denied("invalid_argument") // the SDK knows the reason; that it means this is A11
 	case key == nil:
 		return nil, wire.Denied("not_found")
-	case key.expired(now):
+	case key.Expired(now):
 		return nil, wire.Denied("expired")
 	case flickers(key.AccessKey, key.CreatedAt.Age(now), s.base.Settings.KeyLag):
 		return nil, wire.Forbidden(needs.Action, needs.Resource)
@@ -37,7 +37,7 @@ func (s *iamState) Identify(secret string, needs permission.Need, now time.Time)
 //
 // The gateway tells IAM neither the request nor the resource: a condition on
 // either grants nothing here (A10).
-func (s *iamState) PrivateCaller(secret, product, project string, now time.Time) (*api.Caller, error) {
+func (s *IAM) PrivateCaller(secret, product, project string, now time.Time) (*api.Caller, error) {
 	needs := permission.CallFunction
 	if product == "containers" {
 		needs = permission.CallContainer
@@ -67,7 +67,7 @@ func flickers(id string, age, lag time.Duration) bool {
 
 // Grants answers a question by the rules of the policies that reach the
 // caller, directly or through a group.
-func (s *iamState) Grants(q api.Question) bool {
+func (s *IAM) Grants(q api.Question) bool {
 	if q.Who.User != "" && q.Who.User == s.owner {
 		return true // an owner holds everything, without a policy
 	}
@@ -76,7 +76,7 @@ func (s *iamState) Grants(q api.Question) bool {
 		if !reached {
 			continue
 		}
-		for _, r := range p.rules {
+		for _, r := range p.Rules {
 			if s.ruleGrants(r, since, q) {
 				return true
 			}
@@ -85,7 +85,7 @@ func (s *iamState) Grants(q api.Question) bool {
 	return false
 }
 
-func (s *iamState) ruleGrants(r *rule, since time.Time, q api.Question) bool {
+func (s *IAM) ruleGrants(r *rule, since time.Time, q api.Question) bool {
 	holds := slices.ContainsFunc(r.PermissionSetNames, func(set string) bool { return slices.Contains(q.Sets, set) })
 	if !holds || !r.covers(q) {
 		return false
@@ -110,7 +110,7 @@ func (r *rule) covers(q api.Question) bool {
 
 // reaches tells whether the policy's principal is the caller or a group that
 // the caller belongs to, and since when it has been.
-func (s *iamState) reaches(p *policy, who *api.Caller) (since time.Time, reached bool) {
+func (s *IAM) reaches(p *Policy, who *api.Caller) (since time.Time, reached bool) {
 	switch {
 	case p.ApplicationID != "":
 		return p.attached, p.ApplicationID == who.Application
@@ -131,7 +131,7 @@ func (s *iamState) reaches(p *policy, who *api.Caller) (since time.Time, reached
 }
 
 // membership tells whether the caller is in the group, and since when.
-func (s *iamState) membership(g *group, who *api.Caller) (since time.Time, member bool) {
+func (s *IAM) membership(g *group, who *api.Caller) (since time.Time, member bool) {
 	id := who.Application
 	all := g.AllApplications
 	if who.User != "" {
