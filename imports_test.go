@@ -60,7 +60,7 @@ func TestImportsPointInward(t *testing.T) {
 		"local/platform":     "",
 		"local/deploy":       "handler internal/clock internal/config internal/duration internal/printable internal/redact internal/rotate internal/scaleway local/ask local/platform",
 		// The emulator declares its own wire types: sharing ours would hide a misspelt field.
-		"local/emulator":                     "local/emulator/internal/account local/emulator/internal/api local/emulator/internal/clock local/emulator/internal/iam local/emulator/internal/permission local/emulator/internal/secrets local/emulator/internal/settings local/emulator/internal/store local/emulator/internal/strict local/emulator/internal/traffic local/emulator/internal/wire local/emulator/seeds",
+		"local/emulator":                     "local/emulator/internal/account local/emulator/internal/api local/emulator/internal/clock local/emulator/internal/iam local/emulator/internal/secrets local/emulator/internal/serverless local/emulator/internal/settings local/emulator/internal/store local/emulator/internal/strict local/emulator/internal/traffic local/emulator/internal/wire local/emulator/seeds",
 		"local/emulator/emulatortest":        "local/emulator",
 		"local/emulator/internal/account":    "local/emulator/internal/api local/emulator/internal/permission local/emulator/internal/store local/emulator/internal/strict local/emulator/internal/wire local/emulator/seeds",
 		"local/emulator/internal/api":        "local/emulator/internal/clock local/emulator/internal/permission local/emulator/internal/settings local/emulator/internal/store local/emulator/internal/traffic local/emulator/internal/wire",
@@ -68,6 +68,7 @@ func TestImportsPointInward(t *testing.T) {
 		"local/emulator/internal/iam":        "local/emulator/internal/api local/emulator/internal/permission local/emulator/internal/store local/emulator/internal/strict local/emulator/internal/wire local/emulator/seeds",
 		"local/emulator/internal/permission": "",
 		"local/emulator/internal/secrets":    "local/emulator/internal/api local/emulator/internal/permission local/emulator/internal/store local/emulator/internal/strict local/emulator/internal/wire local/emulator/seeds",
+		"local/emulator/internal/serverless": "local/emulator/internal/api local/emulator/internal/clock local/emulator/internal/permission local/emulator/internal/store local/emulator/internal/strict local/emulator/internal/traffic local/emulator/internal/wire local/emulator/seeds",
 		"local/emulator/internal/settings":   "",
 		"local/emulator/internal/store":      "",
 		"local/emulator/internal/strict":     "",

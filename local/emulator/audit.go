@@ -370,8 +370,8 @@ func (a *Auditor) outside(now time.Time) string {
 			fmt.Fprintln(&out, "key", k.AccessKey, k.Description, k.ExpiresAt.Time)
 		}
 	}
-	for _, p := range a.e.products(now) {
-		a.outsideOf(&out, p)
+	for _, p := range a.e.serverless.Products(now) {
+		p.Describe(&out, a.rules.Project)
 	}
 	for _, s := range a.e.secrets.All() {
 		if (s.ProjectID != a.rules.Project || !a.spot().has(s)) && s.DeletionRequestedAt.Time.IsZero() {

@@ -1,14 +1,12 @@
 package emulator
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/serverless"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 )
 
@@ -71,32 +69,25 @@ func (a *Auditor) learnConsumers(now time.Time) {
 		}
 		k.read[s.ID] = len(s.Versions)
 	}
-	for _, p := range a.e.products(now) {
-		for _, w := range p.workloads.All(a.ours) {
-			if r := w.revisions.before; r != nil {
-				k.note(p.placeOf(w), r, r.until)
+	for _, p := range a.e.serverless.Products(now) {
+		for _, w := range p.Workloads(a.rules.Project) {
+			if lines, until := w.RanWith(); lines != nil {
+				k.note(p.Place(w), lines, until)
 			}
-			if r := w.runs(); r != nil {
-				k.note(p.placeOf(w), r, now)
-			}
+			k.note(p.Place(w), w.RunsWith(), now)
 		}
 	}
 }
 
-// note says that a revision ran at that time.
-func (k *consumers) note(place string, r *revision, when time.Time) {
-	for _, line := range r.env {
+// note says that a revision ran at that time, with an environment.
+func (k *consumers) note(place string, env []string, when time.Time) {
+	for _, line := range env {
 		_, value, _ := strings.Cut(line, "=")
 		part := k.part(value)
 		if at := (carry{place, part.access}); part.secret && k.ran[at].Before(when) {
 			k.ran[at] = when
 		}
 	}
-}
-
-// ours tells whether w is of the client's project and there to stay.
-func (a *Auditor) ours(w *workload) bool {
-	return w.namespace.project == a.rules.Project && w.status != statusDeleting
 }
 
 // Behind tells, by the name of the application, what holds or runs with a key
@@ -131,15 +122,15 @@ func (a *Auditor) Behind() map[string][]string {
 			note(value, v.place, " holds in "+v.name)
 		}
 	}
-	for _, p := range a.e.products(now) {
-		for _, w := range p.workloads.All(a.ours) {
-			if r := w.runs(); r != nil && !w.failing {
-				for _, line := range r.env {
+	for _, p := range a.e.serverless.Products(now) {
+		for _, w := range p.Workloads(a.rules.Project) {
+			if !w.Fails() {
+				for _, line := range w.RunsWith() {
 					_, value, _ := strings.Cut(line, "=")
 					// What a person has taken out of the variables is not the client's to
 					// put there: the next deployment runs without any.
 					if part := a.consumers.part(value); part.secret && a.holdsOf(w, part.application) {
-						note(value, p.placeOf(w), " runs with")
+						note(value, p.Place(w), " runs with")
 					}
 				}
 			}
@@ -185,11 +176,11 @@ func (a *Auditor) carriers(secret string, now time.Time) map[string][]string {
 			found[v.place] = append(found[v.place], " holds in "+v.name)
 		}
 	}
-	for _, p := range a.e.products(now) {
-		for _, w := range p.workloads.All(a.ours) {
-			for how, r := range map[string]*revision{" runs with": w.runs(), " is being deployed with": w.revisions.starting} {
-				if r != nil && slices.ContainsFunc(r.env, func(line string) bool { return runsWith(line, secret) }) {
-					found[p.placeOf(w)] = append(found[p.placeOf(w)], how)
+	for _, p := range a.e.serverless.Products(now) {
+		for _, w := range p.Workloads(a.rules.Project) {
+			for how, env := range map[string][]string{" runs with": w.RunsWith(), " is being deployed with": w.DeploysWith()} {
+				if slices.ContainsFunc(env, func(line string) bool { return runsWith(line, secret) }) {
+					found[p.Place(w)] = append(found[p.Place(w)], how)
 				}
 			}
 		}
@@ -199,40 +190,32 @@ func (a *Auditor) carriers(secret string, now time.Time) map[string][]string {
 
 // holdsOf tells whether the variables of w, or of its namespace, hold a key of an
 // application.
-func (a *Auditor) holdsOf(w *workload, application string) bool {
-	return slices.ContainsFunc(w.environment(), func(line string) bool {
+func (a *Auditor) holdsOf(w *serverless.Workload, application string) bool {
+	return slices.ContainsFunc(w.Environment(), func(line string) bool {
 		_, value, _ := strings.Cut(line, "=")
 		return a.consumers.part(value).application == application
 	})
 }
 
-// placeOf names a workload: the function shop/checkout in fr-par.
-func (p *product) placeOf(w *workload) string {
-	return "the " + strings.TrimSuffix(p.name, "s") + " " + w.namespace.name + "/" + w.name + " in " + p.region
-}
-
-// placeOfAll names a namespace.
-func (p *product) placeOfAll(n *namespace) string {
-	return "the namespace " + n.name + " of " + p.name + " in " + p.region
-}
-
 // environments are the variables that the API holds in the project.
 func (a *Auditor) environments(now time.Time) map[variable]string {
 	out := map[variable]string{}
-	add := func(place string, env map[string]string, secrets secretEnv) {
+	add := func(place string, env, secrets map[string]string) {
 		for name, value := range env {
 			out[variable{place, name, false}] = value
 		}
-		for _, s := range secrets {
-			out[variable{place, s.key, true}] = s.value
+		for name, value := range secrets {
+			out[variable{place, name, true}] = value
 		}
 	}
-	for _, p := range a.e.products(now) {
-		for _, n := range p.namespaces.All(func(n *namespace) bool { return n.project == a.rules.Project && n.status != statusDeleting }) {
-			add(p.placeOfAll(n), n.env, n.secrets)
+	for _, p := range a.e.serverless.Products(now) {
+		for _, n := range p.Namespaces(a.rules.Project) {
+			env, secrets := n.Variables()
+			add(p.NamespacePlace(n), env, secrets)
 		}
-		for _, w := range p.workloads.All(a.ours) {
-			add(p.placeOf(w), w.env, w.secrets)
+		for _, w := range p.Workloads(a.rules.Project) {
+			env, secrets := w.Variables()
+			add(p.Place(w), env, secrets)
 		}
 	}
 	return out
@@ -273,53 +256,4 @@ func (a *Auditor) mayBecome(was, is string, now time.Time) bool {
 	key := a.e.iam.Key(to.access)
 	return from.access != "" && to.access != "" && from.secret == to.secret && a.consumers.around(was, from) == a.consumers.around(is, to) && from.application == to.application &&
 		a.rotates(to.application) && key != nil && !key.Expired(now)
-}
-
-// outsideOf writes down what of a product the client may not change: of its
-// own project all but variables, deployments and legacy tokens, of others all.
-// What is being deleted is gone: whether it is there still is the clock's doing.
-func (a *Auditor) outsideOf(out io.Writer, p *product) {
-	own := func(n *namespace) bool { return n.project == a.rules.Project }
-	for _, n := range p.namespaces.All(func(n *namespace) bool { return n.status != statusDeleting }) {
-		fmt.Fprintln(out, p.name, "namespace", n.id, n.name, n.description, n.tags)
-		if !own(n) {
-			fmt.Fprintln(out, n.env, n.secrets.plain())
-		}
-	}
-	for _, w := range p.workloads.All(func(w *workload) bool { return w.status != statusDeleting }) {
-		fmt.Fprintln(out, p.name, w.id, w.name, w.description, w.tags, w.privacy, w.sandbox, w.httpsOnly, w.minScale, w.maxScale,
-			w.timeout, w.spec())
-		if !own(w.namespace) {
-			fmt.Fprintln(out, w.env, w.secrets.plain(), w.revisions.begun)
-		}
-	}
-	for _, t := range p.tokens.All(func(t *token) bool { return !own(t.namespace) && t.status != statusDeleting }) {
-		fmt.Fprintln(out, "token", t.id)
-	}
-	for _, d := range p.domains.All(func(d *domain) bool { return d.status != statusDeleting }) {
-		fmt.Fprintln(out, "domain", d.id, d.hostname)
-	}
-	for _, k := range p.crons.All(func(k *cron) bool { return k.status != statusDeleting }) {
-		fmt.Fprintln(out, "cron", k.id, k.schedule, k.args)
-	}
-}
-
-// spec is what makes a workload the one it is.
-func (w *workload) spec() string {
-	if f := w.function; f != nil {
-		return fmt.Sprint(f.runtime, f.handler, f.memory, len(f.hosted.archive))
-	}
-	c := *w.container
-	behind, _ := json.Marshal([]any{c.liveness, c.startup, c.scaling}) //nolint:errchkjson // texts and numbers
-	c.liveness, c.startup, c.scaling = probe{}, nil, scaling{}
-	return fmt.Sprintf("%+v %s", c, behind)
-}
-
-// plain is the variables with their values.
-func (env secretEnv) plain() map[string]string {
-	out := map[string]string{}
-	for _, s := range env {
-		out[s.key] = s.value
-	}
-	return out
 }

@@ -117,10 +117,10 @@ func (a *Auditor) loses(access, secret string, shown bool, now time.Time) {
 // losesUnseen notes what runs with a key that is gone by a person's word, and does
 // not show it: a person changed its namespace, and has not deployed it since.
 func (a *Auditor) losesUnseen(access, secret string, now time.Time) {
-	for _, p := range a.e.products(now) {
-		for _, w := range p.workloads.All(a.ours) {
-			place := p.placeOf(w)
-			shown := slices.ContainsFunc(w.environment(), func(line string) bool { return runsWith(line, secret) })
+	for _, p := range a.e.serverless.Products(now) {
+		for _, w := range p.Workloads(a.rules.Project) {
+			place := p.Place(w)
+			shown := slices.ContainsFunc(w.Environment(), func(line string) bool { return runsWith(line, secret) })
 			if _, carries := a.carriers(secret, now)[place]; carries && !shown {
 				a.consumers.lost[carry{place, access}] = true
 			}
@@ -131,10 +131,10 @@ func (a *Auditor) losesUnseen(access, secret string, now time.Time) {
 // sharing is a place, and those that have its variables.
 func (a *Auditor) sharing(place string, now time.Time) []string {
 	out := []string{place}
-	for _, p := range a.e.products(now) {
-		for _, w := range p.workloads.All(a.ours) {
-			if p.placeOfAll(w.namespace) == place {
-				out = append(out, p.placeOf(w))
+	for _, p := range a.e.serverless.Products(now) {
+		for _, w := range p.Workloads(a.rules.Project) {
+			if p.NamespacePlace(w.Namespace()) == place {
+				out = append(out, p.Place(w))
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/iam"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/secrets"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/serverless"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/settings"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/store"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
@@ -41,32 +42,28 @@ type Options struct {
 	// Host, if not nil, runs the functions that are uploaded, and crons fire.
 	// Close ends it. Without one, the emulator knows that code came and not
 	// what it does.
-	Host Host
+	Host serverless.Host
 }
 
 // Emulator is one organization of Scaleway. Its methods may be called from
 // many goroutines.
 type Emulator struct {
 	*traffic.Controls
+	serverless.Bench
 	base    *api.Base
 	options Options
 	traffic *traffic.Traffic
 	mux     *http.ServeMux
 
-	// What runs beside requests; with a Host only.
-	running    context.Context //nolint:containedctx // deployments and crons outlive the request that starts them
-	stop       context.CancelFunc
-	background sync.WaitGroup
+	stop  context.CancelFunc // of what runs beside requests; with a Host only
+	crons sync.WaitGroup
 
-	// What follows is guarded by base.mu.
-	auditor *Auditor // nil: nobody watches
-	account *account.Account
-	iam     *iam.IAM
-	secrets *secrets.Secrets
-	// regional products, by region
-	functions  map[string]*product
-	containers map[string]*product
-	uploads    map[string]*upload // by the name in their URL
+	auditor    *Auditor // nil: nobody watches; guarded by base.Mu
+	account    *account.Account
+	iam        *iam.IAM
+	secrets    *secrets.Secrets
+	serverless *serverless.Serverless
+	gateway    *gateway
 }
 
 // New returns an emulator that holds an organization without any resource.
@@ -79,20 +76,23 @@ func New(o Options) *Emulator {
 			KeyLag: o.KeyLag, GrantLag: o.GrantLag, DeadLag: o.DeadLag, StatusLag: o.StatusLag,
 			Delays: o.Delays, Quotas: o.Quotas, Answers: o.Answers, HashMemory: o.HashMemory,
 		}.OrDefault()},
-		options: o, uploads: map[string]*upload{},
-		functions: map[string]*product{}, containers: map[string]*product{},
+		options: o,
 	}
+	running, stop := context.WithCancel(context.Background())
+	e.stop = stop
 	e.account = account.New(e.base)
 	e.iam, e.secrets = iam.New(e.base, e.account), secrets.New(e.base, e.account)
 	e.base.Access = e.iam
+	e.serverless = serverless.New(running, e.base, e.account, o.Host)
+	e.Bench = serverless.NewBench(e.serverless)
 	e.traffic = traffic.New(o.Clock, traffic.Hooks{RequestID: e.requestID, Unknown: e.unknownRoute, Served: e.served})
 	e.Controls = e.traffic.Controls
+	e.gateway = newGateway(e.base, e.traffic, e.iam, e.serverless)
 	e.SetLatency(o.Latency)
 	e.found(e.base.Mint.UUID())
 	e.mux = e.routes()
-	e.running, e.stop = context.WithCancel(context.Background())
 	if o.Host != nil {
-		e.background.Go(func() { e.fireCrons(e.running) })
+		e.crons.Go(func() { e.gateway.FireCrons(running) })
 	}
 	return e
 }
@@ -103,6 +103,37 @@ func (e *Emulator) Clock() *clock.Clock { return e.base.Clock }
 // API returns the emulated api.scaleway.com.
 func (e *Emulator) API() http.Handler {
 	return e.traffic.Observe("Scaleway API Gateway (fr-par-1;edge01)", e.mux)
+}
+
+// Gateway returns what stands in front of all functions and containers: it
+// serves a request by its Host, the default domain of one or a custom domain
+// that is ready.
+//
+// It is an assumption in most it does (A29 to A33): no call to an endpoint was
+// ever recorded (FACTS section 10).
+func (e *Emulator) Gateway() http.Handler { return e.gateway.Handler() }
+
+// Door returns the gateway in front of one function or container, whatever the
+// Host of a request and whether it is HTTPS: a front door for curl.
+func (e *Emulator) Door(id string) http.Handler { return e.gateway.Door(id) }
+
+// Serves tells whether the emulator answers for a host: the API's, and any
+// that is or was an endpoint's (the gateway's domain, or a custom one).
+func (e *Emulator) Serves(host string) bool {
+	return host == traffic.APIHost || e.gateway.Serves(host)
+}
+
+// Close ends the functions and crons that a Host runs, cutting what they are
+// at. Without a Host there is nothing to end.
+func (e *Emulator) Close() error {
+	e.stop()
+	if e.options.Host == nil {
+		return nil
+	}
+	err := e.options.Host.Close()
+	e.serverless.Wait()
+	e.crons.Wait()
+	return err
 }
 
 // RoundTripper returns a transport that serves requests in this process: those

@@ -16,7 +16,7 @@ func (e *Emulator) Secrets() map[string]string {
 	for secret, access := range e.iam.EverySecret() {
 		out[secret] = "key " + access
 	}
-	for _, t := range e.tokens() {
+	for _, t := range e.serverless.Tokens() {
 		out[t.JWT] = "legacy token " + t.ID
 		out[t.JWT[strings.LastIndex(t.JWT, ".")+1:]] = "the signature of legacy token " + t.ID
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/serverless"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/settings"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 	"github.com/scw-key-rotator/rotator/local/emulator/seeds"
@@ -41,6 +42,21 @@ type UnknownRoute = traffic.UnknownRoute
 
 // Fault is something that goes wrong with a request: what it strikes and how.
 type Fault = traffic.Fault
+
+// Endpoint is a function or container, with what the API does not tell.
+type Endpoint = serverless.Endpoint
+
+// Token is a legacy token with its JWT, which the API tells only once.
+type Token = serverless.Token
+
+// Host runs the code of functions: local/host has one.
+type Host = serverless.Host
+
+// Deployment is one version of a function: its code, and how to run it.
+type Deployment = serverless.Deployment
+
+// Revision serves requests with one version of a function.
+type Revision = serverless.Revision
 
 // The words of seeds, as tests say them.
 type (

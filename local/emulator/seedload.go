@@ -3,7 +3,6 @@ package emulator
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/strict"
@@ -68,19 +67,7 @@ func (e *Emulator) found(id string) {
 }
 
 func (e *Emulator) loadPlace(p seeds.Place) error {
-	regions := append(slices.Clone(serverlessRegions), milan)
-	if region := wire.Chosen(p.Region, "fr-par"); !slices.Contains(regions, region) {
-		return strict.NoneOf("region", region, regions)
-	}
 	e.base.Mu.Lock()
-	id, err := e.account.Named("project", p.Project)
-	place := p.Serverless
-	if err == nil {
-		place, err = place.Expanded(e.iam.KeyNamed)
-	}
-	e.base.Mu.Unlock()
-	if err != nil {
-		return err
-	}
-	return e.loadServerless(id, p.Region, place)
+	defer e.base.Mu.Unlock()
+	return e.serverless.Load(p, e.iam)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/secrets"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/serverless"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 	"github.com/scw-key-rotator/rotator/local/emulator/seeds"
@@ -15,17 +16,17 @@ import (
 // one of those: no secret key, payload, JWT or environment.
 type (
 	stateView struct {
-		Clock          time.Time    `json:"clock"`
-		Latency        seeds.Age    `json:"latency"`
-		OrganizationID string       `json:"organization_id"`
-		Projects       []named      `json:"projects"`
-		Users          []bearerView `json:"users"`
-		Applications   []bearerView `json:"applications"`
-		Secrets        []secretView `json:"secrets"`
-		Functions      []Endpoint   `json:"functions"`
-		Containers     []Endpoint   `json:"containers"`
-		Tokens         []Token      `json:"tokens"`
-		Faults         []faultView  `json:"faults"` // armed, and not spent
+		Clock          time.Time             `json:"clock"`
+		Latency        seeds.Age             `json:"latency"`
+		OrganizationID string                `json:"organization_id"`
+		Projects       []named               `json:"projects"`
+		Users          []bearerView          `json:"users"`
+		Applications   []bearerView          `json:"applications"`
+		Secrets        []secretView          `json:"secrets"`
+		Functions      []serverless.Endpoint `json:"functions"`
+		Containers     []serverless.Endpoint `json:"containers"`
+		Tokens         []serverless.Token    `json:"tokens"`
+		Faults         []faultView           `json:"faults"` // armed, and not spent
 	}
 
 	named struct {
@@ -74,7 +75,7 @@ func (e *Emulator) state() stateView {
 	s := stateView{
 		Clock: now, Latency: seeds.Age(e.Latency()), OrganizationID: e.base.OrganizationID,
 		Projects: []named{}, Users: []bearerView{}, Applications: []bearerView{}, Secrets: []secretView{},
-		Functions: []Endpoint{}, Containers: []Endpoint{}, Tokens: e.tokens(), Faults: viewFaults(e.Faults()),
+		Functions: []serverless.Endpoint{}, Containers: []serverless.Endpoint{}, Tokens: e.serverless.Tokens(), Faults: viewFaults(e.Faults()),
 	}
 	for _, id := range e.account.IDs() {
 		s.Projects = append(s.Projects, named{e.account.Name(id), id})
@@ -89,7 +90,7 @@ func (e *Emulator) state() stateView {
 	for _, row := range e.secrets.All() {
 		s.Secrets = append(s.Secrets, e.secretView(row, now))
 	}
-	for _, end := range e.endpoints() {
+	for _, end := range e.serverless.Endpoints() {
 		end.Project = e.account.Name(end.Project)
 		if end.Product == "functions" {
 			s.Functions = append(s.Functions, end)

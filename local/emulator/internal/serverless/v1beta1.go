@@ -1,9 +1,10 @@
-package emulator
+package serverless
 
 import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/permission"
@@ -36,7 +37,7 @@ func containersV1beta1() *v1beta1 {
 }
 
 // handle registers one route, path being what follows the region.
-func (a *v1beta1) handle(e *Emulator, mux *http.ServeMux, method, path string, serve regional) {
+func (a *v1beta1) handle(s *Serverless, mux *http.ServeMux, method, path string, serve regional) {
 	needs := a.read
 	switch method {
 	case http.MethodPost, http.MethodPatch:
@@ -45,16 +46,16 @@ func (a *v1beta1) handle(e *Emulator, mux *http.ServeMux, method, path string, s
 		needs = a.remove
 	}
 	pattern := method + " /" + a.product + "/v1beta1/regions/{region}" + path
-	e.handle(mux, pattern, needs, func(c *call) (any, error) {
-		if !slices.Contains(serverlessRegions, c.Region) {
+	s.handle(mux, pattern, needs, func(c *call) (any, error) {
+		if !slices.Contains(regions, c.Region) {
 			return nil, wire.Message(http.StatusBadRequest, "unknown region %s", c.Region)
 		}
-		return serve(c, e.productIn(a.product, c.Region, c.Now))
+		return serve(c, s.productIn(a.product, c.Region, c.Now))
 	})
 }
 
 // namespace finds a namespace that the caller may use.
-func (a *v1beta1) namespace(c *call, p *product, id string) (*namespace, error) {
+func (a *v1beta1) namespace(c *call, p *Product, id string) (*Namespace, error) {
 	n := p.namespaces.Get(id)
 	if n == nil {
 		return nil, wire.NoSuch("Namespace")
@@ -63,7 +64,7 @@ func (a *v1beta1) namespace(c *call, p *product, id string) (*namespace, error) 
 }
 
 // workload finds a function or container that the caller may use.
-func (a *v1beta1) workload(c *call, p *product, id string) (*workload, error) {
+func (a *v1beta1) workload(c *call, p *Product, id string) (*Workload, error) {
 	w := p.workloads.Get(id)
 	if w == nil {
 		return nil, wire.NoSuch(a.kind)
@@ -140,7 +141,7 @@ func search[T any](c *call, rows []*T, project func(*T) string, scope string, pa
 
 // scope is the project that the query's filters name, directly or by a
 // namespace or workload; "" if they name none.
-func (c *call) scope(p *product) string {
+func (c *call) scope(p *Product) string {
 	q := c.Request.URL.Query()
 	if id := q.Get("project_id"); id != "" {
 		return id
@@ -164,10 +165,74 @@ func rendered[T any](c *call, plural string, rows []*T, view func(*T) any) (any,
 // projectOr is the project that a creation names, or the default one.
 func (c *call) projectOr(id string) (string, error) {
 	if id == "" {
-		id = c.account.Default()
+		id = c.projects.Default()
 	}
-	if !c.account.Has(id) {
+	if !c.projects.Has(id) {
 		return "", wire.Message(http.StatusNotFound, "Project was not found")
 	}
 	return id, c.Authorize(id)
+}
+
+// What the routes of functions and of both containers APIs do alike.
+
+// namespaceFor finds the namespace in which a workload of that name can be
+// made.
+func (a *v1beta1) namespaceFor(c *call, p *Product, id, name string) (*Namespace, error) {
+	n, err := a.namespace(c, p, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.standing(&n.life, "Namespace"); err != nil {
+		return nil, err
+	}
+	if err := nameOf(a.kind, name); err != nil {
+		return nil, err
+	}
+	if p.holds(n, name) {
+		return nil, wire.Message(http.StatusConflict, "%s already exist", a.kind)
+	}
+	return n, nil
+}
+
+// holds tells whether a namespace has a workload of that name.
+func (p *Product) holds(n *Namespace, name string) bool {
+	return len(p.workloads.All(func(w *Workload) bool {
+		return w.namespace == n && w.name == name && w.status != statusDeleting
+	})) > 0
+}
+
+// newWorkload makes a workload with the defaults that functions and containers
+// share.
+func (c *call) newWorkload(p *Product, n *Namespace, name string) *Workload {
+	return &Workload{
+		id: c.Mint.UUID(), name: name, namespace: n, host: p.hostOf(n, name),
+		privacy: "public", sandbox: "v2", timeout: wire.Seconds(300 * time.Second),
+	}
+}
+
+// deleteWorkload starts a deletion. Deleting twice changes nothing more.
+func (c *call) deleteWorkload(p *Product, w *Workload, now func(time.Time) wire.Stamp) {
+	if w.status == statusDeleting {
+		return
+	}
+	p.vanishWorkload(w, c.Now.Add(c.Settings.Delays.Gone))
+	w.updated = now(c.Now)
+}
+
+// enums are the values that the APIs know.
+var enums = map[string][]string{
+	"privacy":     {"public", "private"},
+	"http_option": {"enabled", "redirected"},
+	"sandbox":     {"v1", "v2"},
+	"protocol":    {"http1", "h2c"},
+}
+
+// checkEnums refuses values that are neither known nor left to the API.
+func checkEnums(values map[string]string) error {
+	for name, value := range values {
+		if !wire.Unset(value) && !slices.Contains(enums[name], value) {
+			return wire.Message(http.StatusBadRequest, "invalid value %q for %s", value, name)
+		}
+	}
+	return nil
 }

@@ -1,4 +1,4 @@
-package emulator
+package serverless
 
 import (
 	"crypto/rand"
@@ -20,14 +20,14 @@ const (
 // upload is an archive that is awaited. It stands for the object storage in
 // which the platform has code put.
 type upload struct {
-	workload *workload
+	workload *Workload
 	size     int64
 	until    time.Time
 }
 
 // uploadURL answers a URL at which the function's archive can be PUT by
 // whoever knows it, without a key. It leads to this very listener.
-func (a *v1beta1) uploadURL(c *call, p *product) (any, error) {
+func (a *v1beta1) uploadURL(c *call, p *Product) (any, error) {
 	c.Needs = a.write // what is put there will run
 	w, err := a.workload(c, p, c.Request.PathValue("function_id"))
 	if err != nil {
@@ -59,12 +59,12 @@ func (a *v1beta1) uploadURL(c *call, p *product) (any, error) {
 }
 
 // receive takes an archive. What is deployed next is the last that came.
-func (e *Emulator) receive(w http.ResponseWriter, r *http.Request) {
+func (s *Serverless) receive(w http.ResponseWriter, r *http.Request) {
 	traffic.Noted(r).Path = "/upload/" // who knows the rest may upload
-	e.base.Mu.Lock()
-	to, known := e.uploads[r.PathValue("name")]
-	known = known && !e.base.Clock.Now().After(to.until)
-	e.base.Mu.Unlock()
+	s.base.Mu.Lock()
+	to, known := s.uploads[r.PathValue("name")]
+	known = known && !s.base.Clock.Now().After(to.until)
+	s.base.Mu.Unlock()
 	if !known {
 		refuseUpload(w, "AccessDenied", "Request has expired, or was never signed")
 		return
@@ -74,11 +74,11 @@ func (e *Emulator) receive(w http.ResponseWriter, r *http.Request) {
 		refuseUpload(w, "SignatureDoesNotMatch", "the length is not the one that was asked for")
 		return
 	}
-	e.base.Mu.Lock()
-	defer e.base.Mu.Unlock()
+	s.base.Mu.Lock()
+	defer s.base.Mu.Unlock()
 	if to.workload.status != statusDeleting {
 		to.workload.function.code = codeBuilds
-		if e.options.Host != nil {
+		if s.host != nil {
 			to.workload.function.hosted.archive = archive
 		}
 	}
@@ -94,17 +94,17 @@ func refuseUpload(w http.ResponseWriter, code, message string) {
 
 // listFunctionsOf is an older way to list the functions of a namespace; the
 // plugin of osls knows no other.
-func (a *v1beta1) listFunctionsOf(c *call, p *product) (any, error) {
+func (a *v1beta1) listFunctionsOf(c *call, p *Product) (any, error) {
 	n, err := a.namespace(c, p, c.Request.PathValue("namespace_id"))
 	if err != nil {
 		return nil, err
 	}
-	rows := p.workloads.All(func(w *workload) bool { return w.namespace == n })
-	return rendered(c, "functions", rows, func(w *workload) any { return c.functionV1beta1(w) })
+	rows := p.workloads.All(func(w *Workload) bool { return w.namespace == n })
+	return rendered(c, "functions", rows, func(w *Workload) any { return c.functionV1beta1(w) })
 }
 
 // listTriggers is asked by the plugin of osls. There are none but crons here.
-func (a *v1beta1) listTriggers(c *call, _ *product) (any, error) {
+func (a *v1beta1) listTriggers(c *call, _ *Product) (any, error) {
 	if !c.AllowedSomewhere() {
 		return nil, c.Forbidden()
 	}

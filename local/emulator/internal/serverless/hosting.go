@@ -1,4 +1,4 @@
-package emulator
+package serverless
 
 import (
 	"context"
@@ -109,7 +109,7 @@ func (h *hosted) end() {
 
 // launch has the host deploy w as it is now. A deployment that was under way
 // is given up: the last write counts.
-func (c *call) launch(w *workload) {
+func (c *call) launch(w *Workload) {
 	h := &w.function.hosted
 	h.giveUp()
 	ctx, cancel := context.WithCancel(c.running)
@@ -117,28 +117,28 @@ func (c *call) launch(w *workload) {
 	h.launch = this
 	c.start(w)
 	w.status, w.problem, w.ahead = statusPending, "", nil
-	deployment := w.deployment(this.told(c.Emulator))
+	deployment := w.deployment(this.told(c.Serverless))
 	c.background.Go(func() {
 		defer cancel()
-		revision, err := c.options.Host.Deploy(ctx, deployment)
+		revision, err := c.host.Deploy(ctx, deployment)
 		c.launched(w, this, revision, err)
 	})
 }
 
-func (l *launch) told(e *Emulator) func(string) {
+func (l *launch) told(s *Serverless) func(string) {
 	return func(step string) {
-		e.base.Mu.Lock()
-		defer e.base.Mu.Unlock()
+		s.base.Mu.Lock()
+		defer s.base.Mu.Unlock()
 		l.step = step
 	}
 }
 
 // launched takes over what a deployment has come to.
-func (e *Emulator) launched(w *workload, this *launch, revision Revision, err error) {
-	e.base.Mu.Lock()
-	defer e.base.Mu.Unlock()
+func (s *Serverless) launched(w *Workload, this *launch, revision Revision, err error) {
+	s.base.Mu.Lock()
+	defer s.base.Mu.Unlock()
 	defer close(this.done)
-	h, now := &w.function.hosted, e.base.Clock.Now()
+	h, now := &w.function.hosted, s.base.Clock.Now()
 	switch {
 	case h.launch != this && err == nil:
 		(&serving{revision: revision}).leave()
@@ -156,7 +156,7 @@ func (e *Emulator) launched(w *workload, this *launch, revision Revision, err er
 	w.begin(statusPending, move{due: now, status: statusReady, stamp: wire.At})
 }
 
-func (w *workload) deployment(step func(string)) Deployment {
+func (w *Workload) deployment(step func(string)) Deployment {
 	f := w.function
 	return Deployment{
 		Name: w.namespace.name + "/" + w.name, Runtime: f.runtime, Handler: f.handler, Archive: f.hosted.archive,
@@ -167,7 +167,7 @@ func (w *workload) deployment(step func(string)) Deployment {
 
 // environment is what w's code is to see, sorted: its namespace's variables and secrets,
 // then its own, and what the platform sets, which nobody else can (A73).
-func (w *workload) environment() []string {
+func (w *Workload) environment() []string {
 	all := map[string]string{}
 	for _, from := range []struct {
 		env     map[string]string
@@ -189,51 +189,6 @@ func (w *workload) environment() []string {
 	}
 	slices.Sort(lines)
 	return lines
-}
-
-// Deployed returns once the host has no deployment of a function under way, or
-// ctx is done.
-func (e *Emulator) Deployed(ctx context.Context, id string) error {
-	for {
-		var under *launch
-		e.change(id, func(w *workload) {
-			if w.function != nil {
-				under = w.function.hosted.launch
-			}
-		})
-		if under == nil {
-			return ctx.Err()
-		}
-		select {
-		case <-under.done:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// Logs returns the last lines that a function's code has written, over all its
-// instances, oldest first.
-func (e *Emulator) Logs(id string) []string {
-	var lines []string
-	e.change(id, func(w *workload) {
-		if w.function != nil {
-			lines = w.function.hosted.logs.all()
-		}
-	})
-	return lines
-}
-
-// Close ends the functions and crons that a Host runs, cutting what they are
-// at. Without a Host there is nothing to end.
-func (e *Emulator) Close() error {
-	e.stop()
-	if e.options.Host == nil {
-		return nil
-	}
-	err := e.options.Host.Close()
-	e.background.Wait()
-	return err
 }
 
 // logLines is how many are kept of each function.

@@ -1,4 +1,4 @@
-package emulator
+package serverless
 
 import (
 	"fmt"
@@ -12,20 +12,36 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/seeds"
 )
 
-// loadServerless installs s in a project as it is once everything has come to
-// rest, made in the past; region "" means fr-par. It takes e.base.mu, and its error
-// begins with the path to the field that is wrong in s.
-func (e *Emulator) loadServerless(project, region string, s seeds.Serverless) error {
-	if region == "" {
-		region = "fr-par"
+// Keys are IAM's, as far as seeds name them.
+type Keys interface {
+	// KeyNamed finds the key that a reference leads to.
+	KeyNamed(name string) (access, secret string, found bool)
+	// YoungestIn is when the youngest key was made of those that stand in values;
+	// the zero time if none does.
+	YoungestIn(values []string) time.Time
+}
+
+// Load installs a place as it is once everything has come to rest, made in the
+// past. Its error begins with the path to the field that is wrong.
+func (s *Serverless) Load(place seeds.Place, keys Keys) error {
+	known, region := append(slices.Clone(regions), milan), wire.Chosen(place.Region, "fr-par")
+	if !slices.Contains(known, region) {
+		return strict.NoneOf("region", region, known)
 	}
-	e.base.Mu.Lock()
-	defer e.base.Mu.Unlock()
-	in := &installer{Emulator: e, project: project, region: region, now: e.base.Clock.Now(), since: e.base.Clock.Now().Add(-seedAge)}
-	if err := strict.Each("function_namespaces", s.FunctionNamespaces, in.functions); err != nil {
+	project, err := s.projects.Named("project", place.Project)
+	if err != nil {
 		return err
 	}
-	return strict.Each("container_namespaces", s.ContainerNamespaces, in.containers)
+	holds, err := place.Expanded(keys.KeyNamed)
+	if err != nil {
+		return err
+	}
+	now := s.base.Clock.Now()
+	in := &installer{Serverless: s, keys: keys, project: project, region: region, now: now, since: now.Add(-seedAge)}
+	if err := strict.Each("function_namespaces", holds.FunctionNamespaces, in.functions); err != nil {
+		return err
+	}
+	return strict.Each("container_namespaces", holds.ContainerNamespaces, in.containers)
 }
 
 // seedAge is how long ago everything in a seed was made; a token that has
@@ -33,7 +49,8 @@ func (e *Emulator) loadServerless(project, region string, s seeds.Serverless) er
 const seedAge = 60 * 24 * time.Hour
 
 type installer struct {
-	*Emulator
+	*Serverless
+	keys            Keys
 	project, region string
 	now, since      time.Time
 }
@@ -45,12 +62,12 @@ func (in *installer) settled(status, problem string) life {
 
 // changed makes a life that of something which was last changed when the youngest
 // key in its variables was made, and not before its namespace was.
-func (in *installer) changed(l *life, n *namespace, env map[string]string, secrets secretEnv) {
+func (in *installer) changed(l *life, n *Namespace, env map[string]string, secrets secretEnv) {
 	values := slices.Collect(maps.Values(env))
 	for _, s := range secrets {
 		values = append(values, s.value)
 	}
-	if made := in.iam.YoungestIn(values); made.After(l.updated.Time) {
+	if made := in.keys.YoungestIn(values); made.After(l.updated.Time) {
 		l.updated = wire.At(made)
 	}
 	if n != nil && n.updated.Time.After(l.updated.Time) {
@@ -58,8 +75,8 @@ func (in *installer) changed(l *life, n *namespace, env map[string]string, secre
 	}
 }
 
-func (in *installer) namespace(p *product, name string, env, secrets map[string]string, tags []string) (*namespace, error) {
-	if !in.account.Has(in.project) {
+func (in *installer) namespace(p *Product, name string, env, secrets map[string]string, tags []string) (*Namespace, error) {
+	if !in.projects.Has(in.project) {
 		return nil, fmt.Errorf("project: there is no %s", in.project)
 	}
 	if name == "" {
@@ -68,7 +85,7 @@ func (in *installer) namespace(p *product, name string, env, secrets map[string]
 	if p.taken(in.project, name) {
 		return nil, fmt.Errorf("name: another namespace of the project's %s is named %s", p.name, name)
 	}
-	n := &namespace{
+	n := &Namespace{
 		life: in.settled(statusReady, ""), id: in.base.Mint.UUID(), name: name, project: in.project,
 		env: wire.OrEmptyMap(env), secrets: secretEnv{}.replace(secrets, in.base.Mint), tags: wire.OrEmpty(tags),
 	}
@@ -78,7 +95,7 @@ func (in *installer) namespace(p *product, name string, env, secrets map[string]
 	return n, nil
 }
 
-func (in *installer) workload(p *product, n *namespace, name, privacy string, env, secrets map[string]string, tags []string) (*workload, error) {
+func (in *installer) workload(p *Product, n *Namespace, name, privacy string, env, secrets map[string]string, tags []string) (*Workload, error) {
 	switch {
 	case name == "":
 		return nil, strict.ErrNameRequired
@@ -89,7 +106,7 @@ func (in *installer) workload(p *product, n *namespace, name, privacy string, en
 	case privacy != "" && !slices.Contains(enums["privacy"], privacy):
 		return nil, strict.NoneOf("privacy", privacy, enums["privacy"])
 	}
-	w := &workload{
+	w := &Workload{
 		id: in.base.Mint.UUID(), name: name, namespace: n, host: p.hostOf(n, name), privacy: wire.Chosen(privacy, "private"),
 		sandbox: "v2", timeout: wire.Seconds(300 * time.Second), env: wire.OrEmptyMap(env), tags: wire.OrEmpty(tags),
 		secrets: secretEnv{}.replace(secrets, in.base.Mint), maxScale: 5, httpsOnly: true,
@@ -111,7 +128,7 @@ func (in *installer) functions(s seeds.FunctionNamespace) error {
 	return strict.Each("functions", s.Functions, func(f seeds.Function) error { return in.function(p, n, f) })
 }
 
-func (in *installer) function(p *product, n *namespace, s seeds.Function) error {
+func (in *installer) function(p *Product, n *Namespace, s seeds.Function) error {
 	w, err := in.workload(p, n, s.Name, s.Privacy, s.Env, s.SecretEnv, s.Tags)
 	if err != nil {
 		return err
@@ -171,7 +188,7 @@ func (in *installer) containers(s seeds.ContainerNamespace) error {
 	return strict.Each("containers", s.Containers, func(c seeds.Container) error { return in.container(p, n, c) })
 }
 
-func (in *installer) container(p *product, n *namespace, s seeds.Container) error {
+func (in *installer) container(p *Product, n *Namespace, s seeds.Container) error {
 	w, err := in.workload(p, n, s.Name, s.Privacy, s.Env, s.SecretEnv, s.Tags)
 	if err != nil {
 		return err
@@ -212,7 +229,7 @@ func (in *installer) container(p *product, n *namespace, s seeds.Container) erro
 	return in.tokens(p, n, w, s.Tokens)
 }
 
-func (in *installer) domains(p *product, w *workload, field string, names []string, now life) error {
+func (in *installer) domains(p *Product, w *Workload, field string, names []string, now life) error {
 	for i, name := range names {
 		if !hostname(name) {
 			return fmt.Errorf("%s[%d]: want a host name such as api.example.com, not %q", field, i, name)
@@ -227,7 +244,7 @@ func (in *installer) domains(p *product, w *workload, field string, names []stri
 	return nil
 }
 
-func (in *installer) tokens(p *product, n *namespace, w *workload, rows []seeds.Token) error {
+func (in *installer) tokens(p *Product, n *Namespace, w *Workload, rows []seeds.Token) error {
 	for i, s := range rows {
 		t := &token{life: in.settled(statusReady, ""), id: in.base.Mint.UUID(), description: s.Description, namespace: n, workload: w}
 		made := in.since

@@ -1,4 +1,4 @@
-package emulator
+package serverless
 
 import (
 	"crypto/rsa"
@@ -20,22 +20,22 @@ import (
 type token struct {
 	life
 	id, description string
-	namespace       *namespace
-	workload        *workload // nil: the namespace's
+	namespace       *Namespace
+	workload        *Workload // nil: the namespace's
 	expires         wire.Stamp
 	jwt             string
 }
 
-func (a *v1beta1) routeTokens(e *Emulator, mux *http.ServeMux) {
-	a.handle(e, mux, "GET", "/tokens", unlessRemoved(a.listTokens))
-	a.handle(e, mux, "POST", "/tokens", unlessRemoved(a.createToken))
-	a.handle(e, mux, "GET", "/tokens/{token_id}", unlessRemoved(a.getToken))
-	a.handle(e, mux, "DELETE", "/tokens/{token_id}", unlessRemoved(a.deleteToken))
+func (a *v1beta1) routeTokens(s *Serverless, mux *http.ServeMux) {
+	a.handle(s, mux, "GET", "/tokens", unlessRemoved(a.listTokens))
+	a.handle(s, mux, "POST", "/tokens", unlessRemoved(a.createToken))
+	a.handle(s, mux, "GET", "/tokens/{token_id}", unlessRemoved(a.getToken))
+	a.handle(s, mux, "DELETE", "/tokens/{token_id}", unlessRemoved(a.deleteToken))
 }
 
 // unlessRemoved answers what A06 says, once the platform has removed JWTs.
 func unlessRemoved(serve regional) regional {
-	return func(c *call, p *product) (any, error) {
+	return func(c *call, p *Product) (any, error) {
 		if status := c.Settings.Answers.TokenRoutes; status != 0 {
 			return nil, wire.Message(status, "tokens have been removed, use IAM authentication")
 		}
@@ -68,7 +68,7 @@ func (a *v1beta1) tokenView(t *token, jwt, publicKey string) wire.Object {
 
 const hiddenToken = "<hidden>"
 
-func (a *v1beta1) listTokens(c *call, p *product) (any, error) {
+func (a *v1beta1) listTokens(c *call, p *Product) (any, error) {
 	rows, err := search(c, p.tokens.All(nil), func(t *token) string { return t.namespace.project }, c.scope(p),
 		func(t *token) bool { return c.passesOwner(a.owner, t.workload) && c.passesTokenNamespace(t) })
 	if err != nil {
@@ -80,7 +80,7 @@ func (a *v1beta1) listTokens(c *call, p *product) (any, error) {
 }
 
 // passesOwner tells whether w passes the filter by function or container.
-func (c *call) passesOwner(filter string, w *workload) bool {
+func (c *call) passesOwner(filter string, w *Workload) bool {
 	if w == nil {
 		return len(c.Filter(filter)) == 0
 	}
@@ -97,7 +97,7 @@ func (c *call) passesTokenNamespace(t *token) bool {
 	return own && c.Passes("namespace_id", t.namespace.id)
 }
 
-func (a *v1beta1) createToken(c *call, p *product) (any, error) {
+func (a *v1beta1) createToken(c *call, p *Product) (any, error) {
 	var in struct {
 		Namespace   string     `json:"namespace_id"`
 		Function    string     `json:"function_id"`
@@ -137,12 +137,12 @@ func (a *v1beta1) createToken(c *call, p *product) (any, error) {
 // token finds one. That of the other product is not found either, but the
 // error names what this one lacks: recorded in 2025 on containers, and taken
 // to be the same on functions (A22).
-func (a *v1beta1) token(c *call, p *product) (*token, error) {
+func (a *v1beta1) token(c *call, p *Product) (*token, error) {
 	id := c.Request.PathValue("token_id")
 	if t := p.tokens.Get(id); t != nil {
 		return t, c.Authorize(t.namespace.project)
 	}
-	for _, other := range c.products(c.Now) {
+	for _, other := range c.Products(c.Now) {
 		if other.region == p.region && other.tokens.Get(id) != nil {
 			return nil, wire.NoSuch(a.kind)
 		}
@@ -150,7 +150,7 @@ func (a *v1beta1) token(c *call, p *product) (*token, error) {
 	return nil, wire.NoSuch("Token")
 }
 
-func (a *v1beta1) getToken(c *call, p *product) (any, error) {
+func (a *v1beta1) getToken(c *call, p *Product) (any, error) {
 	t, err := a.token(c, p)
 	if err != nil {
 		return nil, err
@@ -158,7 +158,7 @@ func (a *v1beta1) getToken(c *call, p *product) (any, error) {
 	return a.tokenView(t, hiddenToken, ""), nil
 }
 
-func (a *v1beta1) deleteToken(c *call, p *product) (any, error) {
+func (a *v1beta1) deleteToken(c *call, p *Product) (any, error) {
 	t, err := a.token(c, p)
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (a *v1beta1) deleteToken(c *call, p *product) (any, error) {
 // sign makes a token's JWT. Only its shape is real: the signature is random
 // bytes of the right length, and nobody could check it. The gateway knows
 // tokens by heart instead, and reads their expiry off the row.
-func (e *Emulator) sign(t *token, now time.Time) string {
+func (s *Serverless) sign(t *token, now time.Time) string {
 	claim := map[string]string{"namespace_id": "", "application_id": ""}
 	if t.workload != nil {
 		claim["application_id"] = t.workload.id
@@ -189,7 +189,7 @@ func (e *Emulator) sign(t *token, now time.Time) string {
 		return base64.RawURLEncoding.EncodeToString(text)
 	}
 	return part(wire.Object{"alg": "RS256", "typ": "JWT"}) + "." + part(claims) + "." +
-		base64.RawURLEncoding.EncodeToString(e.base.Mint.Bytes(modulusSize))
+		base64.RawURLEncoding.EncodeToString(s.base.Mint.Bytes(modulusSize))
 }
 
 // modulusSize is that of RSA with 4096 bits.
@@ -197,9 +197,9 @@ const modulusSize = 512
 
 // publicKey is the one that all tokens of a namespace share: well formed, with
 // a random number for a modulus.
-func (e *Emulator) publicKey(n *namespace) string {
+func (s *Serverless) publicKey(n *Namespace) string {
 	if n.publicKey == "" {
-		modulus := e.base.Mint.Bytes(modulusSize)
+		modulus := s.base.Mint.Bytes(modulusSize)
 		modulus[0] |= 0x80
 		modulus[modulusSize-1] |= 1
 		der := x509.MarshalPKCS1PublicKey(&rsa.PublicKey{N: new(big.Int).SetBytes(modulus), E: 65537})

@@ -1,6 +1,7 @@
-package emulator
+package serverless
 
 import (
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -15,16 +16,16 @@ type cron struct {
 	life
 	id, name, schedule string
 	args               any
-	workload           *workload
+	workload           *Workload
 	since              time.Time // it was made or changed then; zero: long ago
 }
 
-func (a *v1beta1) routeCrons(e *Emulator, mux *http.ServeMux) {
-	a.handle(e, mux, "GET", "/crons", a.listCrons)
-	a.handle(e, mux, "POST", "/crons", a.createCron)
-	a.handle(e, mux, "GET", "/crons/{cron_id}", a.getCron)
-	a.handle(e, mux, "PATCH", "/crons/{cron_id}", a.updateCron)
-	a.handle(e, mux, "DELETE", "/crons/{cron_id}", a.deleteCron)
+func (a *v1beta1) routeCrons(s *Serverless, mux *http.ServeMux) {
+	a.handle(s, mux, "GET", "/crons", a.listCrons)
+	a.handle(s, mux, "POST", "/crons", a.createCron)
+	a.handle(s, mux, "GET", "/crons/{cron_id}", a.getCron)
+	a.handle(s, mux, "PATCH", "/crons/{cron_id}", a.updateCron)
+	a.handle(s, mux, "DELETE", "/crons/{cron_id}", a.deleteCron)
 }
 
 // cronView has neither region nor dates (FACTS section 4).
@@ -34,7 +35,7 @@ func (a *v1beta1) cronView(k *cron) wire.Object {
 	}
 }
 
-func (a *v1beta1) listCrons(c *call, p *product) (any, error) {
+func (a *v1beta1) listCrons(c *call, p *Product) (any, error) {
 	rows, err := search(c, p.crons.All(nil), func(k *cron) string { return k.workload.namespace.project }, c.scope(p),
 		func(k *cron) bool { return c.Passes(a.owner, k.workload.id) })
 	if err != nil {
@@ -52,7 +53,7 @@ type cronWrite struct {
 	Name      *string `json:"name"`
 }
 
-func (a *v1beta1) apply(c *call, p *product, in *cronWrite, k *cron) error {
+func (a *v1beta1) apply(c *call, p *Product, in *cronWrite, k *cron) error {
 	owner := in.Function
 	if a.owner == "container_id" {
 		owner = in.Container
@@ -82,7 +83,7 @@ func (a *v1beta1) apply(c *call, p *product, in *cronWrite, k *cron) error {
 	return nil
 }
 
-func (a *v1beta1) createCron(c *call, p *product) (any, error) {
+func (a *v1beta1) createCron(c *call, p *Product) (any, error) {
 	var in cronWrite
 	if err := c.Decode(&in); err != nil {
 		return nil, err
@@ -101,7 +102,7 @@ func (a *v1beta1) createCron(c *call, p *product) (any, error) {
 	return a.cronView(k), nil
 }
 
-func (a *v1beta1) cron(c *call, p *product) (*cron, error) {
+func (a *v1beta1) cron(c *call, p *Product) (*cron, error) {
 	k := p.crons.Get(c.Request.PathValue("cron_id"))
 	if k == nil {
 		return nil, wire.NoSuch("Cron")
@@ -109,7 +110,7 @@ func (a *v1beta1) cron(c *call, p *product) (*cron, error) {
 	return k, c.Authorize(k.workload.namespace.project)
 }
 
-func (a *v1beta1) getCron(c *call, p *product) (any, error) {
+func (a *v1beta1) getCron(c *call, p *Product) (any, error) {
 	k, err := a.cron(c, p)
 	if err != nil {
 		return nil, err
@@ -117,7 +118,7 @@ func (a *v1beta1) getCron(c *call, p *product) (any, error) {
 	return a.cronView(k), nil
 }
 
-func (a *v1beta1) updateCron(c *call, p *product) (any, error) {
+func (a *v1beta1) updateCron(c *call, p *Product) (any, error) {
 	var in cronWrite
 	k, err := a.cron(c, p)
 	if err != nil {
@@ -135,11 +136,39 @@ func (a *v1beta1) updateCron(c *call, p *product) (any, error) {
 	return a.cronView(k), nil
 }
 
-func (a *v1beta1) deleteCron(c *call, p *product) (any, error) {
+func (a *v1beta1) deleteCron(c *call, p *Product) (any, error) {
 	k, err := a.cron(c, p)
 	if err != nil {
 		return nil, err
 	}
 	k.vanish(c.Now.Add(c.Settings.Delays.Gone))
 	return a.cronView(k), nil
+}
+
+// Due is a cron whose time has come.
+type Due struct {
+	Entrance
+	Args []byte // JSON
+}
+
+// DueCrons returns the crons that were due after one time and not after another.
+func (s *Serverless) DueCrons(after, now time.Time) []Due {
+	var due []Due
+	for _, p := range s.Products(now) {
+		for _, k := range p.crons.All(func(k *cron) bool { return k.status == statusReady }) {
+			from := after
+			if k.since.After(from) {
+				from = k.since
+			}
+			when, err := clock.ParseSchedule(k.schedule)
+			if err != nil {
+				continue // from a seed
+			}
+			if next := when.Next(from); !next.IsZero() && !next.After(now) {
+				args, _ := json.Marshal(k.args) // it came as JSON
+				due = append(due, Due{Entrance{s, p, k.workload}, args})
+			}
+		}
+	}
+	return due
 }

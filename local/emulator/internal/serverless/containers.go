@@ -1,4 +1,4 @@
-package emulator
+package serverless
 
 import (
 	"net/http"
@@ -64,7 +64,7 @@ type containerV1beta1 struct {
 	Region            string            `json:"region"`
 }
 
-func (c *call) containerV1beta1(w *workload) containerV1beta1 {
+func (c *call) containerV1beta1(w *Workload) containerV1beta1 {
 	s := w.container
 	health := wire.Object{"failure_threshold": s.liveness.FailureThreshold, "interval": s.liveness.Interval}
 	if s.liveness.HTTP != nil {
@@ -84,29 +84,29 @@ func (c *call) containerV1beta1(w *workload) containerV1beta1 {
 	}
 }
 
-func (e *Emulator) routeContainers(mux *http.ServeMux) {
+func (s *Serverless) routeContainers(mux *http.ServeMux) {
 	a := containersV1beta1()
-	a.routeNamespaces(e, mux)
-	a.handle(e, mux, "GET", "/containers", a.listContainers)
-	a.handle(e, mux, "POST", "/containers", a.createContainer)
-	a.handle(e, mux, "GET", "/containers/{container_id}", a.getContainer)
-	a.handle(e, mux, "PATCH", "/containers/{container_id}", a.updateContainer)
-	a.handle(e, mux, "DELETE", "/containers/{container_id}", a.deleteContainer)
-	a.handle(e, mux, "POST", "/containers/{container_id}/deploy", a.deployContainer)
-	a.routeTokens(e, mux)
-	a.routeDomains(e, mux)
-	a.routeCrons(e, mux)
+	a.routeNamespaces(s, mux)
+	a.handle(s, mux, "GET", "/containers", a.listContainers)
+	a.handle(s, mux, "POST", "/containers", a.createContainer)
+	a.handle(s, mux, "GET", "/containers/{container_id}", a.getContainer)
+	a.handle(s, mux, "PATCH", "/containers/{container_id}", a.updateContainer)
+	a.handle(s, mux, "DELETE", "/containers/{container_id}", a.deleteContainer)
+	a.handle(s, mux, "POST", "/containers/{container_id}/deploy", a.deployContainer)
+	a.routeTokens(s, mux)
+	a.routeDomains(s, mux)
+	a.routeCrons(s, mux)
 }
 
-func (a *v1beta1) listContainers(c *call, p *product) (any, error) {
+func (a *v1beta1) listContainers(c *call, p *Product) (any, error) {
 	rows, err := c.searchWorkloads(p)
 	if err != nil {
 		return nil, err
 	}
-	return rendered(c, "containers", rows, func(w *workload) any { return c.containerV1beta1(w) })
+	return rendered(c, "containers", rows, func(w *Workload) any { return c.containerV1beta1(w) })
 }
 
-func (a *v1beta1) getContainer(c *call, p *product) (any, error) {
+func (a *v1beta1) getContainer(c *call, p *Product) (any, error) {
 	w, err := a.workload(c, p, c.Request.PathValue("container_id"))
 	if err != nil {
 		return nil, err
@@ -149,7 +149,7 @@ func (in *containerWrite) check() error {
 	})
 }
 
-func (in *containerWrite) apply(c *call, w *workload) {
+func (in *containerWrite) apply(c *call, w *Workload) {
 	s := w.container
 	wire.Set(&w.env, in.Env)
 	wire.Set(&w.minScale, in.MinScale)
@@ -202,7 +202,7 @@ func newContainerSpec() *containerSpec {
 	}
 }
 
-func (a *v1beta1) createContainer(c *call, p *product) (any, error) {
+func (a *v1beta1) createContainer(c *call, p *Product) (any, error) {
 	var in containerWrite
 	if err := c.Decode(&in); err != nil {
 		return nil, err
@@ -229,13 +229,13 @@ func (a *v1beta1) createContainer(c *call, p *product) (any, error) {
 }
 
 // containerWritten is the answer to a v1beta1 call that wrote w.
-func (c *call) containerWritten(w *workload) (any, error) {
+func (c *call) containerWritten(w *Workload) (any, error) {
 	view := c.containerV1beta1(w)
 	w.written()
 	return view, nil
 }
 
-func (a *v1beta1) updateContainer(c *call, p *product) (any, error) {
+func (a *v1beta1) updateContainer(c *call, p *Product) (any, error) {
 	var in containerWrite
 	w, err := a.workload(c, p, c.Request.PathValue("container_id"))
 	if err != nil {
@@ -258,7 +258,7 @@ func (a *v1beta1) updateContainer(c *call, p *product) (any, error) {
 	return c.containerWritten(w)
 }
 
-func (a *v1beta1) deployContainer(c *call, p *product) (any, error) {
+func (a *v1beta1) deployContainer(c *call, p *Product) (any, error) {
 	w, err := a.workload(c, p, c.Request.PathValue("container_id"))
 	if err != nil {
 		return nil, err
@@ -271,7 +271,7 @@ func (a *v1beta1) deployContainer(c *call, p *product) (any, error) {
 	return c.containerWritten(w)
 }
 
-func (a *v1beta1) deleteContainer(c *call, p *product) (any, error) {
+func (a *v1beta1) deleteContainer(c *call, p *Product) (any, error) {
 	w, err := a.workload(c, p, c.Request.PathValue("container_id"))
 	if err != nil {
 		return nil, err

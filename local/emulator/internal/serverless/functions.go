@@ -1,4 +1,4 @@
-package emulator
+package serverless
 
 import (
 	"net/http"
@@ -60,7 +60,7 @@ type functionV1beta1 struct {
 	Region            string            `json:"region"`
 }
 
-func (c *call) functionV1beta1(w *workload) functionV1beta1 {
+func (c *call) functionV1beta1(w *Workload) functionV1beta1 {
 	f := w.function
 	return functionV1beta1{
 		ID: w.id, Name: w.name, NamespaceID: w.namespace.id, Status: c.shown(w), Environment: w.env,
@@ -84,7 +84,7 @@ func httpOption(httpsOnly bool) string {
 
 // buildMessage names the build step in the middle third of a deployment: the
 // first answers after a deploy were recorded without one.
-func (c *call) buildMessage(w *workload) *string {
+func (c *call) buildMessage(w *Workload) *string {
 	if launch := w.function.hosted.launch; launch != nil {
 		return launch.message()
 	}
@@ -99,46 +99,46 @@ func (c *call) buildMessage(w *workload) *string {
 	return &step
 }
 
-func (e *Emulator) routeFunctions(mux *http.ServeMux) {
+func (s *Serverless) routeFunctions(mux *http.ServeMux) {
 	a := functionsV1beta1()
-	a.routeNamespaces(e, mux)
-	a.handle(e, mux, "GET", "/runtimes", listRuntimes)
-	a.handle(e, mux, "GET", "/functions", a.listFunctions)
-	a.handle(e, mux, "POST", "/functions", a.createFunction)
-	a.handle(e, mux, "GET", "/functions/{function_id}", a.getFunction)
-	a.handle(e, mux, "PATCH", "/functions/{function_id}", a.updateFunction)
-	a.handle(e, mux, "DELETE", "/functions/{function_id}", a.deleteFunction)
-	a.handle(e, mux, "POST", "/functions/{function_id}/deploy", a.deployFunction)
-	a.handle(e, mux, "GET", "/functions/{function_id}/upload-url", a.uploadURL)
-	a.handle(e, mux, "GET", "/namespaces/{namespace_id}/functions", a.listFunctionsOf)
-	a.handle(e, mux, "GET", "/triggers", a.listTriggers)
-	a.routeTokens(e, mux)
-	a.routeDomains(e, mux)
-	a.routeCrons(e, mux)
+	a.routeNamespaces(s, mux)
+	a.handle(s, mux, "GET", "/runtimes", listRuntimes)
+	a.handle(s, mux, "GET", "/functions", a.listFunctions)
+	a.handle(s, mux, "POST", "/functions", a.createFunction)
+	a.handle(s, mux, "GET", "/functions/{function_id}", a.getFunction)
+	a.handle(s, mux, "PATCH", "/functions/{function_id}", a.updateFunction)
+	a.handle(s, mux, "DELETE", "/functions/{function_id}", a.deleteFunction)
+	a.handle(s, mux, "POST", "/functions/{function_id}/deploy", a.deployFunction)
+	a.handle(s, mux, "GET", "/functions/{function_id}/upload-url", a.uploadURL)
+	a.handle(s, mux, "GET", "/namespaces/{namespace_id}/functions", a.listFunctionsOf)
+	a.handle(s, mux, "GET", "/triggers", a.listTriggers)
+	a.routeTokens(s, mux)
+	a.routeDomains(s, mux)
+	a.routeCrons(s, mux)
 }
 
-func (a *v1beta1) listFunctions(c *call, p *product) (any, error) {
+func (a *v1beta1) listFunctions(c *call, p *Product) (any, error) {
 	rows, err := c.searchWorkloads(p)
 	if err != nil {
 		return nil, err
 	}
-	return rendered(c, "functions", rows, func(w *workload) any { return c.functionV1beta1(w) })
+	return rendered(c, "functions", rows, func(w *Workload) any { return c.functionV1beta1(w) })
 }
 
 // searchWorkloads is the list of functions, and of containers in both APIs.
 // The SDK sends namespace_id= where none is meant (FACTS section 1).
-func (c *call) searchWorkloads(p *product) ([]*workload, error) {
-	rows, err := search(c, p.workloads.All(nil), func(w *workload) string { return w.namespace.project }, c.scope(p),
-		func(w *workload) bool {
+func (c *call) searchWorkloads(p *Product) ([]*Workload, error) {
+	rows, err := search(c, p.workloads.All(nil), func(w *Workload) string { return w.namespace.project }, c.scope(p),
+		func(w *Workload) bool {
 			return c.Passes("namespace_id", w.namespace.id) && c.Passes("name", w.name) &&
 				c.Passes("project_id", w.namespace.project) && c.Passes("organization_id", c.OrganizationID)
 		})
-	return api.Ordered(c.Call, rows, "created_at_asc", map[string]func(a, b *workload) int{
-		"name": wire.ByText(func(w *workload) string { return w.name }),
+	return api.Ordered(c.Call, rows, "created_at_asc", map[string]func(a, b *Workload) int{
+		"name": wire.ByText(func(w *Workload) string { return w.name }),
 	}), err
 }
 
-func (a *v1beta1) getFunction(c *call, p *product) (any, error) {
+func (a *v1beta1) getFunction(c *call, p *Product) (any, error) {
 	w, err := a.workload(c, p, c.Request.PathValue("function_id"))
 	if err != nil {
 		return nil, err
@@ -176,7 +176,7 @@ func (in *functionWrite) check() error {
 	return checkEnums(map[string]string{"privacy": in.Privacy, "http_option": in.HTTPOption, "sandbox": in.Sandbox})
 }
 
-func (in *functionWrite) apply(c *call, w *workload) {
+func (in *functionWrite) apply(c *call, w *Workload) {
 	wire.Set(&w.env, in.Env)
 	wire.Set(&w.minScale, in.MinScale)
 	wire.Set(&w.maxScale, in.MaxScale)
@@ -196,7 +196,7 @@ func (in *functionWrite) apply(c *call, w *workload) {
 	w.env, w.tags = wire.OrEmptyMap(w.env), wire.OrEmpty(w.tags)
 }
 
-func (a *v1beta1) createFunction(c *call, p *product) (any, error) {
+func (a *v1beta1) createFunction(c *call, p *Product) (any, error) {
 	var in functionWrite
 	if err := c.Decode(&in); err != nil {
 		return nil, err
@@ -222,13 +222,13 @@ func (a *v1beta1) createFunction(c *call, p *product) (any, error) {
 }
 
 // functionWritten is the answer to a call that wrote w.
-func (c *call) functionWritten(w *workload) (any, error) {
+func (c *call) functionWritten(w *Workload) (any, error) {
 	view := c.functionV1beta1(w)
 	w.written()
 	return view, nil
 }
 
-func (a *v1beta1) updateFunction(c *call, p *product) (any, error) {
+func (a *v1beta1) updateFunction(c *call, p *Product) (any, error) {
 	var in functionWrite
 	w, err := a.workload(c, p, c.Request.PathValue("function_id"))
 	if err != nil {
@@ -257,7 +257,7 @@ func (c *call) redeploys(asked *bool) bool {
 	return asked == nil || *asked || c.Settings.Answers.RedeployAlways
 }
 
-func (a *v1beta1) deployFunction(c *call, p *product) (any, error) {
+func (a *v1beta1) deployFunction(c *call, p *Product) (any, error) {
 	w, err := a.workload(c, p, c.Request.PathValue("function_id"))
 	if err != nil {
 		return nil, err
@@ -267,7 +267,7 @@ func (a *v1beta1) deployFunction(c *call, p *product) (any, error) {
 	}
 	// Without a host, who asks for a deployment is taken to have uploaded code
 	// somehow (A20).
-	if w.function.code == codeUnknown && c.options.Host == nil {
+	if w.function.code == codeUnknown && c.host == nil {
 		w.function.code = codeBuilds
 	}
 	w.updated = wire.AtNanos(c.Now)
@@ -276,7 +276,7 @@ func (a *v1beta1) deployFunction(c *call, p *product) (any, error) {
 	return c.functionWritten(w)
 }
 
-func (a *v1beta1) deleteFunction(c *call, p *product) (any, error) {
+func (a *v1beta1) deleteFunction(c *call, p *Product) (any, error) {
 	w, err := a.workload(c, p, c.Request.PathValue("function_id"))
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package emulator
+package serverless
 
 import (
 	"encoding/base64"
@@ -151,6 +151,15 @@ func (c *call) hashedMap(env secretEnv) map[string]string {
 	out := make(map[string]string, len(env))
 	for _, s := range env {
 		out[s.key] = s.hash(hashV1(c.Settings.HashMemory))
+	}
+	return out
+}
+
+// plain is the variables with their values.
+func (env secretEnv) plain() map[string]string {
+	out := map[string]string{}
+	for _, s := range env {
+		out[s.key] = s.value
 	}
 	return out
 }

@@ -1,8 +1,7 @@
-package emulator
+package serverless
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
@@ -30,14 +29,14 @@ type revision struct {
 
 // start begins a deployment with the environment that the API now holds. One
 // that was under way will never serve (A24).
-func (c *call) start(w *workload) {
+func (c *call) start(w *Workload) {
 	w.revisions.begun++
 	w.revisions.asked, w.revisions.told = c.Now, w.status
 	w.revisions.starting = &revision{env: w.environment()}
 }
 
 // seeded makes what a seed has ready serve.
-func (w *workload) seeded() {
+func (w *Workload) seeded() {
 	if w.status == statusReady {
 		w.revisions.serving = &revision{env: w.environment()}
 	}
@@ -71,7 +70,7 @@ func (r *revisions) done(ready bool, when time.Time) {
 
 // settle makes the move of w that is due at now, and what follows for its
 // revisions, each at its own time. gone tells that w does not exist any more.
-func (w *workload) settle(now time.Time) (gone bool) {
+func (w *Workload) settle(now time.Time) (gone bool) {
 	due := w.ahead
 	if due != nil && !now.Before(due.due) {
 		w.revisions.expire(due.due)
@@ -89,9 +88,9 @@ func (w *workload) settle(now time.Time) (gone bool) {
 }
 
 // deploy starts a function's deployment, as PATCH and deploy both do.
-func (c *call) deploy(w *workload, builds bool) {
+func (c *call) deploy(w *Workload, builds bool) {
 	w.function.build = time.Time{}
-	if c.options.Host != nil && w.function.hosted.archive != nil && !w.failing {
+	if c.host != nil && w.function.hosted.archive != nil && !w.failing {
 		c.launch(w)
 		return
 	}
@@ -106,7 +105,7 @@ func (c *call) deploy(w *workload, builds bool) {
 
 // shown is w's status as an answer tells it: for StatusLag after the call that
 // began a deployment, a read may not know of it yet (A80).
-func (c *call) shown(w *workload) string {
+func (c *call) shown(w *Workload) string {
 	late := w.status == statusPending && c.Now.Sub(w.revisions.asked) < c.Settings.StatusLag
 	if late && c.Request.Method == http.MethodGet {
 		return w.revisions.told
@@ -115,45 +114,23 @@ func (c *call) shown(w *workload) string {
 }
 
 // deployed tells whether a deployment of w was ever asked for.
-func (w *workload) deployed() bool { return w.status != statusCreated && w.status != statusDeleting }
+func (w *Workload) deployed() bool { return w.status != statusCreated && w.status != statusDeleting }
 
 // runs returns the revision that serves; nil if nothing does.
-func (w *workload) runs() *revision {
+func (w *Workload) runs() *revision {
 	if w.status == statusDeleting {
 		return nil
 	}
 	return w.revisions.serving
 }
 
-// Running returns what the code of a function or container sees at present, as
-// sorted NAME=VALUE lines: the environment that the API held when the
-// deployment of the revision that serves began. nil: nothing serves.
-func (e *Emulator) Running(id string) []string {
-	var lines []string
-	e.change(id, func(w *workload) {
-		if r := w.runs(); r != nil {
-			lines = slices.Clone(r.env)
-		}
-	})
-	return lines
-}
-
-// FailDeployments lets every deployment of a function or container fail from
-// now on, or none but for a reason of its own; it tells whether the id is known. A
-// function ends in "internal error" as one without code does, a container as
-// one that never listens. The environment that came with it is shown all the
-// same; what serves is the revision before, for 24 hours (A74).
-func (e *Emulator) FailDeployments(id string, fail bool) bool {
-	return e.change(id, func(w *workload) { w.failing = fail })
-}
-
 // redeployIn redeploys what is in a namespace whose variables have changed, if
 // that is the answer to A77.
-func (c *call) redeployIn(p *product, n *namespace, stamp func(time.Time) wire.Stamp) {
+func (c *call) redeployIn(p *Product, n *Namespace, stamp func(time.Time) wire.Stamp) {
 	if !c.Settings.Answers.NamespaceRedeploys {
 		return
 	}
-	for _, w := range p.workloads.All(func(w *workload) bool { return w.namespace == n && w.deployed() }) {
+	for _, w := range p.workloads.All(func(w *Workload) bool { return w.namespace == n && w.deployed() }) {
 		w.updated = wire.At(c.Now)
 		if w.function != nil {
 			c.deploy(w, w.function.code == codeBuilds)

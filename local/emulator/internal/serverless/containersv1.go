@@ -1,4 +1,4 @@
-package emulator
+package serverless
 
 import (
 	"net/http"
@@ -76,7 +76,7 @@ type containerV1 struct {
 // containerV1 shows default_public_endpoint_enabled and private_endpoint only
 // where a request or a seed has set them: no recording has either, and a
 // client must not take an absent boolean for "disabled" (FACTS section 5).
-func (c *call) containerV1(w *workload) containerV1 {
+func (c *call) containerV1(w *Workload) containerV1 {
 	s := w.container
 	view := containerV1{
 		ID: w.id, Name: w.name, NamespaceID: w.namespace.id, Description: w.description, Status: w.v1Word(c.shown(w)),
@@ -99,13 +99,13 @@ func (c *call) containerV1(w *workload) containerV1 {
 	return view
 }
 
-func (e *Emulator) routeContainersV1(mux *http.ServeMux) {
+func (s *Serverless) routeContainersV1(mux *http.ServeMux) {
 	handle := func(method, path string, needs permission.Need, serve regional) {
-		e.handle(mux, method+" /containers/v1/regions/{region}"+path, needs, func(c *call) (any, error) {
-			if !slices.Contains(serverlessRegions, c.Region) && c.Region != milan {
+		s.handle(mux, method+" /containers/v1/regions/{region}"+path, needs, func(c *call) (any, error) {
+			if !slices.Contains(regions, c.Region) && c.Region != milan {
 				return nil, wire.Invalid("region", "unknown", "unknown region "+c.Region)
 			}
-			return serve(c, e.productIn("containers", c.Region, c.Now))
+			return serve(c, s.productIn("containers", c.Region, c.Now))
 		})
 	}
 	handle("GET", "/namespaces", permission.ReadContainers, listNamespacesV1)
@@ -126,7 +126,7 @@ func (e *Emulator) routeContainersV1(mux *http.ServeMux) {
 	handle("DELETE", "/domains/{domain_id}", permission.DeleteContainers, deleteDomainV1)
 }
 
-func (c *call) workloadV1(p *product, id string) (*workload, error) {
+func (c *call) workloadV1(p *Product, id string) (*Workload, error) {
 	w := p.workloads.Get(id)
 	if w == nil {
 		return nil, wire.NotFound("container", id)
@@ -145,15 +145,15 @@ func standingV1(l *life, resource, id string) error {
 	}}
 }
 
-func listContainersV1(c *call, p *product) (any, error) {
+func listContainersV1(c *call, p *Product) (any, error) {
 	rows, err := c.searchWorkloads(p)
 	if err != nil {
 		return nil, err
 	}
-	return rendered(c, "containers", rows, func(w *workload) any { return c.containerV1(w) })
+	return rendered(c, "containers", rows, func(w *Workload) any { return c.containerV1(w) })
 }
 
-func getContainerV1(c *call, p *product) (any, error) {
+func getContainerV1(c *call, p *Product) (any, error) {
 	w, err := c.workloadV1(p, c.Request.PathValue("container_id"))
 	if err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func getContainerV1(c *call, p *product) (any, error) {
 	return c.containerV1(w), nil
 }
 
-func createContainerV1(c *call, p *product) (any, error) {
+func createContainerV1(c *call, p *Product) (any, error) {
 	var in containerWriteV1
 	if err := c.Decode(&in); err != nil {
 		return nil, err
@@ -196,7 +196,7 @@ func createContainerV1(c *call, p *product) (any, error) {
 	return c.containerV1(w), nil
 }
 
-func updateContainerV1(c *call, p *product) (any, error) {
+func updateContainerV1(c *call, p *Product) (any, error) {
 	var in containerWriteV1
 	w, err := c.workloadV1(p, c.Request.PathValue("container_id"))
 	if err != nil {
@@ -216,7 +216,7 @@ func updateContainerV1(c *call, p *product) (any, error) {
 	return c.redeployedV1(w), nil
 }
 
-func redeployContainerV1(c *call, p *product) (any, error) {
+func redeployContainerV1(c *call, p *Product) (any, error) {
 	w, err := c.workloadV1(p, c.Request.PathValue("container_id"))
 	if err != nil {
 		return nil, err
@@ -228,18 +228,104 @@ func redeployContainerV1(c *call, p *product) (any, error) {
 }
 
 // redeployedV1 starts a deployment and is the answer to the call that did.
-func (c *call) redeployedV1(w *workload) any {
+func (c *call) redeployedV1(w *Workload) any {
 	w.rewritten = true
 	w.updated = wire.At(c.Now)
 	c.deployContainer(w, wire.AtSecond)
 	return c.containerV1(w)
 }
 
-func deleteContainerV1(c *call, p *product) (any, error) {
+func deleteContainerV1(c *call, p *Product) (any, error) {
 	w, err := c.workloadV1(p, c.Request.PathValue("container_id"))
 	if err != nil {
 		return nil, err
 	}
 	c.deleteWorkload(p, w, wire.At)
 	return c.containerV1(w), nil
+}
+
+// containerWriteV1 is the body of POST and PATCH. They spell HTTPS only in two
+// ways; both mean the same member.
+type containerWriteV1 struct {
+	Name           string             `json:"name"`         // POST
+	Namespace      string             `json:"namespace_id"` // POST
+	Env            *map[string]string `json:"environment_variables"`
+	Secrets        *map[string]string `json:"secret_environment_variables"`
+	MinScale       *uint32            `json:"min_scale"`
+	MaxScale       *uint32            `json:"max_scale"`
+	Memory         *uint64            `json:"memory_limit_bytes"`
+	CPU            *uint32            `json:"mvcpu_limit"`
+	Timeout        *wire.Seconds      `json:"timeout"`
+	Privacy        string             `json:"privacy"`
+	Description    *string            `json:"description"`
+	Image          *string            `json:"image"`
+	Protocol       string             `json:"protocol"`
+	Port           *uint32            `json:"port"`
+	HTTPSOnly      *bool              `json:"https_connections_only"` // POST
+	HTTPSOnlyPatch *bool              `json:"https_connection_only"`  // PATCH
+	Sandbox        string             `json:"sandbox"`
+	Disk           *uint64            `json:"local_storage_limit_bytes"`
+	Scaling        *scaling           `json:"scaling_option"`
+	Liveness       *probeWrite        `json:"liveness_probe"`
+	Startup        *probeWrite        `json:"startup_probe"`
+	Tags           *[]string          `json:"tags"`
+	PrivateNetwork *string            `json:"private_network_id"`
+	Command        *[]string          `json:"command"`
+	Args           *[]string          `json:"args"`
+	Private        *bool              `json:"enable_private_endpoint"`
+	Public         *bool              `json:"enable_default_public_endpoint"`
+}
+
+// check refuses values that no enum of the API has.
+func (in *containerWriteV1) check() error {
+	given := map[string]string{"privacy": in.Privacy, "protocol": in.Protocol, "sandbox": in.Sandbox}
+	for name, value := range given {
+		if !wire.Unset(value) && !slices.Contains(enums[name], value) {
+			return wire.Invalid(name, "constraint", "unknown value "+value)
+		}
+	}
+	return nil
+}
+
+func (in *containerWriteV1) apply(c *call, w *Workload) {
+	s := w.container
+	wire.Set(&w.env, in.Env)
+	wire.Set(&w.minScale, in.MinScale)
+	wire.Set(&w.maxScale, in.MaxScale)
+	wire.Set(&w.timeout, in.Timeout)
+	wire.Set(&w.description, in.Description)
+	wire.Set(&w.tags, in.Tags)
+	wire.Set(&s.memory, in.Memory)
+	wire.Set(&s.disk, in.Disk)
+	wire.Set(&s.cpu, in.CPU)
+	wire.Set(&s.port, in.Port)
+	wire.Set(&s.command, in.Command)
+	wire.Set(&s.args, in.Args)
+	wire.Set(&s.private, in.Private)
+	if in.Image != nil && *in.Image != "" {
+		s.image, s.pushed = *in.Image, true
+	}
+	if in.Public != nil {
+		s.publicOff, s.publicSet = !*in.Public, true
+	}
+	if in.PrivateNetwork != nil {
+		w.privateNetwork = in.PrivateNetwork
+	}
+	if in.Secrets != nil {
+		w.secrets = w.secrets.replace(*in.Secrets, c.Mint)
+	}
+	if in.Startup != nil {
+		startup := defaultProbe()
+		if s.startup != nil {
+			startup = *s.startup
+		}
+		startup = in.Startup.over(startup)
+		s.startup = &startup
+	}
+	s.scale(in.Scaling)
+	s.liveness = in.Liveness.over(s.liveness)
+	s.protocol = wire.Chosen(in.Protocol, s.protocol)
+	w.privacy = wire.Chosen(in.Privacy, w.privacy)
+	w.sandbox = wire.Chosen(in.Sandbox, w.sandbox)
+	w.env, w.tags, s.command, s.args = wire.OrEmptyMap(w.env), wire.OrEmpty(w.tags), wire.OrEmpty(s.command), wire.OrEmpty(s.args)
 }
