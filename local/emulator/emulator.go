@@ -9,7 +9,9 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/account"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/gateway"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/iam"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/proxy"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/secrets"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/serverless"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/settings"
@@ -63,7 +65,7 @@ type Emulator struct {
 	iam        *iam.IAM
 	secrets    *secrets.Secrets
 	serverless *serverless.Serverless
-	gateway    *gateway
+	gateway    *gateway.Gateway
 }
 
 // New returns an emulator that holds an organization without any resource.
@@ -87,7 +89,7 @@ func New(o Options) *Emulator {
 	e.Bench = serverless.NewBench(e.serverless)
 	e.traffic = traffic.New(o.Clock, traffic.Hooks{RequestID: e.requestID, Unknown: e.unknownRoute, Served: e.served})
 	e.Controls = e.traffic.Controls
-	e.gateway = newGateway(e.base, e.traffic, e.iam, e.serverless)
+	e.gateway = gateway.New(e.base, e.traffic, e.iam, e.serverless)
 	e.SetLatency(o.Latency)
 	e.found(e.base.Mint.UUID())
 	e.mux = e.routes()
@@ -122,6 +124,9 @@ func (e *Emulator) Door(id string) http.Handler { return e.gateway.Door(id) }
 func (e *Emulator) Serves(host string) bool {
 	return host == traffic.APIHost || e.gateway.Serves(host)
 }
+
+// NewProxy returns a proxy with a fresh CA. Serve starts it.
+func (e *Emulator) NewProxy() (*proxy.Proxy, error) { return proxy.New(e) }
 
 // Close ends the functions and crons that a Host runs, cutting what they are
 // at. Without a Host there is nothing to end.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/proxy"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/serverless"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/settings"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
@@ -57,6 +58,10 @@ type Deployment = serverless.Deployment
 
 // Revision serves requests with one version of a function.
 type Revision = serverless.Revision
+
+// Proxy is an HTTP proxy that reaches the emulator's hosts by their real names
+// and nothing else.
+type Proxy = proxy.Proxy
 
 // The words of seeds, as tests say them.
 type (

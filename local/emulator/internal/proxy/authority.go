@@ -1,4 +1,4 @@
-package emulator
+package proxy
 
 import (
 	"crypto/ecdsa"

@@ -1,4 +1,4 @@
-package emulator
+package proxy
 
 import (
 	"context"
@@ -20,25 +20,35 @@ import (
 //
 // A client with HTTPS_PROXY and SSL_CERT_FILE set needs no special code.
 type Proxy struct {
-	emulator *Emulator
-	ca       *authority
-	front    *http.Server // speaks to clients as a proxy
-	inside   *http.Server // serves what comes out of the tunnels
-	tunnels  *tunnels
-	served   http.Handler
+	hosts   Hosts
+	ca      *authority
+	front   *http.Server // speaks to clients as a proxy
+	inside  *http.Server // serves what comes out of the tunnels
+	tunnels *tunnels
+	served  http.Handler
 }
 
 // How long a client may take for what is its turn.
 const proxyHeaderTimeout = 10 * time.Second
 
-// NewProxy returns a proxy with a fresh CA. Serve starts it.
-func (e *Emulator) NewProxy() (*Proxy, error) {
+// Hosts are what the proxy reaches.
+type Hosts interface {
+	// Serves tells whether a host is one of them.
+	Serves(host string) bool
+	// API is what serves the API's.
+	API() http.Handler
+	// Gateway is what serves all others.
+	Gateway() http.Handler
+}
+
+// New returns a proxy with a fresh CA. Serve starts it.
+func New(hosts Hosts) (*Proxy, error) {
 	ca, err := newAuthority()
 	if err != nil {
 		return nil, fmt.Errorf("make the proxy's CA: %w", err)
 	}
-	api, gateway := e.API(), e.Gateway()
-	p := &Proxy{emulator: e, ca: ca, tunnels: newTunnels()}
+	api, gateway := hosts.API(), hosts.Gateway()
+	p := &Proxy{hosts: hosts, ca: ca, tunnels: newTunnels()}
 	p.served = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if traffic.HostOnly(r.Host) == traffic.APIHost {
 			api.ServeHTTP(w, r)
@@ -99,7 +109,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this is a proxy: use it by HTTPS_PROXY", http.StatusBadRequest)
 		return
 	}
-	if !p.emulator.Serves(traffic.HostOnly(host)) {
+	if !p.hosts.Serves(traffic.HostOnly(host)) {
 		http.Error(w, traffic.HostOnly(host)+" is not a host of this emulator, and nothing else is reached from here", http.StatusBadGateway)
 		return
 	}

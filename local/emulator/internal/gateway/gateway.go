@@ -1,4 +1,4 @@
-package emulator
+package gateway
 
 import (
 	"net/http"
@@ -10,42 +10,42 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 )
 
-// gatewayServer is the Server header of endpoints; never recorded (A29).
-const gatewayServer = "envoy"
+// serverName is the Server header of endpoints; never recorded (A29).
+const serverName = "envoy"
 
 // Access is what the gateway asks of IAM.
-type gatewayAccess interface {
+type Access interface {
 	// PrivateCaller tells who bears a secret key, if they may call private
 	// endpoints of a product (functions or containers) in a project.
 	PrivateCaller(secret, product, project string, now time.Time) (*api.Caller, error)
 }
 
-// gateway is what stands in front of all functions and containers. Its methods
+// Gateway is what stands in front of all functions and containers. Its methods
 // take the emulator's lock.
-type gateway struct {
+type Gateway struct {
 	base    *api.Base
 	traffic *traffic.Traffic
-	access  gatewayAccess
+	access  Access
 	behind  *serverless.Serverless
 }
 
-// newGateway returns the gateway in front of what is behind it.
-func newGateway(b *api.Base, t *traffic.Traffic, access gatewayAccess, behind *serverless.Serverless) *gateway {
-	return &gateway{base: b, traffic: t, access: access, behind: behind}
+// New returns the gateway in front of what is behind it.
+func New(b *api.Base, t *traffic.Traffic, access Access, behind *serverless.Serverless) *Gateway {
+	return &Gateway{base: b, traffic: t, access: access, behind: behind}
 }
 
 // Handler serves a request by its Host, the default domain of a function or
 // container, or a custom domain that is ready.
-func (g *gateway) Handler() http.Handler {
-	return g.traffic.Observe(gatewayServer, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) Handler() http.Handler {
+	return g.traffic.Observe(serverName, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.enter(w, r, g.at(traffic.HostOnly(r.Host)))
 	}))
 }
 
 // Door serves every request as one to that function or container, whatever the
 // Host and whether it is HTTPS.
-func (g *gateway) Door(id string) http.Handler {
-	return g.traffic.Observe(gatewayServer, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) Door(id string) http.Handler {
+	return g.traffic.Observe(serverName, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.base.Mu.Lock()
 		at := g.behind.Of(id)
 		g.base.Mu.Unlock()
@@ -55,14 +55,14 @@ func (g *gateway) Door(id string) http.Handler {
 
 // Serves tells whether a host is that of an endpoint, or was one on the
 // gateway's domain.
-func (g *gateway) Serves(host string) bool {
+func (g *Gateway) Serves(host string) bool {
 	if strings.Contains(host, ".functions.fnc.") && strings.HasSuffix(host, ".scw.cloud") {
 		return true
 	}
 	return g.at(host).Known()
 }
 
-func (g *gateway) at(host string) serverless.Entrance {
+func (g *Gateway) at(host string) serverless.Entrance {
 	g.base.Mu.Lock()
 	defer g.base.Mu.Unlock()
 	return g.behind.At(host)
@@ -70,7 +70,7 @@ func (g *gateway) at(host string) serverless.Entrance {
 
 // enter lets a request through the gateway, or turns it away. What is behind
 // runs without the lock: it may take its time, and call the API.
-func (g *gateway) enter(w http.ResponseWriter, r *http.Request, at serverless.Entrance) {
+func (g *Gateway) enter(w http.ResponseWriter, r *http.Request, at serverless.Entrance) {
 	g.base.Mu.Lock()
 	verdict := g.admit(r, at)
 	var behind http.Handler
@@ -108,7 +108,7 @@ func (f *refusal) write(w http.ResponseWriter) {
 // admit returns why a request is turned away, or nil. The order is an
 // assumption (A30): HTTPS first, then who may enter, then whether somebody is
 // at home. The lock is held.
-func (g *gateway) admit(r *http.Request, at serverless.Entrance) *refusal {
+func (g *Gateway) admit(r *http.Request, at serverless.Entrance) *refusal {
 	if !at.Leads() {
 		return &refusal{status: http.StatusNotFound, body: "404 page not found\n"}
 	}
@@ -129,7 +129,7 @@ func unavailable() *refusal {
 }
 
 // refuse is how the gateway turns away who has no valid token (A07).
-func (g *gateway) refuse() *refusal {
+func (g *Gateway) refuse() *refusal {
 	f := &refusal{status: g.base.Settings.Answers.RefusalStatus, body: g.base.Settings.Answers.RefusalBody}
 	if f.status == 0 {
 		f.status = http.StatusForbidden
@@ -143,7 +143,7 @@ func (g *gateway) refuse() *refusal {
 // mayEnter tells whether the X-Auth-Token opens a private workload: the secret
 // of an IAM key whose bearer may call private ones in this project, or a
 // legacy token of the workload or its namespace.
-func (g *gateway) mayEnter(r *http.Request, at serverless.Entrance) bool {
+func (g *Gateway) mayEnter(r *http.Request, at serverless.Entrance) bool {
 	presented := r.Header.Get("X-Auth-Token")
 	if presented == "" {
 		return false

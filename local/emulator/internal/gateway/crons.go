@@ -1,4 +1,4 @@
-package emulator
+package gateway
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 // A clock that is moved passes many of a cron's minutes at once; the cron then
 // fires once, not once for each: every such call would see the same present
 // (A76).
-func (g *gateway) FireCrons(ctx context.Context) {
+func (g *Gateway) FireCrons(ctx context.Context) {
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	for seen := g.base.Clock.Now(); ; {
@@ -37,13 +37,13 @@ func (g *gateway) FireCrons(ctx context.Context) {
 
 // fire calls a workload as the platform does, which needs no key. The answer
 // is nobody's; the history has its status.
-func (g *gateway) fire(ctx context.Context, cron serverless.Due) {
+func (g *Gateway) fire(ctx context.Context, cron serverless.Due) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+cron.Host()+"/", bytes.NewReader(cron.Args))
 	if err != nil {
 		return // no host is such that this happens
 	}
 	r.Header.Set("Content-Type", "application/json")
-	inside := g.traffic.Observe(gatewayServer, http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+	inside := g.traffic.Observe(serverName, http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
 		g.base.Mu.Lock()
 		if cron.Gone(g.base.Clock.Now()) || !cron.Serves() {
 			g.base.Mu.Unlock()
