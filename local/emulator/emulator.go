@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/audit"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/account"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
@@ -60,7 +61,7 @@ type Emulator struct {
 	stop  context.CancelFunc // of what runs beside requests; with a Host only
 	crons sync.WaitGroup
 
-	auditor    *Auditor // nil: nobody watches; guarded by base.Mu
+	auditor    *audit.Auditor // nil: nobody watches; guarded by base.Mu
 	account    *account.Account
 	iam        *iam.IAM
 	secrets    *secrets.Secrets
@@ -165,11 +166,19 @@ func (e *Emulator) unknownRoute(route string) {
 	}
 }
 
+// Audit starts to watch. It replaces an auditor that watched before.
+func (e *Emulator) Audit(rules audit.Rules) *audit.Auditor {
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	e.auditor = audit.New(e.base, e.iam, e.secrets, e.serverless, rules)
+	return e.auditor
+}
+
 // served lets the auditor look, if there is one.
 func (e *Emulator) served(r *traffic.Request) {
 	e.base.Mu.Lock()
 	defer e.base.Mu.Unlock()
 	if e.auditor != nil {
-		e.auditor.after(r)
+		e.auditor.After(r)
 	}
 }

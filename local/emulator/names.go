@@ -3,6 +3,7 @@ package emulator
 import (
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/audit"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/proxy"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/serverless"
@@ -62,6 +63,12 @@ type Revision = serverless.Revision
 // Proxy is an HTTP proxy that reaches the emulator's hosts by their real names
 // and nothing else.
 type Proxy = proxy.Proxy
+
+// Auditor watches what a client that rotates keys does.
+type Auditor = audit.Auditor
+
+// AuditRules say what such a client may do.
+type AuditRules = audit.Rules
 
 // The words of seeds, as tests say them.
 type (

@@ -1,4 +1,4 @@
-package emulator
+package audit
 
 import (
 	"encoding/base64"

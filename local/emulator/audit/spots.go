@@ -1,4 +1,4 @@
-package emulator
+package audit
 
 import (
 	"slices"
@@ -21,10 +21,10 @@ func (p spot) has(s *secrets.Secret) bool {
 // Whoever reads a credential where it was published before goes on to: what is
 // there is not the client's to change, nor are the keys its to delete.
 func (a *Auditor) PublishesAt(region, path string) {
-	a.e.base.Mu.Lock()
-	defer a.e.base.Mu.Unlock()
+	a.base.Mu.Lock()
+	defer a.base.Mu.Unlock()
 	a.spots = append(a.spots, spot{region, path})
-	now := a.e.base.Clock.Now()
+	now := a.base.Clock.Now()
 	a.learn(now, func(*iam.Key) bool { return false })
 	a.forgive(now, a.rules.Applications...) // it may have been left there long ago
 	a.rest(now)
@@ -36,10 +36,10 @@ func (a *Auditor) spot() spot { return a.spots[len(a.spots)-1] }
 // credentials are the secrets that hold keys, where they are published and where
 // they were.
 func (a *Auditor) credentials() []*secrets.Secret {
-	return slices.DeleteFunc(a.e.secrets.All(), func(s *secrets.Secret) bool {
+	return slices.DeleteFunc(a.secrets.All(), func(s *secrets.Secret) bool {
 		return s.ProjectID != a.rules.Project || !slices.ContainsFunc(a.spots, func(p spot) bool { return p.has(s) }) ||
 			!s.DeletionRequestedAt.Time.IsZero() || !a.publishes(s.Name) ||
-			slices.Contains(a.rules.Broken, a.e.iam.Application(s.Name).Name)
+			slices.Contains(a.rules.Broken, a.iam.Application(s.Name).Name)
 	})
 }
 

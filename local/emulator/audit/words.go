@@ -1,4 +1,4 @@
-package emulator
+package audit
 
 import (
 	"slices"
@@ -13,8 +13,8 @@ import (
 // project carries it; but where no version shows its secret as the person says
 // so, only a person can know who carries it, and has said that nobody does.
 func (a *Auditor) Revoked(accessKey string) {
-	a.e.base.Mu.Lock()
-	defer a.e.base.Mu.Unlock()
+	a.base.Mu.Lock()
+	defer a.base.Mu.Unlock()
 	a.revoke(accessKey)
 }
 
@@ -26,16 +26,16 @@ func (a *Auditor) revoke(accessKey string) {
 // RevokedNow says that a person wants a key dead whoever carries it. It still must
 // not die while it is published.
 func (a *Auditor) RevokedNow(accessKey string) {
-	a.e.base.Mu.Lock()
-	defer a.e.base.Mu.Unlock()
+	a.base.Mu.Lock()
+	defer a.base.Mu.Unlock()
 	a.revoke(accessKey)
 	a.now[accessKey] = true
 }
 
 // Unsaid takes a person's word back: it was for one request.
 func (a *Auditor) Unsaid(accessKey string) {
-	a.e.base.Mu.Lock()
-	defer a.e.base.Mu.Unlock()
+	a.base.Mu.Lock()
+	defer a.base.Mu.Unlock()
 	delete(a.revoked, accessKey)
 	delete(a.blindly, accessKey)
 	delete(a.now, accessKey)
@@ -117,7 +117,7 @@ func (a *Auditor) loses(access, secret string, shown bool, now time.Time) {
 // losesUnseen notes what runs with a key that is gone by a person's word, and does
 // not show it: a person changed its namespace, and has not deployed it since.
 func (a *Auditor) losesUnseen(access, secret string, now time.Time) {
-	for _, p := range a.e.serverless.Products(now) {
+	for _, p := range a.serverless.Products(now) {
 		for _, w := range p.Workloads(a.rules.Project) {
 			place := p.Place(w)
 			shown := slices.ContainsFunc(w.Environment(), func(line string) bool { return runsWith(line, secret) })
@@ -131,7 +131,7 @@ func (a *Auditor) losesUnseen(access, secret string, now time.Time) {
 // sharing is a place, and those that have its variables.
 func (a *Auditor) sharing(place string, now time.Time) []string {
 	out := []string{place}
-	for _, p := range a.e.serverless.Products(now) {
+	for _, p := range a.serverless.Products(now) {
 		for _, w := range p.Workloads(a.rules.Project) {
 			if p.NamespacePlace(w.Namespace()) == place {
 				out = append(out, p.Place(w))

@@ -1,4 +1,4 @@
-package emulator
+package audit
 
 import (
 	"maps"
@@ -52,7 +52,7 @@ func newConsumers() consumers {
 // learnConsumers notes the keys that there are, and which ones run.
 func (a *Auditor) learnConsumers(now time.Time) {
 	k := &a.consumers
-	for _, key := range a.e.iam.Keys() {
+	for _, key := range a.iam.Keys() {
 		k.parts[key.Secret] = keyPart{key.ApplicationID, key.AccessKey, true}
 		k.parts[key.AccessKey] = keyPart{key.ApplicationID, key.AccessKey, false}
 	}
@@ -69,7 +69,7 @@ func (a *Auditor) learnConsumers(now time.Time) {
 		}
 		k.read[s.ID] = len(s.Versions)
 	}
-	for _, p := range a.e.serverless.Products(now) {
+	for _, p := range a.serverless.Products(now) {
 		for _, w := range p.Workloads(a.rules.Project) {
 			if lines, until := w.RanWith(); lines != nil {
 				k.note(p.Place(w), lines, until)
@@ -94,9 +94,9 @@ func (k *consumers) note(place string, env []string, when time.Time) {
 // other than the one that the readers of its secret get, whoever can know that.
 // What is made to fail may run with an old one.
 func (a *Auditor) Behind() map[string][]string {
-	a.e.base.Mu.Lock()
-	defer a.e.base.Mu.Unlock()
-	now := a.e.base.Clock.Now()
+	a.base.Mu.Lock()
+	defer a.base.Mu.Unlock()
+	now := a.base.Clock.Now()
 	variables, out := a.environments(now), map[string][]string{}
 	newest := map[string]string{} // by application
 	for _, s := range a.present() {
@@ -105,7 +105,7 @@ func (a *Auditor) Behind() map[string][]string {
 	note := func(value, place, how string) {
 		part := a.consumers.part(value)
 		if current := newest[part.application]; part.access != "" && !a.consumers.lost[carry{place, part.access}] && !a.consumers.unread[part.access] && current != "" && part.access != current {
-			name := a.e.iam.Application(part.application).Name
+			name := a.iam.Application(part.application).Name
 			out[name] = append(out[name], place+how+" "+part.access+", and not "+current)
 		}
 	}
@@ -122,7 +122,7 @@ func (a *Auditor) Behind() map[string][]string {
 			note(value, v.place, " holds in "+v.name)
 		}
 	}
-	for _, p := range a.e.serverless.Products(now) {
+	for _, p := range a.serverless.Products(now) {
 		for _, w := range p.Workloads(a.rules.Project) {
 			if !w.Fails() {
 				for _, line := range w.RunsWith() {
@@ -176,7 +176,7 @@ func (a *Auditor) carriers(secret string, now time.Time) map[string][]string {
 			found[v.place] = append(found[v.place], " holds in "+v.name)
 		}
 	}
-	for _, p := range a.e.serverless.Products(now) {
+	for _, p := range a.serverless.Products(now) {
 		for _, w := range p.Workloads(a.rules.Project) {
 			for how, env := range map[string][]string{" runs with": w.RunsWith(), " is being deployed with": w.DeploysWith()} {
 				if slices.ContainsFunc(env, func(line string) bool { return runsWith(line, secret) }) {
@@ -208,7 +208,7 @@ func (a *Auditor) environments(now time.Time) map[variable]string {
 			out[variable{place, name, true}] = value
 		}
 	}
-	for _, p := range a.e.serverless.Products(now) {
+	for _, p := range a.serverless.Products(now) {
 		for _, n := range p.Namespaces(a.rules.Project) {
 			env, secrets := n.Variables()
 			add(p.NamespacePlace(n), env, secrets)
@@ -253,7 +253,7 @@ func (a *Auditor) compareEnvironments(r *traffic.Request, now time.Time) {
 
 func (a *Auditor) mayBecome(was, is string, now time.Time) bool {
 	from, to := a.consumers.part(was), a.consumers.part(is)
-	key := a.e.iam.Key(to.access)
+	key := a.iam.Key(to.access)
 	return from.access != "" && to.access != "" && from.secret == to.secret && a.consumers.around(was, from) == a.consumers.around(is, to) && from.application == to.application &&
 		a.rotates(to.application) && key != nil && !key.Expired(now)
 }

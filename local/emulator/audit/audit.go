@@ -1,20 +1,21 @@
-package emulator
+package audit
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/iam"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/secrets"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/serverless"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 )
 
-// AuditRules say what a client that rotates keys may do.
-type AuditRules struct {
+// Rules say what a client that rotates keys may do.
+type Rules struct {
 	Project      string   // whose credentials these are
 	Path         string   // the secrets in this folder are credentials: {"access_key", "secret_key"}; PublishesAt changes it
 	Applications []string // names of those whose keys it may change
@@ -36,8 +37,11 @@ type AuditRules struct {
 // A change that is made with another key than the client's is a person's.
 // People may do anything; what they spoil is forgiven until it is mended.
 type Auditor struct {
-	e     *Emulator
-	rules AuditRules
+	base       *api.Base
+	iam        *iam.IAM
+	secrets    *secrets.Secrets
+	serverless *serverless.Serverless
+	rules      Rules
 
 	requests   int
 	violations []string
@@ -70,19 +74,18 @@ type seenKey struct {
 // is taken for one that the client had made.
 const youngAtFirst = 24 * time.Hour
 
-// Audit starts to watch. It replaces an auditor that watched before.
-func (e *Emulator) Audit(rules AuditRules) *Auditor {
-	e.base.Mu.Lock()
-	defer e.base.Mu.Unlock()
+// New starts to watch: from now on, After is to be called after every
+// request. The lock is held.
+func New(b *api.Base, i *iam.IAM, s *secrets.Secrets, f *serverless.Serverless, rules Rules) *Auditor {
 	// A run may come a little early for its own schedule (README, ROTATOR_GRACE).
 	rules.Grace -= min(time.Hour, rules.Grace/24)
 	a := &Auditor{
-		e: e, rules: rules, keys: map[string]seenKey{}, current: map[string]string{},
+		base: b, iam: i, secrets: s, serverless: f, rules: rules, keys: map[string]seenKey{}, current: map[string]string{},
 		published: map[string]time.Time{}, first: map[string]time.Time{}, spoilt: map[string]bool{},
 		revoked: map[string]bool{}, now: map[string]bool{}, blindly: map[string]bool{}, ranOn: map[string]bool{rules.OwnKey: true},
 		written: map[string]int{}, wrote: map[carry]bool{}, consumers: newConsumers(),
 	}
-	now := e.base.Clock.Now()
+	now := b.Clock.Now()
 	a.spots = []spot{{"", rules.Path}}
 	a.learn(now, func(k *iam.Key) bool { return k.CreatedAt.Age(now) < youngAtFirst })
 	a.rest(now)
@@ -94,21 +97,20 @@ func (e *Emulator) Audit(rules AuditRules) *Auditor {
 		}
 	}
 	a.seen()
-	e.auditor = a
 	return a
 }
 
 // seen notes which versions there are, and are not the client's.
 func (a *Auditor) seen() {
-	for _, s := range a.e.secrets.All() {
+	for _, s := range a.secrets.All() {
 		a.written[s.ID] = len(s.Versions)
 	}
 }
 
 // Result returns how many requests were audited, and what was wrong.
 func (a *Auditor) Result() (requests int, violations []string) {
-	a.e.base.Mu.Lock()
-	defer a.e.base.Mu.Unlock()
+	a.base.Mu.Lock()
+	defer a.base.Mu.Unlock()
 	return a.requests, slices.Clone(a.violations)
 }
 
@@ -117,14 +119,14 @@ func (a *Auditor) Result() (requests int, violations []string) {
 // the doing of whoever let none come. Nothing that a run could have avoided by
 // holding back is forgiven.
 func (a *Auditor) Forgive(application string) {
-	a.e.base.Mu.Lock()
-	defer a.e.base.Mu.Unlock()
-	a.forgive(a.e.base.Clock.Now(), application)
+	a.base.Mu.Lock()
+	defer a.base.Mu.Unlock()
+	a.forgive(a.base.Clock.Now(), application)
 }
 
 func (a *Auditor) forgive(now time.Time, applications ...string) {
 	for _, s := range a.present() {
-		if name := a.e.iam.Application(s.Name).Name; slices.Contains(applications, name) {
+		if name := a.iam.Application(s.Name).Name; slices.Contains(applications, name) {
 			a.spoilt[s.Name] = a.unusable(s, now) != ""
 		}
 	}
@@ -133,12 +135,12 @@ func (a *Auditor) forgive(now time.Time, applications ...string) {
 // Spoilt returns the applications whose credential is out of order, and was
 // forgiven.
 func (a *Auditor) Spoilt() []string {
-	a.e.base.Mu.Lock()
-	defer a.e.base.Mu.Unlock()
+	a.base.Mu.Lock()
+	defer a.base.Mu.Unlock()
 	var names []string
 	for _, s := range a.present() {
 		if a.spoilt[s.Name] {
-			names = append(names, a.e.iam.Application(s.Name).Name)
+			names = append(names, a.iam.Application(s.Name).Name)
 		}
 	}
 	return names
@@ -152,14 +154,14 @@ func (a *Auditor) rest(now time.Time) {
 
 // RunsOn says which key the client calls with from now on.
 func (a *Auditor) RunsOn(accessKey string) {
-	a.e.base.Mu.Lock()
-	defer a.e.base.Mu.Unlock()
+	a.base.Mu.Lock()
+	defer a.base.Mu.Unlock()
 	a.rules.OwnKey, a.ranOn[accessKey] = accessKey, true
 }
 
-// after looks at the emulator after a request; e.base.mu is held.
-func (a *Auditor) after(r *traffic.Request) {
-	now := a.e.base.Clock.Now()
+// After looks at the emulator after a request; the lock is held.
+func (a *Auditor) After(r *traffic.Request) {
+	now := a.base.Clock.Now()
 	a.requests++
 	before, wasCurrent := a.keys, maps.Clone(a.current)
 	for _, access := range wasCurrent {
@@ -213,7 +215,7 @@ func (a *Auditor) violate(r *traffic.Request, text string) {
 func (a *Auditor) learn(now time.Time, minted func(*iam.Key) bool) {
 	before := a.keys
 	a.keys = map[string]seenKey{}
-	for _, k := range a.e.iam.Keys() {
+	for _, k := range a.iam.Keys() {
 		seen, known := before[k.AccessKey]
 		if !known {
 			seen = seenKey{application: k.ApplicationID, secret: k.Secret, created: k.CreatedAt.Time, expires: k.ExpiresAt.Time, minted: minted(k)}
@@ -239,24 +241,24 @@ func (a *Auditor) learn(now time.Time, minted func(*iam.Key) bool) {
 
 // rotates tells whether the keys of an application are the client's to change.
 func (a *Auditor) rotates(application string) bool {
-	app := a.e.iam.Application(application)
+	app := a.iam.Application(application)
 	return app != nil && app.Name != "" && (slices.Contains(a.rules.Applications, app.Name) || app.Name == a.rules.OwnApplication)
 }
 
 // own tells whether an application is the client's own. Its keys stand in the
 // client's variables, and are never published.
 func (a *Auditor) own(application string) bool {
-	app := a.e.iam.Application(application)
+	app := a.iam.Application(application)
 	return app != nil && app.Name != "" && app.Name == a.rules.OwnApplication
 }
 
 // leaked tells whether what the client has just written into Secret Manager holds
 // a key of its own application.
 func (a *Auditor) leaked(r *traffic.Request) {
-	for _, s := range a.e.secrets.All() {
+	for _, s := range a.secrets.All() {
 		for _, v := range s.Versions[min(a.written[s.ID], len(s.Versions)):] {
 			a.wrote[carry{s.ID, pairOf(v).AccessKey}] = true
-			for _, k := range a.e.iam.Keys() {
+			for _, k := range a.iam.Keys() {
 				if a.own(k.ApplicationID) && strings.Contains(string(v.Data), k.Secret) {
 					a.violate(r, "I3: the client's own key "+k.AccessKey+" was written into "+s.Path+"/"+s.Name)
 				}
@@ -264,119 +266,4 @@ func (a *Auditor) leaked(r *traffic.Request) {
 		}
 		a.written[s.ID] = len(s.Versions)
 	}
-}
-
-// publishes tells whether an application has a credential: the client's own has
-// none.
-func (a *Auditor) publishes(application string) bool {
-	return a.rotates(application) && !a.own(application)
-}
-
-// deleted judges that a key is gone. I2: it was not current, not the client's
-// own, nothing carries it, and nobody had it within the grace.
-func (a *Auditor) deleted(r *traffic.Request, access string, k seenKey, current map[string]string, now time.Time) {
-	last, wasPublished := a.published[access]
-	first, anyPublished := a.first[k.application]
-	carrier := a.carrier(k.secret, now)
-	ago, ran := a.ranWithin(access, now)
-	switch {
-	case access == a.rules.OwnKey:
-		a.violate(r, "I2: the key that the client runs on is gone")
-	case !a.rotates(k.application):
-		a.violate(r, "I4: a key is gone that is not the client's to delete")
-	case !k.expires.IsZero() && !now.Before(k.expires): // it opened nothing any more, since no run came in time
-		a.loses(access, k.secret, a.readable()[access], now)
-	case slices.Contains(slices.Collect(maps.Values(current)), access) && !(a.revoked[access] && !a.isPresent(access)):
-		a.violate(r, "I2: the current key "+access+" is gone")
-	case carrier != "" && !a.word(access, now):
-		a.violate(r, "I2: "+access+" is gone, which "+carrier)
-	case a.blindly[access]:
-		a.loses(access, k.secret, false, now)
-	case a.now[access]:
-		a.losesUnseen(access, k.secret, now)
-	case a.revoked[access]:
-	case wasPublished && now.Sub(last) < a.rules.Grace:
-		a.violate(r, fmt.Sprintf("I2: %s is gone %s after it was current", access, now.Sub(last)))
-	case ran:
-		a.violate(r, fmt.Sprintf("I2: %s is gone %s after something last ran with it", access, ago))
-	case wasPublished || k.minted:
-	case a.own(k.application) && a.ranOn[access]: // nothing runs with it any more
-	case !anyPublished || now.Sub(first) < a.rules.Grace || now.Sub(k.created) < a.rules.Grace:
-		a.violate(r, "I2: "+access+" is gone, which people may hold, before its grace was over")
-	}
-}
-
-type publishedPair struct {
-	AccessKey string `json:"access_key"`
-	SecretKey string `json:"secret_key"`
-}
-
-// newestPair is what readers of latest_enabled get.
-func newestPair(s *secrets.Secret) publishedPair {
-	for _, v := range slices.Backward(s.Versions) {
-		if v.Status == secrets.VersionEnabled {
-			return pairOf(v)
-		}
-	}
-	return publishedPair{}
-}
-
-// pairOf is what a version holds; an empty one tells that it is no pair.
-func pairOf(v *secrets.Version) (pair publishedPair) {
-	_ = json.Unmarshal(v.Data, &pair)
-	return pair
-}
-
-// unusable tells why a reader of the secret has no working key, or "". Before
-// the first publish there is nothing to read.
-func (a *Auditor) unusable(s *secrets.Secret, now time.Time) string {
-	if len(s.Versions) == 0 {
-		return ""
-	}
-	pair := newestPair(s)
-	key := a.e.iam.Key(pair.AccessKey)
-	switch {
-	case pair.AccessKey == "":
-		return "secret " + s.Name + " has no enabled version that holds a key"
-	case key == nil:
-		return "secret " + s.Name + " holds " + pair.AccessKey + ", which does not exist"
-	case key.Expired(now):
-		return "secret " + s.Name + " holds " + pair.AccessKey + ", which has expired"
-	case key.Secret != pair.SecretKey || key.ApplicationID != s.Name:
-		return "secret " + s.Name + " holds another secret key than that of " + pair.AccessKey
-	case len(standing(s)) > a.e.base.Settings.Quotas.VersionsPerSecret:
-		return "secret " + s.Name + " holds too many versions"
-	}
-	return ""
-}
-
-func standing(s *secrets.Secret) []*secrets.Version {
-	return slices.DeleteFunc(slices.Clone(s.Versions), func(v *secrets.Version) bool {
-		return v.Status != secrets.VersionEnabled && v.Status != secrets.VersionDisabled
-	})
-}
-
-// outside writes down everything that the client may not change.
-func (a *Auditor) outside(now time.Time) string {
-	var out strings.Builder
-	for _, app := range a.e.iam.Applications() {
-		fmt.Fprintln(&out, "application", app.ID, app.Name)
-	}
-	for _, p := range a.e.iam.Policies() {
-		fmt.Fprintln(&out, "policy", p.ID, len(p.Rules))
-	}
-	for _, k := range a.e.iam.Keys() {
-		if !a.rotates(k.ApplicationID) {
-			fmt.Fprintln(&out, "key", k.AccessKey, k.Description, k.ExpiresAt.Time)
-		}
-	}
-	for _, p := range a.e.serverless.Products(now) {
-		p.Describe(&out, a.rules.Project)
-	}
-	for _, s := range a.e.secrets.All() {
-		if (s.ProjectID != a.rules.Project || !a.spot().has(s)) && s.DeletionRequestedAt.Time.IsZero() {
-			fmt.Fprintln(&out, "secret", s.ID, len(s.Versions), s.Status)
-		}
-	}
-	return out.String()
 }
