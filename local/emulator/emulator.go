@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/scw-key-rotator/rotator/local/emulator/audit"
+	"github.com/scw-key-rotator/rotator/local/emulator/control"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/account"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
@@ -164,6 +165,18 @@ func (e *Emulator) unknownRoute(route string) {
 	if e.options.OnUnknownRoute != nil {
 		e.options.OnUnknownRoute(route)
 	}
+}
+
+// Control returns the handler of a listener apart, by which a person or a test
+// looks at the emulator and moves it. GET / says how. What it refuses is a 400
+// whose message names the field. It shows no secret, but it changes things for
+// whoever asks: keep it on loopback.
+func (e *Emulator) Control() http.Handler {
+	c := control.Emulator{
+		Base: e.base, Traffic: e.Controls,
+		Account: e.account, IAM: e.iam, Secrets: e.secrets, Serverless: e.serverless,
+	}
+	return c.Handler()
 }
 
 // Audit starts to watch. It replaces an auditor that watched before.

@@ -1,4 +1,4 @@
-package emulator
+package control
 
 import (
 	"path"
@@ -69,29 +69,29 @@ type (
 )
 
 func (e *Emulator) state() stateView {
-	e.base.Mu.Lock()
-	defer e.base.Mu.Unlock()
-	now := e.base.Clock.Now()
+	e.Base.Mu.Lock()
+	defer e.Base.Mu.Unlock()
+	now := e.Base.Clock.Now()
 	s := stateView{
-		Clock: now, Latency: seeds.Age(e.Latency()), OrganizationID: e.base.OrganizationID,
+		Clock: now, Latency: seeds.Age(e.Traffic.Latency()), OrganizationID: e.Base.OrganizationID,
 		Projects: []named{}, Users: []bearerView{}, Applications: []bearerView{}, Secrets: []secretView{},
-		Functions: []serverless.Endpoint{}, Containers: []serverless.Endpoint{}, Tokens: e.serverless.Tokens(), Faults: viewFaults(e.Faults()),
+		Functions: []serverless.Endpoint{}, Containers: []serverless.Endpoint{}, Tokens: e.Serverless.Tokens(), Faults: viewFaults(e.Traffic.Faults()),
 	}
-	for _, id := range e.account.IDs() {
-		s.Projects = append(s.Projects, named{e.account.Name(id), id})
+	for _, id := range e.Account.IDs() {
+		s.Projects = append(s.Projects, named{e.Account.Name(id), id})
 	}
-	for _, u := range e.iam.Users() {
+	for _, u := range e.IAM.Users() {
 		s.Users = append(s.Users, bearerView{named: named{u.Username, u.ID}, Keys: e.keyViews(u.ID, now)})
 	}
-	for _, a := range e.iam.Applications() {
+	for _, a := range e.IAM.Applications() {
 		s.Applications = append(s.Applications, bearerView{named: named{a.Name, a.ID}, Managed: a.Managed, Keys: e.keyViews(a.ID, now)})
 	}
-	e.secrets.Settle(now)
-	for _, row := range e.secrets.All() {
+	e.Secrets.Settle(now)
+	for _, row := range e.Secrets.All() {
 		s.Secrets = append(s.Secrets, e.secretView(row, now))
 	}
-	for _, end := range e.serverless.Endpoints() {
-		end.Project = e.account.Name(end.Project)
+	for _, end := range e.Serverless.Endpoints() {
+		end.Project = e.Account.Name(end.Project)
 		if end.Product == "functions" {
 			s.Functions = append(s.Functions, end)
 		} else {
@@ -99,7 +99,7 @@ func (e *Emulator) state() stateView {
 		}
 	}
 	for i := range s.Tokens {
-		s.Tokens[i].Project = e.account.Name(s.Tokens[i].Project)
+		s.Tokens[i].Project = e.Account.Name(s.Tokens[i].Project)
 	}
 	return s
 }
@@ -111,9 +111,9 @@ func ageOf(created wire.Stamp, now time.Time) seeds.Age {
 
 func (e *Emulator) keyViews(bearer string, now time.Time) []keyView {
 	views := []keyView{}
-	for _, k := range e.iam.KeysOf(bearer) {
+	for _, k := range e.IAM.KeysOf(bearer) {
 		view := keyView{
-			AccessKey: k.AccessKey, Description: k.Description, Project: e.account.Name(k.DefaultProjectID),
+			AccessKey: k.AccessKey, Description: k.Description, Project: e.Account.Name(k.DefaultProjectID),
 			CreatedAt: k.CreatedAt.Time, Age: ageOf(k.CreatedAt, now),
 		}
 		if !k.ExpiresAt.IsNull() {
@@ -127,7 +127,7 @@ func (e *Emulator) keyViews(bearer string, now time.Time) []keyView {
 
 func (e *Emulator) secretView(s *secrets.Secret, now time.Time) secretView {
 	view := secretView{
-		named: named{s.Name, s.ID}, Path: s.Path, Project: e.account.Name(s.ProjectID), Region: s.Region,
+		named: named{s.Name, s.ID}, Path: s.Path, Project: e.Account.Name(s.ProjectID), Region: s.Region,
 		Deleting: !s.DeletionRequestedAt.IsNull(), Versions: []versionView{},
 	}
 	for _, v := range s.Versions {

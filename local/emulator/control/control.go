@@ -1,4 +1,4 @@
-package emulator
+package control
 
 import (
 	"encoding/json"
@@ -12,6 +12,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/account"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/iam"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/secrets"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/serverless"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/strict"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
@@ -38,17 +43,24 @@ DELETE /faults  all of them
   curl $EMULATOR_CONTROL_URL/state
 `
 
-// Control returns the handler of a listener apart, by which a person or a test
-// looks at the emulator and moves it. GET / says how. What it refuses is a 400
-// whose message names the field. It shows no secret, but it changes things for
-// whoever asks: keep it on loopback.
-func (e *Emulator) Control() http.Handler {
+// Emulator is what the listener shows and moves.
+type Emulator struct {
+	Base       *api.Base
+	Traffic    *traffic.Controls
+	Account    *account.Account
+	IAM        *iam.IAM
+	Secrets    *secrets.Secrets
+	Serverless *serverless.Serverless
+}
+
+// Handler returns the handler of the listener. GET / says how.
+func (e *Emulator) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, serve := range map[string]func(*http.Request) (any, error){
 		"GET /state":      func(*http.Request) (any, error) { return e.state(), nil },
 		"GET /unknown":    func(*http.Request) (any, error) { return e.unknown(), nil },
-		"DELETE /history": func(*http.Request) (any, error) { e.ForgetHistory(); return nil, nil },
-		"DELETE /faults":  func(*http.Request) (any, error) { e.Disarm(); return nil, nil },
+		"DELETE /history": func(*http.Request) (any, error) { e.Traffic.ForgetHistory(); return nil, nil },
+		"DELETE /faults":  func(*http.Request) (any, error) { e.Traffic.Disarm(); return nil, nil },
 		"POST /clock":     e.moveClock,
 		"POST /latency":   e.changeLatency,
 		"POST /faults":    e.armFault,
@@ -99,7 +111,7 @@ func command(r *http.Request, v any) error {
 }
 
 func (e *Emulator) unknown() any {
-	routes, count := e.UnknownRoutes(), 0
+	routes, count := e.Traffic.UnknownRoutes(), 0
 	for _, route := range routes {
 		count += route.Count
 	}
@@ -117,7 +129,7 @@ func (e *Emulator) serveHistory(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	lines := json.NewEncoder(w)
 	lines.SetEscapeHTML(false)
-	for _, row := range e.History() {
+	for _, row := range e.Traffic.History() {
 		if row.Seq <= since || unknown && !row.Unknown {
 			continue
 		}
@@ -157,7 +169,7 @@ func (e *Emulator) moveClock(r *http.Request) (any, error) {
 	if err := command(r, &in); err != nil {
 		return nil, err
 	}
-	now := e.base.Clock.Now()
+	now := e.Base.Clock.Now()
 	switch {
 	case (in.Advance != 0) == (in.To != nil):
 		return nil, errors.New(`advance: want either this, such as "30d", or to, such as "2027-01-01T00:00:00Z"`)
@@ -176,8 +188,8 @@ func (e *Emulator) moveClock(r *http.Request) (any, error) {
 	if now.Add(by).Year() > lastYear {
 		return nil, fmt.Errorf("advance: want less: the clock ends with the year %d", lastYear)
 	}
-	e.base.Clock.Advance(by)
-	return wire.Object{"clock": e.base.Clock.Now()}, nil
+	e.Base.Clock.Advance(by)
+	return wire.Object{"clock": e.Base.Clock.Now()}, nil
 }
 
 func (e *Emulator) changeLatency(r *http.Request) (any, error) {
@@ -190,7 +202,7 @@ func (e *Emulator) changeLatency(r *http.Request) (any, error) {
 	if in.Latency == nil || *in.Latency < 0 {
 		return nil, errors.New("latency: want a duration such as 50ms, or 0s for none")
 	}
-	e.SetLatency(time.Duration(*in.Latency))
+	e.Traffic.SetLatency(time.Duration(*in.Latency))
 	return wire.Object{"latency": *in.Latency}, nil
 }
 
@@ -225,8 +237,8 @@ func (e *Emulator) armFault(r *http.Request) (any, error) {
 	for name, value := range in.Header {
 		f.Header.Set(name, value)
 	}
-	e.Arm(f)
-	return wire.Object{"faults": viewFaults(e.Faults())}, nil
+	e.Traffic.Arm(f)
+	return wire.Object{"faults": viewFaults(e.Traffic.Faults())}, nil
 }
 
 // faultMethods are those that the API has.
