@@ -1,4 +1,4 @@
-package emulator_test
+package serverless_test
 
 import (
 	"encoding/base64"
@@ -11,17 +11,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scw-key-rotator/rotator/local/emulator"
+	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
 )
 
 func TestTokenShowsItsJWTOnceAndGoesAway(t *testing.T) {
 	t.Parallel()
-	l := newLand(t, emulator.Options{}, place())
-	id := l.endpoint("api").ID
-	_, made := l.raw("POST", functionsBase+"/tokens", `{"function_id":"`+id+`","expires_at":"2035-07-06T11:00:00+02:00"}`)
-	path := functionsBase + "/tokens/" + made["id"].(string)
+	l := emulatortest.NewLand(t, emulator.Options{}, emulatortest.Place())
+	id := l.MustEndpoint("api").ID
+	_, made := l.Raw("POST", emulatortest.FunctionsBase+"/tokens", `{"function_id":"`+id+`","expires_at":"2035-07-06T11:00:00+02:00"}`)
+	path := emulatortest.FunctionsBase + "/tokens/" + made["id"].(string)
 	parts := strings.Split(made["token"].(string), ".")
 	var claims map[string]any
-	if err := json.Unmarshal(must(base64.RawURLEncoding.DecodeString(parts[1]))(t), &claims); err != nil {
+	if err := json.Unmarshal(emulatortest.Must(base64.RawURLEncoding.DecodeString(parts[1]))(t), &claims); err != nil {
 		t.Fatal(err)
 	}
 	expires := time.Date(2035, 7, 6, 9, 0, 0, 0, time.UTC)
@@ -33,7 +34,7 @@ func TestTokenShowsItsJWTOnceAndGoesAway(t *testing.T) {
 	if diff := cmp.Diff(want, claims); diff != "" {
 		t.Error(diff)
 	}
-	if signature := must(base64.RawURLEncoding.DecodeString(parts[2]))(t); len(signature) != 512 {
+	if signature := emulatortest.Must(base64.RawURLEncoding.DecodeString(parts[2]))(t); len(signature) != 512 {
 		t.Errorf("a signature of %d bytes", len(signature))
 	}
 	if block, _ := pem.Decode([]byte(made["public_key"].(string))); block == nil || block.Type != "RSA PUBLIC KEY" {
@@ -41,15 +42,15 @@ func TestTokenShowsItsJWTOnceAndGoesAway(t *testing.T) {
 	}
 	seen := []any{}
 	look := func(method string) {
-		_, f := l.raw(method, path, "")
+		_, f := l.Raw(method, path, "")
 		seen = append(seen, []any{f["status"], f["token"], f["public_key"], f["message"], f["expires_at"]})
 	}
 	look("GET")
-	l.pass(time.Second)
+	l.Pass(time.Second)
 	look("GET")
 	look("DELETE")
 	look("GET")
-	l.pass(6 * time.Second)
+	l.Pass(6 * time.Second)
 	look("GET")
 	look("DELETE")
 	at := "2035-07-06T09:00:00Z"
@@ -71,18 +72,18 @@ func TestTokensAreListedByWhatTheyBelongTo(t *testing.T) {
 	for _, row := range []struct {
 		name    string
 		answers emulator.Answers
-		query   func(l *land) string
+		query   func(l *emulatortest.Land) string
 		want    []string
 	}{
-		{"by function", emulator.Answers{}, func(l *land) string { return "?function_id=" + l.endpoint("api").ID }, []string{"old", "live"}},
-		{"by namespace", emulator.Answers{}, func(l *land) string { return "?namespace_id=" + l.namespace() }, []string{"whole namespace"}},
-		{"by namespace, with all in it", emulator.Answers{NamespaceTokensAll: true}, func(l *land) string { return "?namespace_id=" + l.namespace() }, []string{"whole namespace", "old", "live"}},
-		{"filters ignored", emulator.Answers{IgnoreFilters: true}, func(*land) string { return "?function_id=x" }, []string{"whole namespace", "old", "live"}},
+		{"by function", emulator.Answers{}, func(l *emulatortest.Land) string { return "?function_id=" + l.MustEndpoint("api").ID }, []string{"old", "live"}},
+		{"by namespace", emulator.Answers{}, func(l *emulatortest.Land) string { return "?namespace_id=" + l.Namespace() }, []string{"whole namespace"}},
+		{"by namespace, with all in it", emulator.Answers{NamespaceTokensAll: true}, func(l *emulatortest.Land) string { return "?namespace_id=" + l.Namespace() }, []string{"whole namespace", "old", "live"}},
+		{"filters ignored", emulator.Answers{IgnoreFilters: true}, func(*emulatortest.Land) string { return "?function_id=x" }, []string{"whole namespace", "old", "live"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			l := newLand(t, emulator.Options{Answers: row.answers}, place())
-			_, got := l.raw("GET", functionsBase+"/tokens"+row.query(l), "")
+			l := emulatortest.NewLand(t, emulator.Options{Answers: row.answers}, emulatortest.Place())
+			_, got := l.Raw("GET", emulatortest.FunctionsBase+"/tokens"+row.query(l), "")
 			names := []string{}
 			for _, item := range got["tokens"].([]any) {
 				names = append(names, item.(map[string]any)["description"].(string))
@@ -97,13 +98,13 @@ func TestTokensAreListedByWhatTheyBelongTo(t *testing.T) {
 func TestTokenRoutesCanBeRemoved(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{404, 410, 501} {
-		l := newLand(t, emulator.Options{Answers: emulator.Answers{TokenRoutes: status}}, place())
+		l := emulatortest.NewLand(t, emulator.Options{Answers: emulator.Answers{TokenRoutes: status}}, emulatortest.Place())
 		for _, call := range []struct{ method, path string }{
-			{"GET", functionsBase + "/tokens"},
-			{"DELETE", functionsBase + "/tokens/" + l.Tokens()[0].ID},
+			{"GET", emulatortest.FunctionsBase + "/tokens"},
+			{"DELETE", emulatortest.FunctionsBase + "/tokens/" + l.Tokens()[0].ID},
 			{"GET", "/containers/v1beta1/regions/fr-par/tokens"},
 		} {
-			if got, _ := l.raw(call.method, call.path, ""); got != status {
+			if got, _ := l.Raw(call.method, call.path, ""); got != status {
 				t.Errorf("%s %s: %d, want %d", call.method, call.path, got, status)
 			}
 		}

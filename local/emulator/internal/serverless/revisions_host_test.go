@@ -1,4 +1,4 @@
-package emulator_test
+package serverless_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/scw-key-rotator/rotator/local/emulator"
+	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
 )
 
 // fakeHost runs functions that answer with their TOKEN; a TOKEN of "bad" does
@@ -37,15 +38,15 @@ func (fakeHost) Deploy(_ context.Context, d emulator.Deployment) (emulator.Revis
 
 func TestAHostsRevisionsRunWithWhatRunningTells(t *testing.T) {
 	t.Parallel()
-	l := newLand(t, emulator.Options{HashMemory: 1, Host: fakeHost{}}, carriers())
+	l := emulatortest.NewLand(t, emulator.Options{HashMemory: 1, Host: fakeHost{}}, carriers())
 	t.Cleanup(func() {
 		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	f := l.apis()[0]
-	end := l.endpoint("f")
-	url := l.mustRaw("GET", f.path+"/upload-url?content_length=3", "")["url"].(string)
+	f := apis(l)[0]
+	end := l.MustEndpoint("f")
+	url := l.MustRaw("GET", f.path+"/upload-url?content_length=3", "")["url"].(string)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, strings.NewReader("zip"))
 	if err != nil {
 		t.Fatal(err)
@@ -68,14 +69,14 @@ func TestAHostsRevisionsRunWithWhatRunningTells(t *testing.T) {
 		{"mended", "fourth", false, 0, "ready", "fourth"},
 	} {
 		l.FailDeployments(end.ID, row.failing)
-		l.mustRaw("PATCH", f.path, `{`+f.secret("TOKEN", row.token)+`}`)
+		l.MustRaw("PATCH", f.path, `{`+f.secret("TOKEN", row.token)+`}`)
 		if err := l.Deployed(t.Context(), end.ID); err != nil {
 			t.Fatal(err)
 		}
-		l.pass(row.pass)
-		status, body, _ := l.visit("https://"+end.Host+"/", l.secret)
-		runs := strings.Fields(l.runs("f"))
-		if got := l.mustRaw("GET", f.path, "")["status"]; got != row.status {
+		l.Pass(row.pass)
+		status, body, _ := l.Visit("https://"+end.Host+"/", l.Secret)
+		runs := strings.Fields(runs(l, "f"))
+		if got := l.MustRaw("GET", f.path, "")["status"]; got != row.status {
 			t.Errorf("%s: %v, want %s", row.name, got, row.status)
 		}
 		if row.shows == "" {

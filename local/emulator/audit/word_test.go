@@ -1,4 +1,4 @@
-package emulator_test
+package audit_test
 
 import (
 	"encoding/base64"
@@ -7,33 +7,35 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
 )
 
 // byHand does something with the owner's key: it is a person's doing.
 func (w *audited) byHand(do func()) {
-	w.t.Helper()
-	client := w.secret
-	_, w.secret = w.Owner()
+	w.T.Helper()
+	client := w.Secret
+	_, w.Secret = w.Owner()
 	do()
-	w.secret = client
+	w.Secret = client
 }
 
 // unnamed has a person take the access key away that stands beside f's secret.
 func (w *audited) unnamed() {
 	w.byHand(func() { w.patch("f", `{"environment_variables":{"ACCESS_KEY":"","STAGE":"live"}}`) })
-	w.pass(readies)
+	w.Pass(readies)
 }
 
 // claims has a person write a version that says whose key it holds, with a secret
 // that is not that key's.
 func (w *audited) claims(access string) {
-	w.t.Helper()
+	w.T.Helper()
 	const base = "/secret-manager/v1beta1/regions/fr-par/secrets"
 	data := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, `{"access_key":%q,"secret_key":"11111111-1111-4111-8111-111111111111"}`, access))
 	w.byHand(func() {
-		for _, row := range w.mustRaw("GET", base+"?path=/rotator&name="+ordersName, "")["secrets"].([]any) {
+		for _, row := range w.MustRaw("GET", base+"?path=/rotator&name="+ordersName, "")["secrets"].([]any) {
 			path := fmt.Sprint(base, "/", row.(map[string]any)["id"], "/versions")
-			w.mustRaw("POST", path, `{"data":"`+data+`","description":"rotator: key `+access+`"}`)
+			w.MustRaw("POST", path, `{"data":"`+data+`","description":"rotator: key `+access+`"}`)
 		}
 	})
 }
@@ -52,7 +54,7 @@ func TestAuditorOfAPersonsWord(t *testing.T) {
 		{"no version shows it, and a plain variable names it in a longer text", func(w *audited) {
 			hidden(w)
 			w.byHand(func() { w.patch("f", `{"environment_variables":{"ACCESS_KEY":"id=`+oldKey+`","STAGE":"live"}}`) })
-			w.pass(readies)
+			w.Pass(readies)
 			w.auditor.Revoked(oldKey)
 			w.remove(oldKey)
 		}, carried},
@@ -89,10 +91,10 @@ func TestAuditorOfAPersonsWord(t *testing.T) {
 }
 
 func (w *audited) enable(secret string, revision int) {
-	w.t.Helper()
+	w.T.Helper()
 	const base = "/secret-manager/v1beta1/regions/fr-par/secrets"
-	for _, row := range w.mustRaw("GET", base+"?path=/rotator&name="+secret, "")["secrets"].([]any) {
-		w.mustRaw("POST", fmt.Sprintf("%s/%s/versions/%d/enable", base, row.(map[string]any)["id"], revision), "{}")
+	for _, row := range w.MustRaw("GET", base+"?path=/rotator&name="+secret, "")["secrets"].([]any) {
+		w.MustRaw("POST", fmt.Sprintf("%s/%s/versions/%d/enable", base, row.(map[string]any)["id"], revision), "{}")
 	}
 }
 
@@ -110,11 +112,11 @@ func TestAuditorOfKeysThatAPersonTookAway(t *testing.T) {
 		{"from one, and the client from the other", func(w *audited) {
 			w.byHand(func() {
 				w.box(`{"secret_environment_variables":{"SECRET_KEY":"` + w.secretKey(oldKey) + `"}}`)
-				w.pass(readies)
+				w.Pass(readies)
 			})
 			took(w)
 			w.box(`{"secret_environment_variables":{"SECRET_KEY":"` + w.secretKey(currentKey) + `"}}`)
-			w.pass(readies)
+			w.Pass(readies)
 			w.remove(oldKey)
 		}, ran},
 		{"and gave it back, and the client delivered over it", func(w *audited) {
@@ -132,11 +134,11 @@ func TestAuditorOfKeysThatAPersonTookAway(t *testing.T) {
 		{"from one of two variables, and the client from the other", func(w *audited) {
 			w.byHand(func() {
 				w.patch("f", `{"secret_environment_variables":[{"key":"MORE","value":"`+w.secretKey(oldKey)+`"}]}`)
-				w.pass(readies)
+				w.Pass(readies)
 			})
 			took(w)
 			w.patch("f", `{"secret_environment_variables":[{"key":"MORE","value":"`+w.secretKey(currentKey)+`"}]}`)
-			w.pass(readies)
+			w.Pass(readies)
 			w.remove(oldKey)
 		}, ran},
 		{"from a namespace, and deployed what is in it", func(w *audited) {
@@ -153,12 +155,12 @@ func TestAuditorOfKeysThatAPersonTookAway(t *testing.T) {
 
 // shared gives a namespace a key, and deploys what is in it.
 func (w *audited) shared(access string) {
-	w.t.Helper()
-	container := containersBase + "/containers/" + w.endpoint("c").ID
-	w.mustRaw("PATCH", w.namespaceOf(container), `{"secret_environment_variables":{"SHARED":"`+w.secretKey(access)+`"}}`)
-	w.pass(time.Minute)
-	w.mustRaw("POST", container+"/redeploy", "{}")
-	w.pass(readies)
+	w.T.Helper()
+	container := emulatortest.ContainersBase + "/containers/" + w.MustEndpoint("c").ID
+	w.MustRaw("PATCH", w.NamespaceOf(container), `{"secret_environment_variables":{"SHARED":"`+w.secretKey(access)+`"}}`)
+	w.Pass(time.Minute)
+	w.MustRaw("POST", container+"/redeploy", "{}")
+	w.Pass(readies)
 }
 
 // What is broken by a person is not the client's to answer for, there and with
@@ -168,11 +170,11 @@ func TestAuditorOfWhatIsBehindWithADeadKey(t *testing.T) {
 	const inF, inC = "the function web/f in fr-par", "the container box/c in fr-par"
 	give := func(w *audited, secret string) {
 		w.box(`{"secret_environment_variables":{"DB":"hunter2","SECRET_KEY":"` + secret + `"}}`)
-		w.pass(readies)
+		w.Pass(readies)
 	}
 	back := func(w *audited, secret string) {
 		w.patch("f", `{"secret_environment_variables":[{"key":"SECRET_KEY","value":"`+secret+`"}]}`)
-		w.pass(readies)
+		w.Pass(readies)
 	}
 	for _, row := range []struct {
 		name   string

@@ -1,4 +1,4 @@
-package emulator_test
+package seeds_test
 
 import (
 	"encoding/base64"
@@ -70,7 +70,7 @@ func TestAgesAreRelativeToTheClock(t *testing.T) {
 			t.Errorf("%s: written %s, %v", text, written, err)
 		}
 	}
-	env := start(t, emulator.Options{})
+	env := emulatortest.StartStaff(t, emulator.Options{})
 	created := env.Keys("billing")[0].Created
 	if age := env.Clock().Now().Sub(created).Round(time.Second); age != 200*24*time.Hour {
 		t.Errorf("billing's key is %v old", age)
@@ -94,20 +94,20 @@ func TestDefaultProjectMayHaveAnIDOfItsOwn(t *testing.T) {
 	env := emulatortest.Start(t, emulator.Options{}, emulator.Seed{
 		Projects: []emulator.SeedProject{{Name: "default", ID: id}}, Applications: []emulator.SeedApplication{{Name: "a"}},
 	})
-	key := env.MustCall("POST", keysPath, object{"application_id": env.Application("a")})
-	if key["default_project_id"] != id || env.MustCall("GET", projectsPath, nil)["total_count"] != 1.0 {
+	key := env.MustCall("POST", emulatortest.KeysPath, emulatortest.Object{"application_id": env.Application("a")})
+	if key["default_project_id"] != id || env.MustCall("GET", emulatortest.ProjectsPath, nil)["total_count"] != 1.0 {
 		t.Errorf("key %v", key["default_project_id"])
 	}
 }
 
 func TestSeedsNeedNoSecrets(t *testing.T) {
 	t.Parallel()
-	seed := staff()
+	seed := emulatortest.Staff()
 	seed.Secrets = []emulator.SeedSecret{{Name: "s", Project: "demo", Versions: []emulator.SeedVersion{
 		{Data: "${access_key:billing} ${secret_key:billing}"}, {Random: 40}, {Data: "x", Disabled: true},
 	}}}
 	env := emulatortest.Start(t, emulator.Options{}, seed)
-	path := secretsPath + "/" + column(env.MustCall("GET", secretsPath, nil), "secrets", "id")[0] + "/versions/"
+	path := emulatortest.SecretsPath + "/" + emulatortest.Column(env.MustCall("GET", emulatortest.SecretsPath, nil), "secrets", "id")[0] + "/versions/"
 	pair := env.Keys("billing")[0]
 	api := env.MustCall("GET", path+"1/access", nil)
 	if got, want := decoded(t, api["data"]), pair.AccessKey+" "+pair.SecretKey; got != want {
@@ -116,13 +116,13 @@ func TestSeedsNeedNoSecrets(t *testing.T) {
 	if got := decoded(t, env.MustCall("GET", path+"2/access", nil)["data"]); len(got) != 40 {
 		t.Errorf("%d random characters", len(got))
 	}
-	wantStatus(t, env.Call(env.Secret, "GET", path+"3/access", nil), 412)
+	emulatortest.WantStatus(t, env.Call(env.Secret, "GET", path+"3/access", nil), 412)
 }
 
 func TestEmptyHasOnlyAnOwner(t *testing.T) {
 	t.Parallel()
 	env := emulatortest.Start(t, emulator.Options{}, emulator.Empty())
-	for path, want := range map[string]float64{keysPath: 1, appsPath: 0, policiesPath: 0, groupsPath: 0, projectsPath: 1, secretsPath: 0, "/iam/v1alpha1/users": 1} {
+	for path, want := range map[string]float64{emulatortest.KeysPath: 1, emulatortest.AppsPath: 0, emulatortest.PoliciesPath: 0, emulatortest.GroupsPath: 0, emulatortest.ProjectsPath: 1, emulatortest.SecretsPath: 0, "/iam/v1alpha1/users": 1} {
 		if got := env.MustCall("GET", path, nil)["total_count"]; got != want {
 			t.Errorf("%s: %v, want %v", path, got, want)
 		}
@@ -189,17 +189,17 @@ func TestRotatorsRulesAreEnough(t *testing.T) {
 		body         any
 		want         int
 	}{
-		{"GET", appsPath, nil, 200},
-		{"GET", policiesPath, nil, 200},
-		{"GET", groupsPath, nil, 200},
-		{"GET", keysPath, nil, 200},
+		{"GET", emulatortest.AppsPath, nil, 200},
+		{"GET", emulatortest.PoliciesPath, nil, 200},
+		{"GET", emulatortest.GroupsPath, nil, 200},
+		{"GET", emulatortest.KeysPath, nil, 200},
 		{"GET", "/iam/v1alpha1/organizations/" + env.Organization() + "/security-settings", nil, 200},
-		{"POST", keysPath, object{"application_id": env.Application("checkout"), "default_project_id": demo}, 200},
-		{"POST", secretsPath, object{"project_id": demo, "name": "n"}, 200},
-		{"POST", secretsPath, object{"project_id": other, "name": "n"}, 403},
+		{"POST", emulatortest.KeysPath, emulatortest.Object{"application_id": env.Application("checkout"), "default_project_id": demo}, 200},
+		{"POST", emulatortest.SecretsPath, emulatortest.Object{"project_id": demo, "name": "n"}, 200},
+		{"POST", emulatortest.SecretsPath, emulatortest.Object{"project_id": other, "name": "n"}, 403},
 		{"GET", "/functions/v1beta1/regions/fr-par/namespaces?project_id=" + demo, nil, 200},
 		{"GET", "/containers/v1/regions/nl-ams/containers?project_id=" + demo, nil, 200},
-		{"POST", policiesPath, object{"name": "p", "no_principal": true}, 403},
+		{"POST", emulatortest.PoliciesPath, emulatortest.Object{"name": "p", "no_principal": true}, 403},
 	} {
 		if got := env.Call(rotator, row.method, row.path, row.body); got.Status != row.want {
 			t.Errorf("%s %s: %d %s, want %d", row.method, row.path, got.Status, got.Text, row.want)
@@ -232,7 +232,7 @@ func TestSameSeedMintsTheSame(t *testing.T) {
 	if diff := cmp.Diff(one.Keys("storefront"), two.Keys("storefront")); diff != "" {
 		t.Errorf("keys differ:\n%s", diff)
 	}
-	if diff := cmp.Diff(one.MustCall("GET", keysPath, nil), two.MustCall("GET", keysPath, nil)); diff != "" {
+	if diff := cmp.Diff(one.MustCall("GET", emulatortest.KeysPath, nil), two.MustCall("GET", emulatortest.KeysPath, nil)); diff != "" {
 		t.Errorf("lists differ:\n%s", diff)
 	}
 }

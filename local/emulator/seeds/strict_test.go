@@ -1,4 +1,4 @@
-package emulator_test
+package seeds_test
 
 import (
 	"os"
@@ -137,7 +137,7 @@ func wantLoadError(t *testing.T, text, want string) {
 // The example of the page is right, and has every field there is.
 func TestSeedsAreDocumented(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("seeds/README.md")
+	page, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}

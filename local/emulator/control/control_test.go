@@ -1,4 +1,4 @@
-package emulator_test
+package control_test
 
 import (
 	"bufio"
@@ -27,13 +27,13 @@ func control(t *testing.T, e *emulator.Emulator, method, target, body string) (i
 }
 
 // obeys is control for what must be done; it returns the answer's object.
-func obeys(t *testing.T, e *emulator.Emulator, method, target, body string) object {
+func obeys(t *testing.T, e *emulator.Emulator, method, target, body string) emulatortest.Object {
 	t.Helper()
 	status, text := control(t, e, method, target, body)
 	if status != http.StatusOK && status != http.StatusNoContent {
 		t.Fatalf("%s %s %s: %d %s", method, target, body, status, text)
 	}
-	answer := object{}
+	answer := emulatortest.Object{}
 	if status == http.StatusOK {
 		if err := json.Unmarshal([]byte(text), &answer); err != nil {
 			t.Fatalf("%s %s: %v in %s", method, target, err, text)
@@ -104,7 +104,7 @@ func TestControlMovesTheClock(t *testing.T) {
 	// What is due has happened: the key whose 70 days are over opens nothing.
 	keys := env.Keys("storefront")
 	for i, want := range []int{http.StatusForbidden, http.StatusUnauthorized} { // known, and expired
-		if got := env.Call(keys[i].SecretKey, "GET", appsPath, nil); got.Status != want {
+		if got := env.Call(keys[i].SecretKey, "GET", emulatortest.AppsPath, nil); got.Status != want {
 			t.Errorf("key %d: %d %s, want %d", i, got.Status, got.Text, want)
 		}
 	}
@@ -115,7 +115,7 @@ func TestControlChangesTheLatency(t *testing.T) {
 	env := emulatortest.Start(t, emulator.Options{Latency: time.Second}, emulator.Demo())
 	took := func() time.Duration {
 		before := env.Clock().Now()
-		env.MustCall("GET", appsPath, nil)
+		env.MustCall("GET", emulatortest.AppsPath, nil)
 		return env.Clock().Now().Sub(before)
 	}
 	if got := took(); got != time.Second {
@@ -137,7 +137,7 @@ func TestControlArmsFaultsAndDisarmsThem(t *testing.T) {
 		"status": 503, "header": {"Retry-After": "7"}, "body": "{\"message\":\"later\"}"}`)
 	var got []string
 	for range 4 {
-		answer := env.Call(env.Secret, "GET", appsPath, nil)
+		answer := env.Call(env.Secret, "GET", emulatortest.AppsPath, nil)
 		got = append(got, http.StatusText(answer.Status)+answer.Header.Get("Retry-After"))
 		if answer.Status != http.StatusOK && answer.Text != `{"message":"later"}` {
 			t.Errorf("it says %s", answer.Text)
@@ -167,7 +167,7 @@ func TestControlArmsFaultsAndDisarmsThem(t *testing.T) {
 		}
 		obeys(t, env.Emulator, "DELETE", "/faults", "")
 	}
-	env.MustCall("GET", appsPath, nil)
+	env.MustCall("GET", emulatortest.AppsPath, nil)
 }
 
 func request(t *testing.T, target string) *http.Request {
@@ -183,11 +183,11 @@ func TestControlShowsTheHistory(t *testing.T) {
 	t.Parallel()
 	env := emulatortest.Start(t, emulator.Options{}, emulator.Demo())
 	env.AllowUnknownRoutes()
-	env.MustCall("GET", appsPath+"?organization_id="+env.Organization(), nil)
+	env.MustCall("GET", emulatortest.AppsPath+"?organization_id="+env.Organization(), nil)
 	for range 2 {
 		env.Call(env.Secret, "GET", "/iam/v1alpha1/ssh-keys/"+env.Organization(), nil)
 	}
-	env.Call(env.Secret, "DELETE", appsPath, nil)
+	env.Call(env.Secret, "DELETE", emulatortest.AppsPath, nil)
 	end, _ := env.Endpoint("checkout-api")
 	resp, err := env.HTTP.Do(request(t, "https://"+end.Host+"/nowhere"))
 	if err != nil {
@@ -207,9 +207,9 @@ func TestControlShowsTheHistory(t *testing.T) {
 		}
 	}
 	unknown := obeys(t, env.Emulator, "GET", "/unknown", "")
-	want := object{"count": 3.0, "routes": []any{
-		object{"route": "GET /iam/v1alpha1/ssh-keys/{id}", "count": 2.0},
-		object{"route": "DELETE /iam/v1alpha1/applications", "count": 1.0},
+	want := emulatortest.Object{"count": 3.0, "routes": []any{
+		emulatortest.Object{"route": "GET /iam/v1alpha1/ssh-keys/{id}", "count": 2.0},
+		emulatortest.Object{"route": "DELETE /iam/v1alpha1/applications", "count": 1.0},
 	}}
 	if diff := cmp.Diff(want, unknown); diff != "" {
 		t.Errorf("unknown: -want +got:\n%s", diff)
@@ -243,7 +243,7 @@ func TestHistoryIsInOrderOfArrival(t *testing.T) {
 	env := emulatortest.Start(t, emulator.Options{}, emulator.Demo())
 	end, _ := env.Endpoint("landing-page")
 	env.SetBehaviour(end.ID, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		env.MustCall("GET", appsPath, nil)
+		env.MustCall("GET", emulatortest.AppsPath, nil)
 	}))
 	resp, err := env.HTTP.Do(request(t, "https://"+end.Host+"/"))
 	if err != nil {

@@ -1,4 +1,4 @@
-package emulator_test
+package audit_test
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/scw-key-rotator/rotator/local/emulator"
+	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
 )
 
 // both is the body by which a function's two variables get the halves of a key.
@@ -14,8 +15,8 @@ func (w *audited) both(access, half string) string {
 }
 
 func (w *audited) box(body string) {
-	w.t.Helper()
-	w.mustRaw("PATCH", containersBase+"/containers/"+w.endpoint("c").ID, body)
+	w.T.Helper()
+	w.MustRaw("PATCH", emulatortest.ContainersBase+"/containers/"+w.MustEndpoint("c").ID, body)
 }
 
 func TestAuditorOfVariables(t *testing.T) {
@@ -27,16 +28,16 @@ func TestAuditorOfVariables(t *testing.T) {
 			w.box(`{"secret_environment_variables":{"DB":"","SECRET_KEY":"` + w.secretKey(oldKey) + `"}}`)
 		}, ""},
 		{"to a namespace", func(w *audited) {
-			path := w.namespaceOf(containersBase + "/containers/" + w.endpoint("c").ID)
-			w.mustRaw("PATCH", path, `{"secret_environment_variables":{"SHARED":"`+w.secretKey(currentKey)+`"}}`)
-			w.pass(time.Minute)
-			w.mustRaw("POST", containersBase+"/containers/"+w.endpoint("c").ID+"/redeploy", "{}")
+			path := w.NamespaceOf(emulatortest.ContainersBase + "/containers/" + w.MustEndpoint("c").ID)
+			w.MustRaw("PATCH", path, `{"secret_environment_variables":{"SHARED":"`+w.secretKey(currentKey)+`"}}`)
+			w.Pass(time.Minute)
+			w.MustRaw("POST", emulatortest.ContainersBase+"/containers/"+w.MustEndpoint("c").ID+"/redeploy", "{}")
 		}, ""},
 		{"the same again", func(w *audited) { w.patch("f", w.both(oldKey, w.secretKey(oldKey))) }, ""},
 		{"deployments alone, and what the clock makes of them", func(w *audited) {
-			w.mustRaw("POST", functionsBase+"/functions/"+w.endpoint("f").ID+"/deploy", "{}")
-			w.pass(time.Minute)
-			w.mustRaw("POST", functionsBase+"/functions/"+w.endpoint("self").ID+"/deploy", "{}")
+			w.MustRaw("POST", emulatortest.FunctionsBase+"/functions/"+w.MustEndpoint("f").ID+"/deploy", "{}")
+			w.Pass(time.Minute)
+			w.MustRaw("POST", emulatortest.FunctionsBase+"/functions/"+w.MustEndpoint("self").ID+"/deploy", "{}")
 		}, ""},
 		{"a plain variable is forgotten", func(w *audited) {
 			w.patch("f", `{"environment_variables":{"ACCESS_KEY":"`+currentKey+`"}}`)
@@ -79,18 +80,20 @@ func TestAuditorOfWhatElseStandsThere(t *testing.T) {
 		{"another handler", func(w *audited) { w.patch("f", `{"handler":"Other"}`) }, outside},
 		{"tags", func(w *audited) { w.patch("f", `{"tags":["rotated"]}`) }, outside},
 		{"a namespace's description", func(w *audited) {
-			w.mustRaw("PATCH", w.namespaceOf(functionsBase+"/functions/"+w.endpoint("f").ID), `{"description":"d"}`)
+			w.MustRaw("PATCH", w.NamespaceOf(emulatortest.FunctionsBase+"/functions/"+w.MustEndpoint("f").ID), `{"description":"d"}`)
 		}, outside},
-		{"a function is deleted", func(w *audited) { w.mustRaw("DELETE", functionsBase+"/functions/"+w.endpoint("self").ID, "") }, "I4: "},
+		{"a function is deleted", func(w *audited) {
+			w.MustRaw("DELETE", emulatortest.FunctionsBase+"/functions/"+w.MustEndpoint("self").ID, "")
+		}, "I4: "},
 		{"a cron", func(w *audited) {
-			w.mustRaw("POST", functionsBase+"/crons", `{"function_id":"`+w.endpoint("f").ID+`","schedule":"0 0 * * *","args":{}}`)
+			w.MustRaw("POST", emulatortest.FunctionsBase+"/crons", `{"function_id":"`+w.MustEndpoint("f").ID+`","schedule":"0 0 * * *","args":{}}`)
 		}, outside},
 		{"a variable of another project", func(w *audited) { w.deliver("g", currentKey, 0) }, outside},
 		{"a deployment in another project", func(w *audited) {
-			w.mustRaw("POST", functionsBase+"/functions/"+w.endpoint("g").ID+"/deploy", "{}")
+			w.MustRaw("POST", emulatortest.FunctionsBase+"/functions/"+w.MustEndpoint("g").ID+"/deploy", "{}")
 		}, outside},
 		{"a namespace of another project", func(w *audited) {
-			w.mustRaw("PATCH", w.namespaceOf(functionsBase+"/functions/"+w.endpoint("g").ID), `{"environment_variables":{"A":"b"}}`)
+			w.MustRaw("PATCH", w.NamespaceOf(emulatortest.FunctionsBase+"/functions/"+w.MustEndpoint("g").ID), `{"environment_variables":{"A":"b"}}`)
 		}, outside},
 	})
 }
@@ -98,22 +101,22 @@ func TestAuditorOfWhatElseStandsThere(t *testing.T) {
 func TestAuditorOfPublishedKeys(t *testing.T) {
 	t.Parallel()
 	audits(t, func(r *emulator.AuditRules) { r.Project = "none" }, []auditRow{
-		{"nothing of the project", func(w *audited) { w.mustRaw("GET", functionsBase+"/functions", "") }, ""},
+		{"nothing of the project", func(w *audited) { w.MustRaw("GET", emulatortest.FunctionsBase+"/functions", "") }, ""},
 	})
 	audits(t, nil, []auditRow{
 		{"the current one is deleted", func(w *audited) { w.remove(currentKey) }, currentKey},
 		{"no version is enabled", func(w *audited) { w.disable(ordersName, 1); w.disable(ordersName, 2) }, "I1: secret " + ordersName + " has no enabled version"},
 		{"a rollback, and the bad key at once", func(w *audited) {
 			w.box(`{"secret_environment_variables":{"DB":"","SECRET_KEY":"` + w.secretKey(oldKey) + `"}}`)
-			w.pass(time.Minute)
+			w.Pass(time.Minute)
 			w.disable(ordersName, 2)
-			w.pass(time.Minute)
+			w.Pass(time.Minute)
 			w.remove(currentKey)
 		}, "I2: " + currentKey + " is gone 1m"},
 		{"a rollback, and the bad key after its grace", func(w *audited) {
 			w.box(`{"secret_environment_variables":{"DB":"","SECRET_KEY":"` + w.secretKey(oldKey) + `"}}`)
 			w.disable(ordersName, 2)
-			w.pass(auditGrace + time.Minute)
+			w.Pass(auditGrace + time.Minute)
 			w.remove(currentKey)
 		}, ""},
 	})

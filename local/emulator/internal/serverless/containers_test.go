@@ -1,4 +1,4 @@
-package emulator_test
+package serverless_test
 
 import (
 	"errors"
@@ -12,28 +12,24 @@ import (
 	"github.com/scaleway/scaleway-sdk-go/scw"
 
 	"github.com/scw-key-rotator/rotator/local/emulator"
-)
-
-const (
-	containersBase   = "/containers/v1/regions/fr-par"
-	containersOldest = "/containers/v1beta1/regions/fr-par"
+	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
 )
 
 // box makes a container by containers v1 and returns its path there.
-func (l *land) box(body string) (path string, made map[string]any) {
-	l.t.Helper()
-	_, n := l.raw("POST", containersBase+"/namespaces", `{"name":"test-container-token-ns"}`)
-	status, made := l.raw("POST", containersBase+"/containers", `{"name":"c","namespace_id":"`+n["id"].(string)+`",`+body+`}`)
+func box(l *emulatortest.Land, body string) (path string, made map[string]any) {
+	l.T.Helper()
+	_, n := l.Raw("POST", emulatortest.ContainersBase+"/namespaces", `{"name":"test-container-token-ns"}`)
+	status, made := l.Raw("POST", emulatortest.ContainersBase+"/containers", `{"name":"c","namespace_id":"`+n["id"].(string)+`",`+body+`}`)
 	if status != 200 {
-		l.t.Fatal(status, made)
+		l.T.Fatal(status, made)
 	}
-	return containersBase + "/containers/" + made["id"].(string), made
+	return emulatortest.ContainersBase + "/containers/" + made["id"].(string), made
 }
 
 func TestContainerV1TakesDefaults(t *testing.T) {
 	t.Parallel()
-	l := newLand(t, emulator.Options{})
-	path, got := l.box(`"image":"nginx:1.29.4-alpine","port":80,"privacy":"unknown_privacy","protocol":"unknown_protocol","sandbox":"unknown_sandbox",
+	l := emulatortest.NewLand(t, emulator.Options{})
+	path, got := box(l, `"image":"nginx:1.29.4-alpine","port":80,"privacy":"unknown_privacy","protocol":"unknown_protocol","sandbox":"unknown_sandbox",
 		"environment_variables":null,"secret_environment_variables":null,"tags":null,"command":null,"args":null`)
 	n := got["namespace_id"].(string)
 	if want := "https://testcontainertokenns" + n[:8] + "-c.functions.fnc.fr-par.scw.cloud"; got["public_endpoint"] != want {
@@ -53,12 +49,12 @@ func TestContainerV1TakesDefaults(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	l.pass(11 * time.Second)
-	_, got = l.raw("GET", path, "")
+	l.Pass(11 * time.Second)
+	_, got = l.Raw("GET", path, "")
 	if got["status"] != "ready" || got["error_message"] != "" || got["updated_at"] != "2026-09-01T12:00:11Z" {
 		t.Errorf("reconciled: %v %v %v", got["status"], got["error_message"], got["updated_at"])
 	}
-	_, got = l.raw("PATCH", path, `{"https_connection_only":true}`)
+	_, got = l.Raw("PATCH", path, `{"https_connection_only":true}`)
 	if _, there := got["error_message"]; there || got["status"] != "updating" || got["https_connections_only"] != true {
 		t.Errorf("changed: %v", got)
 	}
@@ -77,14 +73,14 @@ func TestContainersEndInErrorAsTheirImagesDo(t *testing.T) {
 			"Container is unable to start OR does not respond to HTTP requests on port 80 and path /test", 480 * time.Second,
 		},
 	} {
-		l := newLand(t, emulator.Options{})
-		path, _ := l.box(row.body)
-		l.pass(row.wait - time.Second)
-		if _, got := l.raw("GET", path, ""); got["status"] != "creating" {
+		l := emulatortest.NewLand(t, emulator.Options{})
+		path, _ := box(l, row.body)
+		l.Pass(row.wait - time.Second)
+		if _, got := l.Raw("GET", path, ""); got["status"] != "creating" {
 			t.Errorf("%s: %v too early", row.name, got["status"])
 		}
-		l.pass(time.Second)
-		if _, got := l.raw("GET", path, ""); got["status"] != "error" || got["error_message"] != row.problem {
+		l.Pass(time.Second)
+		if _, got := l.Raw("GET", path, ""); got["status"] != "error" || got["error_message"] != row.problem {
 			t.Errorf("%s: %v %v", row.name, got["status"], got["error_message"])
 		}
 	}
@@ -92,31 +88,31 @@ func TestContainersEndInErrorAsTheirImagesDo(t *testing.T) {
 
 func TestContainerOfV1beta1WithoutImageFindsNone(t *testing.T) {
 	t.Parallel()
-	l := newLand(t, emulator.Options{})
-	_, n := l.raw("POST", containersOldest+"/namespaces", `{"name":"n"}`)
-	_, got := l.raw("POST", containersOldest+"/containers", `{"name":"c","namespace_id":"`+n["id"].(string)+`"}`)
-	path := containersOldest + "/containers/" + got["id"].(string)
+	l := emulatortest.NewLand(t, emulator.Options{})
+	_, n := l.Raw("POST", emulatortest.ContainersOldest+"/namespaces", `{"name":"n"}`)
+	_, got := l.Raw("POST", emulatortest.ContainersOldest+"/containers", `{"name":"c","namespace_id":"`+n["id"].(string)+`"}`)
+	path := emulatortest.ContainersOldest + "/containers/" + got["id"].(string)
 	if got["status"] != "created" {
 		t.Errorf("at first: %v", got["status"])
 	}
-	l.raw("POST", path+"/deploy", "{}")
-	l.pass(time.Minute)
-	if _, got = l.raw("GET", path, ""); got["status"] != "error" || got["error_message"] != "Image was not found in container registry." {
+	l.Raw("POST", path+"/deploy", "{}")
+	l.Pass(time.Minute)
+	if _, got = l.Raw("GET", path, ""); got["status"] != "error" || got["error_message"] != "Image was not found in container registry." {
 		t.Errorf("deployed: %v %v", got["status"], got["error_message"])
 	}
-	if _, got = l.raw("PATCH", path, `{"registry_image":"nginx:latest","port":80}`); got["status"] != "pending" || got["error_message"] != nil {
+	if _, got = l.Raw("PATCH", path, `{"registry_image":"nginx:latest","port":80}`); got["status"] != "pending" || got["error_message"] != nil {
 		t.Errorf("with an image: %v %v", got["status"], got["error_message"])
 	}
-	l.pass(time.Minute)
-	if _, got = l.raw("GET", path, ""); got["status"] != "ready" || got["ready_at"] == nil {
+	l.Pass(time.Minute)
+	if _, got = l.Raw("GET", path, ""); got["status"] != "ready" || got["ready_at"] == nil {
 		t.Errorf("with an image, later: %v %v", got["status"], got["ready_at"])
 	}
 }
 
 func TestSecretVariablesOfV1AreReplaced(t *testing.T) {
 	t.Parallel()
-	l := newLand(t, emulator.Options{})
-	path, made := l.box(`"image":"x","secret_environment_variables":{"A":"one","B":"two"}`)
+	l := emulatortest.NewLand(t, emulator.Options{})
+	path, made := box(l, `"image":"x","secret_environment_variables":{"A":"one","B":"two"}`)
 	first := made["secret_environment_variables"].(map[string]any)
 	checkHash(t, first["A"].(string), "one", 3, 64)
 	for _, row := range []struct {
@@ -129,7 +125,7 @@ func TestSecretVariablesOfV1AreReplaced(t *testing.T) {
 		{"nothing to keep", `{"secret_environment_variables":{"A":"","D":""}}`, map[string]bool{"A": true}},
 		{"none", `{"secret_environment_variables":{}}`, map[string]bool{}},
 	} {
-		_, got := l.raw("PATCH", path, row.patch)
+		_, got := l.Raw("PATCH", path, row.patch)
 		same := map[string]bool{}
 		for key, hash := range got["secret_environment_variables"].(map[string]any) {
 			same[key] = hash == first[key]
@@ -142,26 +138,26 @@ func TestSecretVariablesOfV1AreReplaced(t *testing.T) {
 
 func TestBothContainerAPIsShowTheSameContainer(t *testing.T) {
 	t.Parallel()
-	l := newLand(t, emulator.Options{})
-	path, made := l.box(`"image":"x","privacy":"private","memory_limit_bytes":256000000,"secret_environment_variables":{"A":"one"}`)
+	l := emulatortest.NewLand(t, emulator.Options{})
+	path, made := box(l, `"image":"x","privacy":"private","memory_limit_bytes":256000000,"secret_environment_variables":{"A":"one"}`)
 	id := made["id"].(string)
-	old := container.NewAPI(l.client)
-	seen := must(old.GetContainer(&container.GetContainerRequest{ContainerID: id}))(t)
+	old := container.NewAPI(l.Client)
+	seen := emulatortest.Must(old.GetContainer(&container.GetContainerRequest{ContainerID: id}))(t)
 	if seen.Status != container.ContainerStatusPending || seen.MemoryLimit != 256 || "https://"+seen.DomainName != made["public_endpoint"] ||
 		seen.Privacy != container.ContainerPrivacyPrivate {
 		t.Errorf("v1beta1 sees %+v", seen)
 	}
 	checkHash(t, seen.SecretEnvironmentVariables[0].HashedValue, "one", 1, 2)
-	l.pass(time.Minute)
-	must(old.UpdateContainer(&container.UpdateContainerRequest{ContainerID: id, HTTPOption: container.ContainerHTTPOptionRedirected}))(t)
-	if _, now := l.raw("GET", path, ""); now["status"] != "updating" || now["https_connections_only"] != true {
+	l.Pass(time.Minute)
+	emulatortest.Must(old.UpdateContainer(&container.UpdateContainerRequest{ContainerID: id, HTTPOption: container.ContainerHTTPOptionRedirected}))(t)
+	if _, now := l.Raw("GET", path, ""); now["status"] != "updating" || now["https_connections_only"] != true {
 		t.Errorf("v1 sees %v", now)
 	}
-	if _, err := old.GetContainer(&container.GetContainerRequest{ContainerID: "none"}); statusOf(err) != 404 || !strings.Contains(err.Error(), "Container was not found") {
+	if _, err := old.GetContainer(&container.GetContainerRequest{ContainerID: "none"}); emulatortest.StatusOf(err) != 404 || !strings.Contains(err.Error(), "Container was not found") {
 		t.Errorf("v1beta1: %v", err)
 	}
 	var missing *scw.ResourceNotFoundError
-	_, err := containerv1.NewAPI(l.client).GetContainer(&containerv1.GetContainerRequest{ContainerID: "none"})
+	_, err := containerv1.NewAPI(l.Client).GetContainer(&containerv1.GetContainerRequest{ContainerID: "none"})
 	if !errors.As(err, &missing) || missing.Resource != "container" || missing.ResourceID != "none" {
 		t.Errorf("v1: %v", err)
 	}
@@ -169,14 +165,14 @@ func TestBothContainerAPIsShowTheSameContainer(t *testing.T) {
 
 func TestContainersOfAProjectAreListedByV1(t *testing.T) {
 	t.Parallel()
-	l := newLand(t, emulator.Options{}, place())
+	l := emulatortest.NewLand(t, emulator.Options{}, emulatortest.Place())
 	if err := l.Load(emulator.Seed{Projects: []emulator.SeedProject{{Name: "other"}}}); err != nil {
 		t.Fatal(err)
 	}
-	api := containerv1.NewAPI(l.client)
+	api := containerv1.NewAPI(l.Client)
 	for name, want := range map[string]int{"default": 1, "other": 0} {
 		project := l.Project(name)
-		got := must(api.ListContainers(&containerv1.ListContainersRequest{ProjectID: &project}, scw.WithAllPages()))(t)
+		got := emulatortest.Must(api.ListContainers(&containerv1.ListContainersRequest{ProjectID: &project}, scw.WithAllPages()))(t)
 		if len(got.Containers) != want || int(got.TotalCount) != want {
 			t.Errorf("%s: %d containers, total %d, want %d", name, len(got.Containers), got.TotalCount, want)
 		}
@@ -185,41 +181,41 @@ func TestContainersOfAProjectAreListedByV1(t *testing.T) {
 
 func TestDomainsOfContainersV1(t *testing.T) {
 	t.Parallel()
-	l := newLand(t, emulator.Options{}, place())
-	api := containerv1.NewAPI(l.client)
-	end := l.endpoint("shop")
-	d := must(api.CreateDomain(&containerv1.CreateDomainRequest{ContainerID: end.ID, Hostname: "shop.example.com"}))(t)
+	l := emulatortest.NewLand(t, emulator.Options{}, emulatortest.Place())
+	api := containerv1.NewAPI(l.Client)
+	end := l.MustEndpoint("shop")
+	d := emulatortest.Must(api.CreateDomain(&containerv1.CreateDomainRequest{ContainerID: end.ID, Hostname: "shop.example.com"}))(t)
 	if d.Status != containerv1.DomainStatusCreating || d.ErrorMessage != nil {
 		t.Errorf("at once: %+v", d)
 	}
-	l.pass(12 * time.Second)
+	l.Pass(12 * time.Second)
 	project := l.Project("default")
 	for name, req := range map[string]*containerv1.ListDomainsRequest{
 		"by container": {ContainerID: &end.ID}, "by project": {ProjectID: &project}, "all": {},
 	} {
-		got := must(api.ListDomains(req))(t).Domains
+		got := emulatortest.Must(api.ListDomains(req))(t).Domains
 		if len(got) != 1 || got[0].Status != containerv1.DomainStatusReady || got[0].ErrorMessage == nil {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
-	if got, _, _ := l.visit("https://shop.example.com/health", l.jwt("shop", "shop")); got != 200 {
+	if got, _, _ := l.Visit("https://shop.example.com/health", l.JWT("shop", "shop")); got != 200 {
 		t.Errorf("by its custom domain: %d", got)
 	}
 }
 
 func TestTokensOfTheTwoProductsAreApart(t *testing.T) {
 	t.Parallel()
-	l := newLand(t, emulator.Options{}, place())
+	l := emulatortest.NewLand(t, emulator.Options{}, emulatortest.Place())
 	of := map[string]string{}
 	for _, token := range l.Tokens() {
 		of[token.Product] = token.ID
 	}
 	for _, row := range []struct{ path, message string }{
-		{containersOldest + "/tokens/" + of["functions"], "Container was not found"},
-		{functionsBase + "/tokens/" + of["containers"], "Function was not found"},
-		{containersOldest + "/tokens/none", "Token was not found"},
+		{emulatortest.ContainersOldest + "/tokens/" + of["functions"], "Container was not found"},
+		{emulatortest.FunctionsBase + "/tokens/" + of["containers"], "Function was not found"},
+		{emulatortest.ContainersOldest + "/tokens/none", "Token was not found"},
 	} {
-		if status, got := l.raw("DELETE", row.path, ""); status != 404 || got["message"] != row.message {
+		if status, got := l.Raw("DELETE", row.path, ""); status != 404 || got["message"] != row.message {
 			t.Errorf("%s: %d %v, want %s", row.path, status, got, row.message)
 		}
 	}
@@ -227,20 +223,20 @@ func TestTokensOfTheTwoProductsAreApart(t *testing.T) {
 
 func TestDeletingANamespaceTakesAllThatIsInIt(t *testing.T) {
 	t.Parallel()
-	l := newLand(t, emulator.Options{}, place())
-	_, list := l.raw("GET", containersBase+"/namespaces?name=box-ns", "")
+	l := emulatortest.NewLand(t, emulator.Options{}, emulatortest.Place())
+	_, list := l.Raw("GET", emulatortest.ContainersBase+"/namespaces?name=box-ns", "")
 	id := list["namespaces"].([]any)[0].(map[string]any)["id"].(string)
-	if status, got := l.raw("DELETE", containersBase+"/namespaces/"+id, ""); status != 200 || got["status"] != "deleting" {
+	if status, got := l.Raw("DELETE", emulatortest.ContainersBase+"/namespaces/"+id, ""); status != 200 || got["status"] != "deleting" {
 		t.Errorf("%d %v", status, got)
 	}
-	if _, got := l.raw("GET", containersBase+"/containers/"+l.endpoint("shop").ID, ""); got["status"] != "deleting" {
+	if _, got := l.Raw("GET", emulatortest.ContainersBase+"/containers/"+l.MustEndpoint("shop").ID, ""); got["status"] != "deleting" {
 		t.Errorf("its container: %v", got)
 	}
-	if status, got := l.raw("PATCH", containersBase+"/containers/"+l.endpoint("shop").ID, `{}`); status != 409 || got["type"] != "transient_state" {
+	if status, got := l.Raw("PATCH", emulatortest.ContainersBase+"/containers/"+l.MustEndpoint("shop").ID, `{}`); status != 409 || got["type"] != "transient_state" {
 		t.Errorf("a change meanwhile: %d %v", status, got)
 	}
-	l.pass(5 * time.Second)
-	if status, got := l.raw("GET", containersBase+"/namespaces/"+id, ""); status != 404 || got["type"] != "not_found" {
+	l.Pass(5 * time.Second)
+	if status, got := l.Raw("GET", emulatortest.ContainersBase+"/namespaces/"+id, ""); status != 404 || got["type"] != "not_found" {
 		t.Errorf("%d %v", status, got)
 	}
 	for _, token := range l.Tokens() {
@@ -255,18 +251,18 @@ func TestDeletingANamespaceTakesAllThatIsInIt(t *testing.T) {
 
 func TestPublicEndpointCanBeSwitchedOff(t *testing.T) {
 	t.Parallel()
-	l := newLand(t, emulator.Options{})
-	path, made := l.box(`"image":"x"`)
+	l := emulatortest.NewLand(t, emulator.Options{})
+	path, made := box(l, `"image":"x"`)
 	if _, there := made["default_public_endpoint_enabled"]; there {
 		t.Error("shown though nobody set it")
 	}
-	l.pass(time.Minute)
-	_, got := l.raw("PATCH", path, `{"enable_default_public_endpoint":false}`)
+	l.Pass(time.Minute)
+	_, got := l.Raw("PATCH", path, `{"enable_default_public_endpoint":false}`)
 	if got["default_public_endpoint_enabled"] != false {
 		t.Errorf("%v", got["default_public_endpoint_enabled"])
 	}
-	l.pass(time.Minute)
-	if status, _, _ := l.visit(made["public_endpoint"].(string), ""); status != 404 {
+	l.Pass(time.Minute)
+	if status, _, _ := l.Visit(made["public_endpoint"].(string), ""); status != 404 {
 		t.Errorf("switched off: %d", status)
 	}
 }

@@ -1,4 +1,4 @@
-package emulator_test
+package audit_test
 
 import (
 	"encoding/base64"
@@ -11,10 +11,10 @@ import (
 
 // byPerson does something with the owner's key.
 func (w *audited) byPerson(do func()) {
-	client := w.secret
-	_, w.secret = w.Owner()
+	client := w.Secret
+	_, w.Secret = w.Owner()
 	do()
-	w.secret = client
+	w.Secret = client
 }
 
 // A key within a longer text is carried as well, and may be replaced there and
@@ -36,7 +36,7 @@ func TestAuditorOfKeysWithinTexts(t *testing.T) {
 	for name, text := range map[string]func(*audited, string) string{"JSON": payload, "a header": bearer, "base64": coded} {
 		person := func(w *audited) {
 			w.byPerson(func() { set(w, text(w, oldKey)) })
-			w.pass(readies)
+			w.Pass(readies)
 		}
 		rows = append(rows,
 			auditRow{name + " carries it", func(w *audited) { person(w); w.remove(oldKey) }, "which the function web/f in fr-par holds in SECRET_KEY"},
@@ -45,7 +45,7 @@ func TestAuditorOfKeysWithinTexts(t *testing.T) {
 			auditRow{name + " runs with it within the grace", func(w *audited) {
 				person(w)
 				set(w, text(w, currentKey))
-				w.pass(readies + time.Minute)
+				w.Pass(readies + time.Minute)
 				w.remove(oldKey)
 			}, "after something last ran with it"},
 		)

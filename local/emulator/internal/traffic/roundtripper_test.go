@@ -1,4 +1,4 @@
-package emulator_test
+package traffic_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/scw-key-rotator/rotator/local/emulator"
+	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
 )
 
 func TestRoundTripperFailsAsConnectionsDo(t *testing.T) {
@@ -25,9 +26,9 @@ func TestRoundTripperFailsAsConnectionsDo(t *testing.T) {
 		{"cut after", emulator.Fault{DropAfter: true}, io.ErrUnexpectedEOF, nil},
 		{"half a body", emulator.Fault{Half: true}, nil, io.ErrUnexpectedEOF},
 	} {
-		l := newLand(t, emulator.Options{}, place())
+		l := emulatortest.NewLand(t, emulator.Options{}, emulatortest.Place())
 		l.Arm(row.fault)
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+l.endpoint("open").Host+"/", nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+l.MustEndpoint("open").Host+"/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,11 +49,11 @@ func TestRoundTripperFailsAsConnectionsDo(t *testing.T) {
 func TestRoundTripperHonoursTheContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := newLand(t, emulator.Options{Clock: emulator.NewClock()}, place())
+		l := emulatortest.NewLand(t, emulator.Options{Clock: emulator.NewClock()}, emulatortest.Place())
 		l.Arm(emulator.Fault{Delay: time.Hour})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+l.endpoint("open").Host+"/", nil)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+l.MustEndpoint("open").Host+"/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

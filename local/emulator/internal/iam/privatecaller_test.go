@@ -1,11 +1,16 @@
-package emulator
+package iam_test
 
 import (
 	"errors"
 	"testing"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/account"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/iam"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/settings"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/store"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 	"github.com/scw-key-rotator/rotator/local/emulator/seeds"
 )
@@ -19,8 +24,17 @@ func TestPrivateCaller(t *testing.T) {
 		return seeds.Rule{PermissionSets: sets, Projects: []string{"demo"}, Condition: condition}
 	}
 	old := seeds.Key{Age: seeds.Age(time.Hour)}
-	e := New(Options{Clock: clock.NewManual(time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)), KeyLag: time.Minute})
-	err := e.Load(seeds.Seed{
+	base := &api.Base{
+		Clock: clock.NewManual(time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)), Mint: store.NewMint(0),
+		Settings: settings.Settings{KeyLag: time.Minute}.OrDefault(),
+	}
+	projects := account.New(base)
+	people := iam.New(base, projects)
+	in := api.Seeding{Base: base, Now: base.Clock.Now()}
+	base.OrganizationID = base.Mint.UUID()
+	projects.Found(in.Since(0))
+	people.Found(in.Since(0))
+	seed := seeds.Seed{
 		Projects: []seeds.Project{{Name: "demo"}, {Name: "other"}},
 		Applications: []seeds.Application{
 			access("functions", old, set("", "FunctionsPrivateAccess")),
@@ -34,11 +48,11 @@ func TestPrivateCaller(t *testing.T) {
 			access("named only", old, set("resource.name == 'f'", "FunctionsPrivateAccess")),
 			access("expired", seeds.Key{Age: old.Age, ExpiresIn: seeds.Age(-time.Minute)}, seeds.CallerRules("demo")...),
 		},
-	})
-	if err != nil {
+	}
+	if err := errors.Join(projects.Load(in, seed), people.Load(in, seed)); err != nil {
 		t.Fatal(err)
 	}
-	_, owner := e.Owner()
+	owner := people.OwnersKey().Secret
 	for _, row := range []struct {
 		name, secret, product, project string
 		status                         int // 0: let in
@@ -63,11 +77,9 @@ func TestPrivateCaller(t *testing.T) {
 	} {
 		secret := row.secret
 		if secret == "" {
-			secret = e.Keys(row.name)[0].SecretKey
+			secret = people.KeysNamed(row.name)[0].Secret
 		}
-		e.base.Mu.Lock()
-		who, err := e.iam.PrivateCaller(secret, row.product, e.account.ID(row.project), e.base.Clock.Now())
-		e.base.Mu.Unlock()
+		who, err := people.PrivateCaller(secret, row.product, projects.ID(row.project), in.Now)
 		status := 0
 		if refusal, ok := errors.AsType[*wire.Error](err); ok {
 			status = refusal.Status

@@ -1,4 +1,4 @@
-package emulator_test
+package serverless_test
 
 import (
 	"encoding/base64"
@@ -10,14 +10,15 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"github.com/scw-key-rotator/rotator/local/emulator"
+	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
 )
 
 func TestSecretVariablesMergeAndAreHashed(t *testing.T) {
 	t.Parallel()
-	l := newLand(t, emulator.Options{})
-	_, n := l.raw("POST", functionsBase+"/namespaces", `{"name":"n"}`)
-	path := functionsBase + "/functions"
-	_, f := l.raw("POST", path, `{"name":"f","runtime":"go126","namespace_id":"`+n["id"].(string)+`",
+	l := emulatortest.NewLand(t, emulator.Options{})
+	_, n := l.Raw("POST", emulatortest.FunctionsBase+"/namespaces", `{"name":"n"}`)
+	path := emulatortest.FunctionsBase + "/functions"
+	_, f := l.Raw("POST", path, `{"name":"f","runtime":"go126","namespace_id":"`+n["id"].(string)+`",
 		"secret_environment_variables":[{"key":"A","value":"one"},{"key":"B","value":"two"}]}`)
 	path += "/" + f["id"].(string)
 	first := hashes(f)
@@ -34,7 +35,7 @@ func TestSecretVariablesMergeAndAreHashed(t *testing.T) {
 		{"a key that is not there", `{"secret_environment_variables":[{"key":"NONE","value":null}]}`, []string{"B", "C"}, []string{"B"}},
 		{"null as a value, too", `{"secret_environment_variables":[{"key":"C","value":null}]}`, []string{"B"}, []string{"B"}},
 	} {
-		_, f = l.raw("PATCH", path, row.patch)
+		_, f = l.Raw("PATCH", path, row.patch)
 		if diff := cmp.Diff(row.keys, keysOf(f)); diff != "" {
 			t.Errorf("%s: %s", row.name, diff)
 		}
@@ -62,10 +63,10 @@ func TestHashesTakeTheMemoryThatTheyAreGiven(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			l := newLand(t, emulator.Options{HashMemory: row.given})
-			path, made := l.box(`"image":"x","secret_environment_variables":{"A":"one"}`)
+			l := emulatortest.NewLand(t, emulator.Options{HashMemory: row.given})
+			path, made := box(l, `"image":"x","secret_environment_variables":{"A":"one"}`)
 			checkHashOf(t, made["secret_environment_variables"].(map[string]any)["A"].(string), "one", row.memory, 3, row.newest)
-			_, old := l.raw("GET", strings.Replace(path, containersBase, containersOldest, 1), "")
+			_, old := l.Raw("GET", strings.Replace(path, emulatortest.ContainersBase, emulatortest.ContainersOldest, 1), "")
 			checkHashOf(t, hashes(old)["A"], "one", row.memory, 1, row.beta)
 		})
 	}
@@ -102,7 +103,7 @@ func checkHashOf(t *testing.T, hash, plain string, memory, passes uint32, thread
 	if want := fmt.Sprintf("m=%d,t=%d,p=%d", memory, passes, threads); parts[3] != want {
 		t.Errorf("hash %q, want %s", hash, want)
 	}
-	salt := must(base64.RawStdEncoding.DecodeString(parts[4]))(t)
+	salt := emulatortest.Must(base64.RawStdEncoding.DecodeString(parts[4]))(t)
 	sum := base64.RawStdEncoding.EncodeToString(argon2.IDKey([]byte(plain), salt, passes, memory, threads, 32))
 	if len(salt) != 16 || sum != parts[5] {
 		t.Errorf("hash %q is not that of %q", hash, plain)

@@ -1,4 +1,4 @@
-package emulator_test
+package audit_test
 
 import (
 	"net/http"

@@ -1,4 +1,4 @@
-package emulator_test
+package account_test
 
 import (
 	"testing"
@@ -9,30 +9,28 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
 )
 
-const projectsPath = "/account/v3/projects"
-
 func TestProjects(t *testing.T) {
 	t.Parallel()
-	env := start(t, emulator.Options{})
-	made := env.MustCall("POST", projectsPath, object{"name": "new", "description": "d"})
+	env := emulatortest.StartStaff(t, emulator.Options{})
+	made := env.MustCall("POST", emulatortest.ProjectsPath, emulatortest.Object{"name": "new", "description": "d"})
 	if q, there := made["qualification"]; !there || q != nil {
 		t.Errorf("created %v", made)
 	}
-	path := projectsPath + "/" + made["id"].(string)
-	want := object{"architecture_type": "unknown_architecture_type"}
+	path := emulatortest.ProjectsPath + "/" + made["id"].(string)
+	want := emulatortest.Object{"architecture_type": "unknown_architecture_type"}
 	if diff := cmp.Diff(any(want), env.MustCall("GET", path, nil)["qualification"]); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	found := env.MustCall("GET", projectsPath+"?name=new&order_by=created_at_asc", nil)
+	found := env.MustCall("GET", emulatortest.ProjectsPath+"?name=new&order_by=created_at_asc", nil)
 	if found["total_count"] != 1.0 {
 		t.Errorf("found %v", found)
 	}
-	s := env.MustCall("POST", secretsPath, object{"project_id": made["id"], "name": "s"})
-	wantStatus(t, env.Call(env.Secret, "DELETE", path, nil), 412)
-	env.MustCall("DELETE", secretsPath+"/"+s["id"].(string), nil)
-	wantStatus(t, env.Call(env.Secret, "DELETE", path, nil), 204)
+	s := env.MustCall("POST", emulatortest.SecretsPath, emulatortest.Object{"project_id": made["id"], "name": "s"})
+	emulatortest.WantStatus(t, env.Call(env.Secret, "DELETE", path, nil), 412)
+	env.MustCall("DELETE", emulatortest.SecretsPath+"/"+s["id"].(string), nil)
+	emulatortest.WantStatus(t, env.Call(env.Secret, "DELETE", path, nil), 204)
 	gone := env.Call(env.Secret, "GET", path, nil)
-	wantStatus(t, gone, 404)
+	emulatortest.WantStatus(t, gone, 404)
 	if gone.Body["resource"] != "project_id" {
 		t.Errorf("gone: %s", gone.Text)
 	}
@@ -40,7 +38,7 @@ func TestProjects(t *testing.T) {
 
 func TestDefaultProjectHasTheOrganizationsID(t *testing.T) {
 	t.Parallel()
-	env := start(t, emulator.Options{})
+	env := emulatortest.StartStaff(t, emulator.Options{})
 	if env.Project("default") != env.Organization() {
 		t.Errorf("default project %s of organization %s", env.Project("default"), env.Organization())
 	}
@@ -50,7 +48,7 @@ func TestMetadataNeedNoKey(t *testing.T) {
 	t.Parallel()
 	env := emulatortest.Start(t, emulator.Options{}, emulator.Empty())
 	got := env.Call("", "GET", "/metadata", nil)
-	if diff := cmp.Diff(object{"platform": "external", "partition": "scw", "domain": "scw.eu"}, got.Body); diff != "" {
+	if diff := cmp.Diff(emulatortest.Object{"platform": "external", "partition": "scw", "domain": "scw.eu"}, got.Body); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if got.Header.Get("Content-Type") != "application/json" || got.Header.Get("X-Request-Id") == "" {

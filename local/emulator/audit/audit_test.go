@@ -1,4 +1,4 @@
-package emulator_test
+package audit_test
 
 import (
 	"encoding/base64"
@@ -27,7 +27,7 @@ func days(n int) emulator.SeedAge { return emulator.SeedAge(n) * emulator.SeedAg
 
 // audited is a world under an auditor.
 type audited struct {
-	*land
+	*emulatortest.Land
 	auditor *emulator.Auditor
 }
 
@@ -42,7 +42,7 @@ func newAudited(t *testing.T, change func(*emulator.AuditRules)) *audited {
 	carries := func(access string) map[string]string {
 		return map[string]string{"SECRET_KEY": "${secret_key:" + access + "}", "DB": "hunter2"}
 	}
-	l := newLand(t, emulator.Options{HashMemory: 1})
+	l := emulatortest.NewLand(t, emulator.Options{HashMemory: 1})
 	err := l.Load(emulator.Seed{
 		Projects: []emulator.SeedProject{{Name: "other"}},
 		Applications: []emulator.SeedApplication{
@@ -90,20 +90,20 @@ func newAudited(t *testing.T, change func(*emulator.AuditRules)) *audited {
 		change(&rules)
 	}
 	w := &audited{l, l.Audit(rules)}
-	l.secret = w.secretKey(ownKey) // calls are the client's from now on
+	l.Secret = w.secretKey(ownKey) // calls are the client's from now on
 	return w
 }
 
 // runsOn lets the client call with another of its keys.
 func (w *audited) runsOn(access string) {
-	w.t.Helper()
-	w.secret = w.secretKey(access)
+	w.T.Helper()
+	w.Secret = w.secretKey(access)
 	w.auditor.RunsOn(access)
 }
 
 // secretKey is the secret of a key that lives.
 func (w *audited) secretKey(access string) string {
-	w.t.Helper()
+	w.T.Helper()
 	for _, bearer := range []string{"orders", "rotator", "billing"} {
 		for _, pair := range w.Keys(bearer) {
 			if pair.AccessKey == access {
@@ -111,45 +111,45 @@ func (w *audited) secretKey(access string) string {
 			}
 		}
 	}
-	w.t.Fatalf("no key %s", access)
+	w.T.Fatalf("no key %s", access)
 	return ""
 }
 
 // remove deletes a key.
 func (w *audited) remove(access string) {
-	w.t.Helper()
-	if got := w.status("DELETE", "/iam/v1alpha1/api-keys/"+access); got != 204 {
-		w.t.Fatalf("DELETE of %s: %d", access, got)
+	w.T.Helper()
+	if got := w.Status("DELETE", "/iam/v1alpha1/api-keys/"+access); got != 204 {
+		w.T.Fatalf("DELETE of %s: %d", access, got)
 	}
 }
 
 // deliver puts a key into a function's SECRET_KEY, and waits.
 func (w *audited) deliver(name, access string, wait time.Duration) {
-	w.t.Helper()
+	w.T.Helper()
 	w.patch(name, `{"secret_environment_variables":[{"key":"SECRET_KEY","value":"`+w.secretKey(access)+`"}]}`)
-	w.pass(wait)
+	w.Pass(wait)
 }
 
 func (w *audited) patch(name, body string) {
-	w.t.Helper()
-	w.mustRaw("PATCH", functionsBase+"/functions/"+w.endpoint(name).ID, body)
+	w.T.Helper()
+	w.MustRaw("PATCH", emulatortest.FunctionsBase+"/functions/"+w.MustEndpoint(name).ID, body)
 }
 
 func (w *audited) disable(secret string, revision int) {
-	w.t.Helper()
+	w.T.Helper()
 	const base = "/secret-manager/v1beta1/regions/fr-par/secrets"
-	for _, row := range w.mustRaw("GET", base+"?path=/rotator&name="+secret, "")["secrets"].([]any) {
-		w.mustRaw("POST", fmt.Sprintf("%s/%s/versions/%d/disable", base, row.(map[string]any)["id"], revision), "{}")
+	for _, row := range w.MustRaw("GET", base+"?path=/rotator&name="+secret, "")["secrets"].([]any) {
+		w.MustRaw("POST", fmt.Sprintf("%s/%s/versions/%d/disable", base, row.(map[string]any)["id"], revision), "{}")
 	}
 }
 
 // publish writes a key into a secret.
 func (w *audited) publish(secret, access string) {
-	w.t.Helper()
+	w.T.Helper()
 	const base = "/secret-manager/v1beta1/regions/fr-par/secrets"
 	data := base64.StdEncoding.EncodeToString(fmt.Appendf(nil, `{"access_key":%q,"secret_key":%q}`, access, w.secretKey(access)))
-	for _, row := range w.mustRaw("GET", base+"?path=/rotator&name="+secret, "")["secrets"].([]any) {
-		w.mustRaw("POST", fmt.Sprintf("%s/%s/versions", base, row.(map[string]any)["id"]), `{"data":"`+data+`"}`)
+	for _, row := range w.MustRaw("GET", base+"?path=/rotator&name="+secret, "")["secrets"].([]any) {
+		w.MustRaw("POST", fmt.Sprintf("%s/%s/versions", base, row.(map[string]any)["id"]), `{"data":"`+data+`"}`)
 	}
 }
 
@@ -199,13 +199,13 @@ func TestAuditorOfKeysThatSomethingCarries(t *testing.T) {
 		}, "is gone, which the function web/f in fr-par runs with"},
 		{"what was changed is not deployed", func(w *audited) {
 			w.patch("f", `{"redeploy":false,"secret_environment_variables":[{"key":"SECRET_KEY","value":"`+w.secretKey(currentKey)+`"}]}`)
-			w.pass(30 * 24 * time.Hour)
+			w.Pass(30 * 24 * time.Hour)
 			w.remove(oldKey)
 		}, "is gone, which the function web/f in fr-par runs with"},
 		{"a namespace has changed, what is in it not", func(w *audited) {
-			path := w.namespaceOf(containersBase + "/containers/" + w.endpoint("c").ID)
-			w.mustRaw("PATCH", path, `{"secret_environment_variables":{"SHARED":"`+w.secretKey(currentKey)+`"}}`)
-			w.pass(30 * 24 * time.Hour)
+			path := w.NamespaceOf(emulatortest.ContainersBase + "/containers/" + w.MustEndpoint("c").ID)
+			w.MustRaw("PATCH", path, `{"secret_environment_variables":{"SHARED":"`+w.secretKey(currentKey)+`"}}`)
+			w.Pass(30 * 24 * time.Hour)
 			w.remove(spareKey)
 		}, "is gone, which the container box/c in fr-par runs with"},
 		{"it is on its way", func(w *audited) {
@@ -223,17 +223,17 @@ func TestAuditorOfKeysThatSomethingCarries(t *testing.T) {
 			w.remove(oldKey)
 		}, ""},
 		{"a delivery failed a moment ago", func(w *audited) {
-			w.FailDeployments(w.endpoint("f").ID, true)
+			w.FailDeployments(w.MustEndpoint("f").ID, true)
 			w.deliver("f", currentKey, readies+24*time.Hour-1)
 			w.remove(oldKey)
 		}, "runs with"},
 		{"a delivery failed, and the grace since the day after is not over", func(w *audited) {
-			w.FailDeployments(w.endpoint("f").ID, true)
+			w.FailDeployments(w.MustEndpoint("f").ID, true)
 			w.deliver("f", currentKey, readies+24*time.Hour+auditGrace-time.Hour-2*time.Second)
 			w.remove(oldKey)
 		}, "after something last ran with it"},
 		{"a delivery failed, and the grace since the day after is over", func(w *audited) {
-			w.FailDeployments(w.endpoint("f").ID, true)
+			w.FailDeployments(w.MustEndpoint("f").ID, true)
 			w.deliver("f", currentKey, readies+24*time.Hour+auditGrace)
 			w.remove(oldKey)
 		}, ""},
@@ -289,7 +289,7 @@ func TestAuditorOfTheOwnApplication(t *testing.T) {
 		{"after all that", func(w *audited) {
 			w.deliver("self", nextOwnKey, readies)
 			w.runsOn(nextOwnKey)
-			w.pass(auditGrace)
+			w.Pass(auditGrace)
 			w.remove(ownKey)
 		}, ""},
 		{"what an earlier release published goes", func(w *audited) {

@@ -1,4 +1,4 @@
-package emulator_test
+package control_test
 
 import (
 	"encoding/base64"
@@ -19,8 +19,8 @@ type shownState struct {
 	Clock                                  time.Time
 	Latency                                string
 	OrganizationID                         string `json:"organization_id"`
-	Projects, Users, Applications, Secrets []object
-	Functions, Containers, Tokens, Faults  []object
+	Projects, Users, Applications, Secrets []emulatortest.Object
+	Functions, Containers, Tokens, Faults  []emulatortest.Object
 }
 
 func stateOf(t *testing.T, e *emulator.Emulator) shownState {
@@ -34,7 +34,7 @@ func stateOf(t *testing.T, e *emulator.Emulator) shownState {
 }
 
 // found is the one of that name.
-func found(t *testing.T, rows []object, name string) object {
+func found(t *testing.T, rows []emulatortest.Object, name string) emulatortest.Object {
 	t.Helper()
 	for _, row := range rows {
 		if row["name"] == name {
@@ -54,12 +54,12 @@ func TestStateShowsWhatThereIs(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	keys := env.Keys("storefront")
-	want := object{"name": "storefront", "id": env.Application("storefront"), "keys": []any{
-		object{
+	want := emulatortest.Object{"name": "storefront", "id": env.Application("storefront"), "keys": []any{
+		emulatortest.Object{
 			"access_key": keys[0].AccessKey, "description": "storefront", "project": "demo", "age": "121d",
 			"created_at": keys[0].Created.Format(time.RFC3339Nano),
 		},
-		object{
+		emulatortest.Object{
 			"access_key": keys[1].AccessKey, "description": "storefront, second pod", "project": "demo", "age": "21d",
 			"created_at": keys[1].Created.Format(time.RFC3339Nano),
 			"expires_in": "69d", "expires_at": keys[1].Expires.Format(time.RFC3339Nano),
@@ -72,7 +72,7 @@ func TestStateShowsWhatThereIs(t *testing.T) {
 		t.Errorf("%v", managed)
 	}
 	secret := found(t, s.Secrets, "shop-db-password")
-	version := secret["versions"].([]any)[0].(object)
+	version := secret["versions"].([]any)[0].(emulatortest.Object)
 	if secret["project"] != "demo" || secret["region"] != "fr-par" || secret["path"] != "/" || version["age"] != "91d" || version["status"] != "enabled" {
 		t.Errorf("secret: %v", secret)
 	}
@@ -92,7 +92,7 @@ func TestStateFollowsTheClock(t *testing.T) {
 	t.Parallel()
 	env := emulatortest.Start(t, emulator.Options{}, emulator.Demo())
 	id := found(t, stateOf(t, env.Emulator).Secrets, "shop-db-password")["id"].(string)
-	env.MustCall("DELETE", secretsPath+"/"+id, nil)
+	env.MustCall("DELETE", emulatortest.SecretsPath+"/"+id, nil)
 	if s := found(t, stateOf(t, env.Emulator).Secrets, "shop-db-password"); s["deleting"] != true {
 		t.Errorf("%v", s)
 	}
@@ -117,13 +117,13 @@ func TestControlShowsNoSecret(t *testing.T) {
 	for _, name := range []string{"owner", "dana", "rotator", "checkout", "storefront", "partner-gateway", "invoicing", "scaleway-scheduler"} {
 		for _, key := range env.Keys(name) {
 			secrets = append(secrets, key.SecretKey)
-			env.Call(key.SecretKey, "GET", appsPath, nil)
+			env.Call(key.SecretKey, "GET", emulatortest.AppsPath, nil)
 		}
 	}
 	for _, token := range env.Tokens() {
 		secrets = append(secrets, token.JWT)
 	}
-	fresh := env.MustCall("POST", keysPath, object{"application_id": env.Application("checkout")})
+	fresh := env.MustCall("POST", emulatortest.KeysPath, emulatortest.Object{"application_id": env.Application("checkout")})
 	secrets = append(secrets, fresh["secret_key"].(string))
 	if len(secrets) != 2+9+12+1 {
 		t.Fatalf("%d secrets to look for", len(secrets))

@@ -1,4 +1,4 @@
-package emulator_test
+package iam_test
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ import (
 // holding is a seed whose application worker holds rules, and whose project
 // demo has a secret of one version.
 func holding(rules ...emulator.SeedRule) emulator.Seed {
-	seed := staff(emulator.SeedApplication{
+	seed := emulatortest.Staff(emulator.SeedApplication{
 		Name: "worker", Keys: []emulator.SeedKey{{Age: emulator.SeedAge(time.Hour)}},
 		Policies: []emulator.SeedPolicy{{Name: "worker", Rules: rules}},
 	})
@@ -33,30 +33,30 @@ func onOrganization(sets ...string) emulator.SeedRule {
 
 // The calls whose rights are told apart, by what they do.
 func calls(env *emulatortest.Env) map[string]func(secret string) int {
-	secrets := env.MustCall("GET", secretsPath, nil)
-	id := column(secrets, "secrets", "id")[0]
+	secrets := env.MustCall("GET", emulatortest.SecretsPath, nil)
+	id := emulatortest.Column(secrets, "secrets", "id")[0]
 	call := func(method, path string, body any) func(string) int {
 		return func(secret string) int { return env.Call(secret, method, path, body).Status }
 	}
 	billing := env.Application("billing")
 	return map[string]func(string) int{
-		"list keys":      call("GET", keysPath, nil),
-		"create key":     call("POST", keysPath, object{"application_id": billing}),
-		"list apps":      call("GET", appsPath, nil),
-		"list policies":  call("GET", policiesPath, nil),
-		"write policy":   call("POST", policiesPath, object{"name": "p", "no_principal": true}),
-		"list groups":    call("GET", groupsPath, nil),
-		"write group":    call("POST", groupsPath, object{"name": fmt.Sprint(env.Clock().Now().UnixNano())}),
+		"list keys":      call("GET", emulatortest.KeysPath, nil),
+		"create key":     call("POST", emulatortest.KeysPath, emulatortest.Object{"application_id": billing}),
+		"list apps":      call("GET", emulatortest.AppsPath, nil),
+		"list policies":  call("GET", emulatortest.PoliciesPath, nil),
+		"write policy":   call("POST", emulatortest.PoliciesPath, emulatortest.Object{"name": "p", "no_principal": true}),
+		"list groups":    call("GET", emulatortest.GroupsPath, nil),
+		"write group":    call("POST", emulatortest.GroupsPath, emulatortest.Object{"name": fmt.Sprint(env.Clock().Now().UnixNano())}),
 		"read settings":  call("GET", "/iam/v1alpha1/organizations/"+env.Organization()+"/security-settings", nil),
 		"list users":     call("GET", "/iam/v1alpha1/users", nil),
 		"list projects":  call("GET", "/account/v3/projects", nil),
-		"list secrets":   call("GET", secretsPath, nil),
-		"read secret":    call("GET", secretsPath+"/"+id, nil),
-		"access version": call("GET", secretsPath+"/"+id+"/versions/1/access", nil),
-		"create version": call("POST", secretsPath+"/"+id+"/versions", object{"data": "eA=="}),
-		"write secret":   call("PATCH", secretsPath+"/"+id, object{"description": "d"}),
-		"write version":  call("PATCH", secretsPath+"/"+id+"/versions/1", object{"description": "d"}),
-		"delete version": call("DELETE", secretsPath+"/"+id+"/versions/1", nil),
+		"list secrets":   call("GET", emulatortest.SecretsPath, nil),
+		"read secret":    call("GET", emulatortest.SecretsPath+"/"+id, nil),
+		"access version": call("GET", emulatortest.SecretsPath+"/"+id+"/versions/1/access", nil),
+		"create version": call("POST", emulatortest.SecretsPath+"/"+id+"/versions", emulatortest.Object{"data": "eA=="}),
+		"write secret":   call("PATCH", emulatortest.SecretsPath+"/"+id, emulatortest.Object{"description": "d"}),
+		"write version":  call("PATCH", emulatortest.SecretsPath+"/"+id+"/versions/1", emulatortest.Object{"description": "d"}),
+		"delete version": call("DELETE", emulatortest.SecretsPath+"/"+id+"/versions/1", nil),
 	}
 }
 
@@ -118,14 +118,14 @@ func TestRulesReachOnlyTheirProjects(t *testing.T) {
 	if got := all["read secret"](worker); got != 403 {
 		t.Errorf("read a secret of another project: %d", got)
 	}
-	listed := env.Call(worker, "GET", secretsPath, nil)
-	wantStatus(t, listed, 200)
-	if n := len(column(listed.Body, "secrets", "id")); n != 0 {
+	listed := env.Call(worker, "GET", emulatortest.SecretsPath, nil)
+	emulatortest.WantStatus(t, listed, 200)
+	if n := len(emulatortest.Column(listed.Body, "secrets", "id")); n != 0 {
 		t.Errorf("listed %d secrets of another project", n)
 	}
-	wantStatus(t, env.Call(worker, "GET", secretsPath+"?project_id="+env.Project("demo"), nil), 403)
-	wantStatus(t, env.Call(worker, "POST", secretsPath, object{"name": "n", "project_id": env.Project("demo")}), 403)
-	wantStatus(t, env.Call(worker, "POST", secretsPath, object{"name": "n", "project_id": env.Project("other")}), 200)
+	emulatortest.WantStatus(t, env.Call(worker, "GET", emulatortest.SecretsPath+"?project_id="+env.Project("demo"), nil), 403)
+	emulatortest.WantStatus(t, env.Call(worker, "POST", emulatortest.SecretsPath, emulatortest.Object{"name": "n", "project_id": env.Project("demo")}), 403)
+	emulatortest.WantStatus(t, env.Call(worker, "POST", emulatortest.SecretsPath, emulatortest.Object{"name": "n", "project_id": env.Project("other")}), 200)
 }
 
 func TestRulesReachThroughGroups(t *testing.T) {
@@ -150,7 +150,7 @@ func TestRulesReachThroughGroups(t *testing.T) {
 			seed.Groups = []emulator.SeedGroup{row.group}
 			env := emulatortest.Start(t, emulator.Options{}, seed)
 			for bearer, want := range row.want {
-				if got := env.Call(env.Keys(bearer)[0].SecretKey, "GET", keysPath, nil); got.Status != want {
+				if got := env.Call(env.Keys(bearer)[0].SecretKey, "GET", emulatortest.KeysPath, nil); got.Status != want {
 					t.Errorf("%s: %d, want %d", bearer, got.Status, want)
 				}
 			}
@@ -187,8 +187,8 @@ func TestConditionsAreHeld(t *testing.T) {
 			rule := onProject("demo", "SecretManagerReadOnly")
 			rule.Condition = row.condition
 			env := emulatortest.Start(t, emulator.Options{}, holding(rule))
-			id := column(env.MustCall("GET", secretsPath, nil), "secrets", "id")[0]
-			for path, want := range map[string]int{secretsPath + "/" + id: row.get, secretsPath: row.list} {
+			id := emulatortest.Column(env.MustCall("GET", emulatortest.SecretsPath, nil), "secrets", "id")[0]
+			for path, want := range map[string]int{emulatortest.SecretsPath + "/" + id: row.get, emulatortest.SecretsPath: row.list} {
 				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, emulatortest.API+path, nil)
 				if err != nil {
 					t.Fatal(err)
@@ -223,17 +223,17 @@ func TestFreshKeysAndRightsFlicker(t *testing.T) {
 			id := env.Application("worker")
 			secret := env.Keys("worker")[0].SecretKey
 			if name == "key" {
-				secret = env.MustCall("POST", keysPath, object{"application_id": id})["secret_key"].(string)
+				secret = env.MustCall("POST", emulatortest.KeysPath, emulatortest.Object{"application_id": id})["secret_key"].(string)
 			} else {
-				p := column(env.MustCall("GET", policiesPath+"?application_ids="+id, nil), "policies", "id")[0]
-				env.MustCall("PUT", rulesPath, object{"policy_id": p, "rules": []object{
+				p := emulatortest.Column(env.MustCall("GET", emulatortest.PoliciesPath+"?application_ids="+id, nil), "policies", "id")[0]
+				env.MustCall("PUT", emulatortest.RulesPath, emulatortest.Object{"policy_id": p, "rules": []emulatortest.Object{
 					{"permission_set_names": []string{"IAMManager"}, "organization_id": env.Organization()},
 				}})
 			}
 			seen, returned := map[int]int{}, false
 			accepted := false
 			for range 61 { // the key's creation is rounded up, to less than a microsecond later
-				got := env.Call(secret, "GET", keysPath, nil).Status
+				got := env.Call(secret, "GET", emulatortest.KeysPath, nil).Status
 				seen[got]++
 				returned = returned || accepted && got == 403
 				accepted = accepted || got == 200
@@ -243,7 +243,7 @@ func TestFreshKeysAndRightsFlicker(t *testing.T) {
 				t.Errorf("answers %v; refused again after an acceptance: %t", seen, returned)
 			}
 			for range 60 {
-				wantStatus(t, env.Call(secret, "GET", keysPath, nil), 200)
+				emulatortest.WantStatus(t, env.Call(secret, "GET", emulatortest.KeysPath, nil), 200)
 				env.Clock().Advance(time.Second)
 			}
 		})
@@ -259,13 +259,13 @@ func TestLeavingAGroupTakesItsRightsAway(t *testing.T) {
 	}}
 	env := emulatortest.Start(t, emulator.Options{}, seed)
 	worker := env.Keys("worker")[0].SecretKey
-	wantStatus(t, env.Call(worker, "GET", keysPath, nil), 200)
-	path := groupsPath + "/" + column(env.MustCall("GET", groupsPath, nil), "groups", "id")[0]
-	member := object{"application_id": env.Application("worker")}
+	emulatortest.WantStatus(t, env.Call(worker, "GET", emulatortest.KeysPath, nil), 200)
+	path := emulatortest.GroupsPath + "/" + emulatortest.Column(env.MustCall("GET", emulatortest.GroupsPath, nil), "groups", "id")[0]
+	member := emulatortest.Object{"application_id": env.Application("worker")}
 	env.MustCall("POST", path+"/remove-member", member)
-	wantStatus(t, env.Call(worker, "GET", keysPath, nil), 403)
+	emulatortest.WantStatus(t, env.Call(worker, "GET", emulatortest.KeysPath, nil), 403)
 	env.MustCall("POST", path+"/add-member", member)
-	wantStatus(t, env.Call(worker, "GET", keysPath, nil), 200)
+	emulatortest.WantStatus(t, env.Call(worker, "GET", emulatortest.KeysPath, nil), 200)
 }
 
 // A deleted key is gone at once from what the API shows, and for DeadLag still
@@ -299,17 +299,17 @@ func TestDeletedKeysLingerInCaches(t *testing.T) {
 			if got := enter(); got != http.StatusOK {
 				t.Fatalf("the living key: %d", got)
 			}
-			env.MustCall(http.MethodDelete, keysPath+"/"+key.AccessKey, nil)
+			env.MustCall(http.MethodDelete, emulatortest.KeysPath+"/"+key.AccessKey, nil)
 			for second := range 60 {
 				api, gateway := http.StatusUnauthorized, http.StatusForbidden
 				if time.Duration(second)*time.Second < lag {
 					api, gateway = http.StatusOK, http.StatusOK
 				}
-				wantStatus(t, env.Call(key.SecretKey, "GET", keysPath, nil), api)
+				emulatortest.WantStatus(t, env.Call(key.SecretKey, "GET", emulatortest.KeysPath, nil), api)
 				if got := enter(); got != gateway {
 					t.Errorf("%d s after its deletion it gets %d at the gateway, want %d", second, got, gateway)
 				}
-				wantStatus(t, env.Call(env.Secret, "GET", keysPath+"/"+key.AccessKey, nil), http.StatusNotFound)
+				emulatortest.WantStatus(t, env.Call(env.Secret, "GET", emulatortest.KeysPath+"/"+key.AccessKey, nil), http.StatusNotFound)
 				env.Clock().Advance(time.Second)
 			}
 		})

@@ -1,4 +1,4 @@
-package emulator_test
+package proxy_test
 
 import (
 	"context"
@@ -13,10 +13,11 @@ import (
 	"time"
 
 	"github.com/scw-key-rotator/rotator/local/emulator"
+	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
 )
 
 // proxied is an ordinary client that knows nothing but a proxy and a CA.
-func proxied(t *testing.T, l *land) *http.Client {
+func proxied(t *testing.T, l *emulatortest.Land) *http.Client {
 	t.Helper()
 	p, err := l.NewProxy()
 	if err != nil {
@@ -71,19 +72,19 @@ func fetch(t *testing.T, client *http.Client, target, token string) (int, string
 
 func TestProxyReachesTheEmulatorsHostsByTheirNames(t *testing.T) {
 	t.Parallel()
-	l := newLand(t, emulator.Options{}, place())
+	l := emulatortest.NewLand(t, emulator.Options{}, emulatortest.Place())
 	client := proxied(t, l)
 	for _, row := range []struct {
 		name, url, token string
 		want             int
 	}{
-		{"the API", "https://api.scaleway.com" + functionsBase + "/functions", l.secret, 200},
-		{"the API without a key", "https://api.scaleway.com" + functionsBase + "/functions", "", 401},
-		{"a private function", "https://" + l.endpoint("api").Host + "/", "", 403},
-		{"with its token", "https://" + l.endpoint("api").Host + "/", l.jwt("api", "live"), 200},
-		{"again, on the same connection", "https://" + l.endpoint("api").Host + "/", l.jwt("api", "live"), 200},
-		{"plain HTTP, redirected", "http://" + l.endpoint("api").Host + "/", "", 301},
-		{"plain HTTP, served", "http://" + l.endpoint("open").Host + "/", "", 200},
+		{"the API", "https://api.scaleway.com" + emulatortest.FunctionsBase + "/functions", l.Secret, 200},
+		{"the API without a key", "https://api.scaleway.com" + emulatortest.FunctionsBase + "/functions", "", 401},
+		{"a private function", "https://" + l.MustEndpoint("api").Host + "/", "", 403},
+		{"with its token", "https://" + l.MustEndpoint("api").Host + "/", l.JWT("api", "live"), 200},
+		{"again, on the same connection", "https://" + l.MustEndpoint("api").Host + "/", l.JWT("api", "live"), 200},
+		{"plain HTTP, redirected", "http://" + l.MustEndpoint("api").Host + "/", "", 301},
+		{"plain HTTP, served", "http://" + l.MustEndpoint("open").Host + "/", "", 200},
 		{"a host of the gateway that is nobody's", "https://nobody.functions.fnc.fr-par.scw.cloud/", "", 404},
 	} {
 		if got, body, err := fetch(t, client, row.url, row.token); err != nil || got != row.want {
@@ -94,7 +95,7 @@ func TestProxyReachesTheEmulatorsHostsByTheirNames(t *testing.T) {
 
 func TestProxyReachesNothingElse(t *testing.T) {
 	t.Parallel()
-	l := newLand(t, emulator.Options{}, place())
+	l := emulatortest.NewLand(t, emulator.Options{}, emulatortest.Place())
 	client := proxied(t, l)
 	for _, target := range []string{"https://example.com/", "https://127.0.0.1/", "https://api.scaleway.com:8443/", "https://functions.fnc.scw.cloud.example.com/"} {
 		if got, _, err := fetch(t, client, target, ""); err == nil || !strings.Contains(err.Error(), "Bad Gateway") {
@@ -111,22 +112,22 @@ func TestProxyReachesNothingElse(t *testing.T) {
 
 func TestProxyCutsConnectionsAsFaultsSay(t *testing.T) {
 	t.Parallel()
-	l := newLand(t, emulator.Options{}, place())
+	l := emulatortest.NewLand(t, emulator.Options{}, emulatortest.Place())
 	client := proxied(t, l)
 	l.Arm(emulator.Fault{DropAfter: true, Times: -1})
-	if got, _, err := fetch(t, client, "https://"+l.endpoint("open").Host+"/", ""); err == nil {
+	if got, _, err := fetch(t, client, "https://"+l.MustEndpoint("open").Host+"/", ""); err == nil {
 		t.Errorf("cut: %d", got)
 	}
 	l.Disarm()
 	l.Arm(emulator.Fault{Half: true})
-	if _, _, err := fetch(t, client, "https://"+l.endpoint("open").Host+"/", ""); err == nil {
+	if _, _, err := fetch(t, client, "https://"+l.MustEndpoint("open").Host+"/", ""); err == nil {
 		t.Error("half a body read as a whole one")
 	}
 }
 
 func TestProxyListensOnLoopbackOnly(t *testing.T) {
 	t.Parallel()
-	p, err := newLand(t, emulator.Options{}).NewProxy()
+	p, err := emulatortest.NewLand(t, emulator.Options{}).NewProxy()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +138,7 @@ func TestProxyListensOnLoopbackOnly(t *testing.T) {
 
 func TestProxyTrustsOnlyItsOwnCA(t *testing.T) {
 	t.Parallel()
-	l := newLand(t, emulator.Options{}, place())
+	l := emulatortest.NewLand(t, emulator.Options{}, emulatortest.Place())
 	client := proxied(t, l)
 	client.Transport.(*http.Transport).TLSClientConfig.RootCAs = x509.NewCertPool()
 	if _, _, err := fetch(t, client, "https://api.scaleway.com/", ""); err == nil || !strings.Contains(err.Error(), "certificate") {
