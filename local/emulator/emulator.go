@@ -23,16 +23,16 @@ import (
 
 // Options set up an emulator. The zero value is a truthful, quick Scaleway.
 type Options struct {
-	Clock     *clock.Clock     // nil: NewClock()
-	Seed      uint64           // of all identifiers; two emulators with one seed mint the same
-	Latency   time.Duration    // of every API call and endpoint, on the clock's Sleep; SetLatency changes it
-	KeyLag    time.Duration    // for so long after its creation a key is refused now and then (IAM's caches)
-	GrantLag  time.Duration    // for so long a right just granted is refused now and then
-	DeadLag   time.Duration    // for so long after its deletion a key is taken for one that lives (A81)
-	StatusLag time.Duration    // for so long after a redeployment began a read tells the status before it (A80)
-	Delays    settings.Delays  // of asynchronous moves; zero fields take DefaultDelays
-	Quotas    settings.Quotas  // zero fields take DefaultQuotas
-	Answers   settings.Answers // which answer the emulator gives where nobody knows Scaleway's
+	Clock     *Clock        // nil: NewClock()
+	Seed      uint64        // of all identifiers; two emulators with one seed mint the same
+	Latency   time.Duration // of every API call and endpoint, on the clock's Sleep; SetLatency changes it
+	KeyLag    time.Duration // for so long after its creation a key is refused now and then (IAM's caches)
+	GrantLag  time.Duration // for so long a right just granted is refused now and then
+	DeadLag   time.Duration // for so long after its deletion a key is taken for one that lives (A81)
+	StatusLag time.Duration // for so long after a redeployment began a read tells the status before it (A80)
+	Delays    Delays        // of asynchronous moves; zero fields take the medians of FACTS section 8
+	Quotas    Quotas        // zero fields take what the recordings show, and no more than DESIGN says
+	Answers   Answers       // which answer the emulator gives where nobody knows Scaleway's
 
 	// HashMemory is what one hash of a secret environment variable takes, in
 	// KiB; 0: 65536, as recorded. Tests that show thousands can take less, with
@@ -46,7 +46,7 @@ type Options struct {
 	// Host, if not nil, runs the functions that are uploaded, and crons fire.
 	// Close ends it. Without one, the emulator knows that code came and not
 	// what it does.
-	Host serverless.Host
+	Host Host
 }
 
 // Emulator is one organization of Scaleway. Its methods may be called from
@@ -59,10 +59,10 @@ type Emulator struct {
 	traffic *traffic.Traffic
 	mux     *http.ServeMux
 
-	stop  context.CancelFunc // of what runs beside requests; with a Host only
+	stop  context.CancelFunc // ends what runs beside requests; with a Host only
 	crons sync.WaitGroup
 
-	auditor    *audit.Auditor // nil: nobody watches; guarded by base.Mu
+	auditor    *Auditor // nil: nobody watches; guarded by base.Mu
 	account    *account.Account
 	iam        *iam.IAM
 	secrets    *secrets.Secrets
@@ -82,12 +82,11 @@ func New(o Options) *Emulator {
 		}.OrDefault()},
 		options: o,
 	}
-	running, stop := context.WithCancel(context.Background())
-	e.stop = stop
+	e.base.Running, e.stop = context.WithCancel(context.Background())
 	e.account = account.New(e.base)
 	e.iam, e.secrets = iam.New(e.base, e.account), secrets.New(e.base, e.account)
 	e.base.Access = e.iam
-	e.serverless = serverless.New(running, e.base, e.account, o.Host)
+	e.serverless = serverless.New(e.base, e.account, o.Host)
 	e.Bench = serverless.NewBench(e.serverless)
 	e.traffic = traffic.New(o.Clock, traffic.Hooks{RequestID: e.requestID, Unknown: e.unknownRoute, Served: e.served})
 	e.Controls = e.traffic.Controls
@@ -96,13 +95,13 @@ func New(o Options) *Emulator {
 	e.found(e.base.Mint.UUID())
 	e.mux = e.routes()
 	if o.Host != nil {
-		e.crons.Go(func() { e.gateway.FireCrons(running) })
+		e.crons.Go(func() { e.gateway.FireCrons(e.base.Running) })
 	}
 	return e
 }
 
 // Clock returns the emulator's clock.
-func (e *Emulator) Clock() *clock.Clock { return e.base.Clock }
+func (e *Emulator) Clock() *Clock { return e.base.Clock }
 
 // API returns the emulated api.scaleway.com.
 func (e *Emulator) API() http.Handler {
@@ -128,7 +127,7 @@ func (e *Emulator) Serves(host string) bool {
 }
 
 // NewProxy returns a proxy with a fresh CA. Serve starts it.
-func (e *Emulator) NewProxy() (*proxy.Proxy, error) { return proxy.New(e) }
+func (e *Emulator) NewProxy() (*Proxy, error) { return proxy.New(e) }
 
 // Close ends the functions and crons that a Host runs, cutting what they are
 // at. Without a Host there is nothing to end.
@@ -180,7 +179,7 @@ func (e *Emulator) Control() http.Handler {
 }
 
 // Audit starts to watch. It replaces an auditor that watched before.
-func (e *Emulator) Audit(rules audit.Rules) *audit.Auditor {
+func (e *Emulator) Audit(rules AuditRules) *Auditor {
 	e.base.Mu.Lock()
 	defer e.base.Mu.Unlock()
 	e.auditor = audit.New(e.base, e.iam, e.secrets, e.serverless, rules)
@@ -188,7 +187,7 @@ func (e *Emulator) Audit(rules audit.Rules) *audit.Auditor {
 }
 
 // served lets the auditor look, if there is one.
-func (e *Emulator) served(r *traffic.Request) {
+func (e *Emulator) served(r *Request) {
 	e.base.Mu.Lock()
 	defer e.base.Mu.Unlock()
 	if e.auditor != nil {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -24,6 +25,9 @@ type Base struct {
 	Settings       settings.Settings
 	OrganizationID string // the id of the one that this is
 	Access         Access
+
+	// Running is done once the emulator is closed.
+	Running context.Context //nolint:containedctx // deployments and crons outlive the request that starts them
 }
 
 // Call is one authenticated request to the API while it is being served; the

@@ -40,6 +40,7 @@ func (k *Key) bearerType() string {
 	return "application"
 }
 
+// Expired tells whether the key opens nothing any more.
 func (k *Key) Expired(now time.Time) bool { return k.ExpiresAt.Due(now) }
 
 func (s *IAM) keyBySecret(secret string) *Key { return s.bySecret[secret] }

@@ -125,6 +125,25 @@ func (a *v1beta1) listFunctions(c *call, p *Product) (any, error) {
 	return rendered(c, "functions", rows, func(w *Workload) any { return c.functionV1beta1(w) })
 }
 
+// listFunctionsOf is an older way to list the functions of a namespace; the
+// plugin of osls knows no other.
+func (a *v1beta1) listFunctionsOf(c *call, p *Product) (any, error) {
+	n, err := a.namespace(c, p, c.Request.PathValue("namespace_id"))
+	if err != nil {
+		return nil, err
+	}
+	rows := p.workloads.All(func(w *Workload) bool { return w.namespace == n })
+	return rendered(c, "functions", rows, func(w *Workload) any { return c.functionV1beta1(w) })
+}
+
+// listTriggers is asked by the plugin of osls. There are none but crons here.
+func (a *v1beta1) listTriggers(c *call, _ *Product) (any, error) {
+	if !c.AllowedSomewhere() {
+		return nil, c.Forbidden()
+	}
+	return wire.Object{"triggers": []any{}, "total_count": 0}, nil
+}
+
 // searchWorkloads is the list of functions, and of containers in both APIs.
 // The SDK sends namespace_id= where none is meant (FACTS section 1).
 func (c *call) searchWorkloads(p *Product) ([]*Workload, error) {

@@ -7,21 +7,20 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/strict"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
-	"github.com/scw-key-rotator/rotator/local/emulator/seeds"
 )
 
 // Load adds what the seed holds to the emulator. A seed that names its
 // organization must be the first thing that the emulator gets. An error begins
 // with the path to the field that is wrong, as ParseSeed's do; the emulator
 // then holds part of the seed.
-func (e *Emulator) Load(s seeds.Seed) error {
+func (e *Emulator) Load(s Seed) error {
 	if err := e.loadAccount(s); err != nil {
 		return err
 	}
 	return strict.Each("serverless", s.Serverless, e.loadPlace)
 }
 
-func (e *Emulator) loadAccount(s seeds.Seed) error {
+func (e *Emulator) loadAccount(s Seed) error {
 	e.base.Mu.Lock()
 	defer e.base.Mu.Unlock()
 	in := api.Seeding{Base: e.base, Now: e.base.Clock.Now()}
@@ -66,7 +65,7 @@ func (e *Emulator) found(id string) {
 	e.iam.Found(since)
 }
 
-func (e *Emulator) loadPlace(p seeds.Place) error {
+func (e *Emulator) loadPlace(p SeedPlace) error {
 	e.base.Mu.Lock()
 	defer e.base.Mu.Unlock()
 	return e.serverless.Load(p, e.iam)
