@@ -7,7 +7,8 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
-// Begin is how every creation in IAM and account starts: rights, body, organization.
+// Begin is how every creation in IAM and account starts: rights, body,
+// organization.
 func (c *Call) Begin(in any, organization *string) error {
 	if err := c.Authorize(""); err != nil {
 		return err

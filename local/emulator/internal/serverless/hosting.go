@@ -164,14 +164,14 @@ func (w *Workload) deployment(step func(string)) Deployment {
 	f := w.function
 	return Deployment{
 		Name: w.namespace.name + "/" + w.name, Runtime: f.runtime, Handler: f.handler, Archive: f.hosted.archive,
-		Env: w.environment(), Timeout: time.Duration(w.timeout), MinScale: int(w.minScale), MaxScale: max(1, int(w.maxScale)),
+		Env: w.Environment(), Timeout: time.Duration(w.timeout), MinScale: int(w.minScale), MaxScale: max(1, int(w.maxScale)),
 		Step: step, Log: f.hosted.logs.add,
 	}
 }
 
-// environment is what w's code is to see, sorted: its namespace's variables and secrets,
+// Environment is what w's code is to see, sorted: its namespace's variables and secrets,
 // then its own, and what the platform sets, which nobody else can (A73).
-func (w *Workload) environment() []string {
+func (w *Workload) Environment() []string {
 	all := map[string]string{}
 	for _, from := range []struct {
 		env     map[string]string

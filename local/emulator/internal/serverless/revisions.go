@@ -32,13 +32,13 @@ type revision struct {
 func (c *call) start(w *Workload) {
 	w.revisions.begun++
 	w.revisions.asked, w.revisions.told = c.Now, w.status
-	w.revisions.starting = &revision{env: w.environment()}
+	w.revisions.starting = &revision{env: w.Environment()}
 }
 
 // seeded makes what a seed has ready serve.
 func (w *Workload) seeded() {
 	if w.status == statusReady {
-		w.revisions.serving = &revision{env: w.environment()}
+		w.revisions.serving = &revision{env: w.Environment()}
 	}
 }
 

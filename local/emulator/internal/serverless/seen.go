@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// What the auditor sees. It is told by methods, so that it cannot change a row.
+// What the auditor sees. It is told what it asks for; the rows keep their fields
+// to themselves.
 
 // Workloads are the functions or containers of a project that are there to stay.
 func (p *Product) Workloads(project string) []*Workload {
@@ -38,9 +39,6 @@ func (w *Workload) Variables() (env, secrets map[string]string) { return w.env, 
 
 // Variables are those that all in the namespace have.
 func (n *Namespace) Variables() (env, secrets map[string]string) { return n.env, n.secrets.plain() }
-
-// Environment is what the next deployment of w will see, as sorted NAME=VALUE lines.
-func (w *Workload) Environment() []string { return w.environment() }
 
 // RunsWith is what the revision that serves sees; nil: none serves.
 func (w *Workload) RunsWith() []string { return w.runs().lines() }

@@ -26,10 +26,10 @@ const hashMemory = 65536
 func (s Settings) OrDefault() Settings {
 	s.Delays = s.Delays.orDefault()
 	if s.Quotas.KeysPerApplication == 0 {
-		s.Quotas.KeysPerApplication = DefaultQuotas().KeysPerApplication
+		s.Quotas.KeysPerApplication = defaultQuotas().KeysPerApplication
 	}
 	if s.Quotas.VersionsPerSecret == 0 {
-		s.Quotas.VersionsPerSecret = DefaultQuotas().VersionsPerSecret
+		s.Quotas.VersionsPerSecret = defaultQuotas().VersionsPerSecret
 	}
 	if s.HashMemory == 0 {
 		s.HashMemory = hashMemory
@@ -50,8 +50,8 @@ type Delays struct {
 	ProjectRemoval time.Duration
 }
 
-// DefaultDelays are the medians of FACTS section 8.
-func DefaultDelays() Delays {
+// defaultDelays are the medians of FACTS section 8.
+func defaultDelays() Delays {
 	return Delays{
 		Namespace: 5 * time.Second, Deploy: 11 * time.Second, StartFailure: 300 * time.Second,
 		TokenReady: time.Second, TokenGone: 6 * time.Second, Domain: 10 * time.Second,
@@ -67,8 +67,8 @@ type Quotas struct {
 	VersionsPerSecret   int // DESIGN: 20
 }
 
-// DefaultQuotas allow what the recordings show, and no more than DESIGN says.
-func DefaultQuotas() Quotas { return Quotas{KeysPerApplication: 20, VersionsPerSecret: 20} }
+// defaultQuotas allow what the recordings show, and no more than DESIGN says.
+func defaultQuotas() Quotas { return Quotas{KeysPerApplication: 20, VersionsPerSecret: 20} }
 
 // Answers chooses among the answers that Scaleway might give; the numbers are
 // those of ASSUMPTIONS.md. The zero value is what we assume.
@@ -86,7 +86,7 @@ type Answers struct {
 }
 
 func (d Delays) orDefault() Delays {
-	def := DefaultDelays()
+	def := defaultDelays()
 	for _, f := range []struct{ have, want *time.Duration }{
 		{&d.Namespace, &def.Namespace},
 		{&d.Deploy, &def.Deploy},
