@@ -14,6 +14,7 @@ ARGS ?=
 
 # Half the time of the tests would go into collecting garbage.
 export GOGC ?= 400
+export GOMEMLIMIT ?= 3GiB
 
 .PHONY: ci
 ci: tidy vet test lint archive test-deploy e2e test-all fuzz ## what CI runs: tidy, vet, test, lint, archive, test-deploy, e2e, test-all, fuzz

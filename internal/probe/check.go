@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -52,7 +53,7 @@ const (
 // Check asks every endpoint for its refusals, and then with every key that may
 // call it, but for those that ask once: each of these goes to one endpoint of
 // each of its products, that has passed. The next endpoint is taken from the
-// sequence once one in hand is done with.
+// sequence once one in hand is done with. Rows are in the order of places and names.
 func (p *Prober) Check(ctx context.Context, endpoints iter.Seq[Endpoint], keys []Key) []Row {
 	var everywhere, once []Key
 	for _, k := range keys {
@@ -81,6 +82,12 @@ func (p *Prober) Check(ctx context.Context, endpoints iter.Seq[Endpoint], keys [
 	for i, row := range asked {
 		rows[i] = *row
 	}
+	// Whichever came first: the same endpoints are asked once in each run.
+	slices.SortStableFunc(rows, func(a, b Row) int {
+		x, y := a.Endpoint.Resource, b.Endpoint.Resource
+		return cmp.Or(-strings.Compare(string(x.Product), string(y.Product)), strings.Compare(x.Region, y.Region),
+			strings.Compare(x.Namespace.Name, y.Namespace.Name), strings.Compare(x.Name, y.Name))
+	})
 	p.settle(ctx, rows, false)
 	if len(once) > 0 {
 		p.askOnce(ctx, rows, once)

@@ -24,7 +24,7 @@ func BenchmarkRun(b *testing.B) {
 				namespace.Functions = append(namespace.Functions, emulator.SeedFunction{Name: fmt.Sprintf("function-%04d", i)})
 			}
 			seed := emulator.Demo()
-			seed.Serverless = []emulator.SeedPlace{{Project: "demo", SeedServerless: emulator.SeedServerless{
+			seed.Serverless = []emulator.SeedPlace{{Project: "demo", Serverless: emulator.SeedServerless{
 				FunctionNamespaces: []emulator.SeedFunctionNamespace{namespace},
 			}}}
 			env := emulatortest.Start(b, emulator.Options{Clock: emulator.NewClock(), Latency: 50 * time.Millisecond}, seed)

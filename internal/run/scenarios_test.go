@@ -54,11 +54,11 @@ func small(orders emulator.SeedApplication, secrets ...emulator.SeedSecret) emul
 		},
 		Secrets: secrets,
 		Serverless: []emulator.SeedPlace{
-			{Project: "demo", Region: "fr-par", SeedServerless: emulator.SeedServerless{
+			{Project: "demo", Region: "fr-par", Serverless: emulator.SeedServerless{
 				FunctionNamespaces:  []emulator.SeedFunctionNamespace{{Name: "shop", Functions: []emulator.SeedFunction{{Name: "checkout"}}}},
 				ContainerNamespaces: []emulator.SeedContainerNamespace{{Name: "backend", Containers: []emulator.SeedContainer{{Name: "stock", HealthPath: "/healthz"}}}},
 			}},
-			{Project: "other", Region: "fr-par", SeedServerless: other},
+			{Project: "other", Region: "fr-par", Serverless: other},
 		},
 	}
 }

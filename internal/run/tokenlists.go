@@ -60,6 +60,9 @@ func (s *session) listTokens(ctx context.Context) *tokenLists {
 		workers.Wait()
 		l.conclude(s.world.unseen)
 	})
+	if s.clock.Emulated { // it jumps over waiting, and would end the requests that are under way
+		l.group.Wait()
+	}
 	return l
 }
 

@@ -19,7 +19,7 @@ func environments() emulator.Seed {
 	secret := func() map[string]string { return map[string]string{"API_KEY": "old value", "DB_PASSWORD": "another"} }
 	return emulator.Seed{
 		Projects: []emulator.SeedProject{{Name: "demo"}},
-		Serverless: []emulator.SeedPlace{{Project: "demo", SeedServerless: emulator.SeedServerless{
+		Serverless: []emulator.SeedPlace{{Project: "demo", Serverless: emulator.SeedServerless{
 			FunctionNamespaces: []emulator.SeedFunctionNamespace{{
 				Name: "shop", Env: plain(), SecretEnv: secret(),
 				Functions: []emulator.SeedFunction{{Name: "checkout-api", Env: plain(), SecretEnv: secret()}},

@@ -23,7 +23,7 @@ func crowded() emulator.Seed {
 		emulator.SeedSecret{Name: "elsewhere", Project: "demo", Path: "/rotator"},
 		emulator.SeedSecret{Name: "in-amsterdam", Project: "demo", Region: "nl-ams"})
 	s.Serverless = append(slices.Clone(s.Serverless), emulator.SeedPlace{
-		Project: "other", Region: "nl-ams", SeedServerless: emulator.SeedServerless{
+		Project: "other", Region: "nl-ams", Serverless: emulator.SeedServerless{
 			FunctionNamespaces: []emulator.SeedFunctionNamespace{{
 				Name: "files", Tokens: []emulator.SeedToken{{Description: "all of files"}},
 				Functions: []emulator.SeedFunction{{Name: "upload", Domains: []string{"upload.example.com"}}},

@@ -1,6 +1,11 @@
 package emulator
 
-import "time"
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+)
 
 // KeyPair is an API key with the secret that only its creation showed. The
 // emulator knows it; tests and the runner need it.
@@ -14,37 +19,39 @@ type KeyPair struct {
 
 // Owner returns the key of the organization's owner, who may do everything.
 func (e *Emulator) Owner() (accessKey, secretKey string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	key := e.iam.keys.get(e.iam.ownerKey)
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	key := e.iam.OwnersKey()
 	if key == nil {
 		return "", "" // somebody deleted it
 	}
-	return key.AccessKey, key.secret
+	return key.AccessKey, key.Secret
 }
 
 // Organization returns the organization's id.
 func (e *Emulator) Organization() string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.iam.organization
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	return e.base.OrganizationID
 }
 
 // Project returns the id of the project of that name; "" if there is none.
 func (e *Emulator) Project(name string) string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.iam.projectID(name)
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	return e.account.ID(name)
 }
 
 // ProjectNames returns the names of all projects: default first, then as the
 // seed has them.
 func (e *Emulator) ProjectNames() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
 	names := []string{"default"}
-	for _, p := range e.iam.projects.all(func(p *project) bool { return p.ID != e.iam.defaultProject }) {
-		names = append(names, p.Name)
+	for _, id := range e.account.IDs() {
+		if id != e.account.Default() {
+			names = append(names, e.account.Name(id))
+		}
 	}
 	return names
 }
@@ -52,9 +59,9 @@ func (e *Emulator) ProjectNames() []string {
 // Application returns the id of the application of that name; "" if there is
 // none.
 func (e *Emulator) Application(name string) string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if a := e.iam.applicationNamed(name); a != nil {
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	if a := e.iam.ApplicationNamed(name); a != nil {
 		return a.ID
 	}
 	return ""
@@ -63,42 +70,40 @@ func (e *Emulator) Application(name string) string {
 // Keys returns the keys of an application, by name or id, or of a user, by
 // username or id; the oldest first.
 func (e *Emulator) Keys(bearer string) []KeyPair {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
 	pairs := []KeyPair{}
-	for _, key := range e.iam.keysNamed(bearer) {
+	for _, key := range e.iam.KeysNamed(bearer) {
 		pairs = append(pairs, KeyPair{
-			AccessKey: key.AccessKey, SecretKey: key.secret, Created: key.CreatedAt.t, Expires: key.ExpiresAt.t,
+			AccessKey: key.AccessKey, SecretKey: key.Secret, Created: key.CreatedAt.Time, Expires: key.ExpiresAt.Time,
 			Project: key.DefaultProjectID,
 		})
 	}
 	return pairs
 }
 
-func (s *iamState) applicationNamed(name string) *application {
-	for _, a := range s.applications.all(func(a *application) bool { return a.Name == name || a.ID == name }) {
-		return a
+// Secrets returns every secret that the emulator knows, each with whose it is:
+// the keys that ever were, deleted ones too, the legacy tokens that are listed,
+// and what Secret Manager holds.
+func (e *Emulator) Secrets() map[string]string {
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	out := map[string]string{}
+	for secret, access := range e.iam.EverySecret() {
+		out[secret] = "key " + access
 	}
-	return nil
-}
-
-func (s *iamState) keysNamed(bearer string) []*apiKey {
-	if a := s.applicationNamed(bearer); a != nil {
-		return s.keysOf(a.ID)
+	for _, t := range e.serverless.Tokens() {
+		out[t.JWT] = "legacy token " + t.ID
+		out[t.JWT[strings.LastIndex(t.JWT, ".")+1:]] = "the signature of legacy token " + t.ID
 	}
-	for _, u := range s.users.all(func(u *user) bool { return u.Username == bearer || u.ID == bearer }) {
-		return s.keysOf(u.ID)
-	}
-	return nil
-}
-
-// newestKey is the one created last; nil if there is none.
-func (s *iamState) newestKey(bearer string) *apiKey {
-	var newest *apiKey
-	for _, key := range s.keysNamed(bearer) {
-		if newest == nil || key.CreatedAt.t.After(newest.CreatedAt.t) {
-			newest = key
+	for _, s := range e.secrets.All() {
+		for _, v := range s.Versions {
+			if len(v.Data) > 0 {
+				whose := fmt.Sprintf("version %d of secret %s", v.Revision, s.Name)
+				out[string(v.Data)] = whose
+				out[base64.StdEncoding.EncodeToString(v.Data)] = whose
+			}
 		}
 	}
-	return newest
+	return out
 }

@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -22,7 +23,13 @@ func TestCitedAssumptionsAreListedOnce(t *testing.T) {
 			t.Errorf("%s is listed %d times", number, times)
 		}
 	}
-	files, err := filepath.Glob("*.go")
+	var files []string
+	err = filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if filepath.Ext(path) == ".go" {
+			files = append(files, path)
+		}
+		return err
+	})
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no source here: %v", err)
 	}

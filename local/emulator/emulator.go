@@ -4,8 +4,21 @@ import (
 	"context"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/scw-key-rotator/rotator/local/emulator/audit"
+	"github.com/scw-key-rotator/rotator/local/emulator/control"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/account"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/api"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/gateway"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/iam"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/proxy"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/secrets"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/serverless"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/settings"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/store"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/traffic"
 )
 
 // Options set up an emulator. The zero value is a truthful, quick Scaleway.
@@ -17,8 +30,8 @@ type Options struct {
 	GrantLag  time.Duration // for so long a right just granted is refused now and then
 	DeadLag   time.Duration // for so long after its deletion a key is taken for one that lives (A81)
 	StatusLag time.Duration // for so long after a redeployment began a read tells the status before it (A80)
-	Delays    Delays        // of asynchronous moves; zero fields take DefaultDelays
-	Quotas    Quotas        // zero fields take DefaultQuotas
+	Delays    Delays        // of asynchronous moves; zero fields take the medians of FACTS section 8
+	Quotas    Quotas        // zero fields take what the recordings show, and no more than DESIGN says
 	Answers   Answers       // which answer the emulator gives where nobody knows Scaleway's
 
 	// HashMemory is what one hash of a secret environment variable takes, in
@@ -36,155 +49,149 @@ type Options struct {
 	Host Host
 }
 
-// Delays say how long asynchronous moves take.
-type Delays struct {
-	Namespace      time.Duration // pending or creating to ready
-	Deploy         time.Duration // a function or container: pending, creating or updating to ready
-	StartFailure   time.Duration // a container that never listens: creating to error
-	TokenReady     time.Duration // creating to ready
-	TokenGone      time.Duration // deleting to 404
-	Domain         time.Duration // pending to ready
-	Gone           time.Duration // a deleted namespace, function, container, domain or cron to 404
-	SecretErasure  time.Duration // a version scheduled for deletion to erased
-	ProjectRemoval time.Duration
-}
-
-// DefaultDelays are the medians of FACTS section 8.
-func DefaultDelays() Delays {
-	return Delays{
-		Namespace: 5 * time.Second, Deploy: 11 * time.Second, StartFailure: 300 * time.Second,
-		TokenReady: time.Second, TokenGone: 6 * time.Second, Domain: 10 * time.Second,
-		Gone: 5 * time.Second, SecretErasure: 7 * 24 * time.Hour,
-	}
-}
-
-// Quotas are limits whose real values nobody recorded (ASSUMPTIONS.md).
-type Quotas struct {
-	KeysPerApplication int
-	// KeysPerOrganization counts those of people and of Scaleway too; 0: no limit (A83).
-	KeysPerOrganization int
-	VersionsPerSecret   int // DESIGN: 20
-}
-
-// DefaultQuotas allow what the recordings show, and no more than DESIGN says.
-func DefaultQuotas() Quotas { return Quotas{KeysPerApplication: 20, VersionsPerSecret: 20} }
-
-// Answers chooses among the answers that Scaleway might give; the numbers are
-// those of ASSUMPTIONS.md. The zero value is what we assume.
-type Answers struct {
-	IgnoreFilters      bool // A01: a list ignores every filter it is given
-	NamespaceTokensAll bool // A02: tokens listed by namespace include those of its functions or containers
-	SecondDeleteOK     bool // A03: DELETE of what is already gone answers as the first did
-	NameTakenByDeleted bool // A04: a secret scheduled for deletion still holds its name
-	RedeployAlways     bool // A05: redeploy: false is ignored
-	TokenRoutes        int  // A06: status of every token route once JWTs are removed; 0: they still work
-	RefusalStatus      int  // A07: the gateway's status for a refused call; 0: 403
-	RefusalBody        string
-	NamespaceRedeploys bool // A77: new variables of a namespace redeploy all that is in it
-	ReadDisabled       bool // A65: a version that is disabled can be read by its revision
-}
-
 // Emulator is one organization of Scaleway. Its methods may be called from
 // many goroutines.
 type Emulator struct {
-	clock   *Clock
+	*traffic.Controls
+	serverless.Bench
+	base    *api.Base
 	options Options
-	history history
-	faults  faults
+	traffic *traffic.Traffic
+	asked   *store.Mint // of requests: how many there are must not change what is made; guarded by base.Mu
 	mux     *http.ServeMux
-	latency atomic.Int64 // of type time.Duration
 
-	// What runs beside requests; with a Host only.
-	running    context.Context //nolint:containedctx // deployments and crons outlive the request that starts them
-	stop       context.CancelFunc
-	background sync.WaitGroup
+	stop  context.CancelFunc // ends what runs beside requests; with a Host only
+	crons sync.WaitGroup
 
-	mu      sync.Mutex // guards everything below; held for the whole of a request
-	auditor *Auditor   // nil: nobody watches
-	mint    *mint
-	asked   *mint // of requests: how many there are must not change what is made
-	iam     iamState
-	// regional products, by region
-	secrets    map[string]*secretState
-	functions  map[string]*product
-	containers map[string]*product
-	uploads    map[string]*upload // by the name in their URL
+	auditor    *Auditor // nil: nobody watches; guarded by base.Mu
+	account    *account.Account
+	iam        *iam.IAM
+	secrets    *secrets.Secrets
+	serverless *serverless.Serverless
+	gateway    *gateway.Gateway
 }
 
 // New returns an emulator that holds an organization without any resource.
 func New(o Options) *Emulator {
 	if o.Clock == nil {
-		o.Clock = NewClock()
-	}
-	o.Delays = o.Delays.orDefault()
-	if o.Quotas.KeysPerApplication == 0 {
-		o.Quotas.KeysPerApplication = DefaultQuotas().KeysPerApplication
-	}
-	if o.Quotas.VersionsPerSecret == 0 {
-		o.Quotas.VersionsPerSecret = DefaultQuotas().VersionsPerSecret
-	}
-	if o.HashMemory == 0 {
-		o.HashMemory = argonMemory
+		o.Clock = clock.New()
 	}
 	e := &Emulator{
-		clock: o.Clock, options: o, mint: newMint(o.Seed), asked: newMint(o.Seed + 1), uploads: map[string]*upload{},
-		secrets: map[string]*secretState{}, functions: map[string]*product{}, containers: map[string]*product{},
+		base: &api.Base{Clock: o.Clock, Mint: store.NewMint(o.Seed), Settings: settings.Settings{
+			KeyLag: o.KeyLag, GrantLag: o.GrantLag, DeadLag: o.DeadLag, StatusLag: o.StatusLag,
+			Delays: o.Delays, Quotas: o.Quotas, Answers: o.Answers, HashMemory: o.HashMemory,
+		}.OrDefault()},
+		options: o, asked: store.NewMint(o.Seed + 1),
 	}
+	e.base.Running, e.stop = context.WithCancel(context.Background())
+	e.account = account.New(e.base)
+	e.iam, e.secrets = iam.New(e.base, e.account), secrets.New(e.base, e.account)
+	e.base.Access = e.iam
+	e.serverless = serverless.New(e.base, e.account, o.Host)
+	e.Bench = serverless.NewBench(e.serverless)
+	e.traffic = traffic.New(o.Clock, traffic.Hooks{RequestID: e.requestID, Unknown: e.unknownRoute, Served: e.served})
+	e.Controls = e.traffic.Controls
+	e.gateway = gateway.New(e.base, e.traffic, e.iam, e.serverless)
 	e.SetLatency(o.Latency)
-	e.iam.init(e)
+	e.found(e.base.Mint.UUID())
 	e.mux = e.routes()
-	e.running, e.stop = context.WithCancel(context.Background())
 	if o.Host != nil {
-		e.background.Go(func() { e.fireCrons(e.running) })
+		e.crons.Go(func() { e.gateway.FireCrons(e.base.Running) })
 	}
 	return e
 }
 
 // Clock returns the emulator's clock.
-func (e *Emulator) Clock() *Clock { return e.clock }
+func (e *Emulator) Clock() *Clock { return e.base.Clock }
 
-// History returns the requests so far, API and gateway, in order of arrival.
-func (e *Emulator) History() []Request { return e.history.all() }
+// API returns the emulated api.scaleway.com.
+func (e *Emulator) API() http.Handler {
+	return e.traffic.Observe("Scaleway API Gateway (fr-par-1;edge01)", e.mux)
+}
 
-// ForgetHistory empties the history; sequence numbers go on, and so do the
-// counts of Served and UnknownRoutes.
-func (e *Emulator) ForgetHistory() { e.history.clear() }
+// Gateway returns what stands in front of all functions and containers: it
+// serves a request by its Host, the default domain of one or a custom domain
+// that is ready.
+//
+// It is an assumption in most it does (A29 to A33): no call to an endpoint was
+// ever recorded (FACTS section 10).
+func (e *Emulator) Gateway() http.Handler { return e.gateway.Handler() }
 
-// Served tells how many requests have arrived, at API and gateway.
-func (e *Emulator) Served() int { return e.history.served() }
+// Door returns the gateway in front of one function or container, whatever the
+// Host of a request and whether it is HTTPS: a front door for curl.
+func (e *Emulator) Door(id string) http.Handler { return e.gateway.Door(id) }
 
-// UnknownRoutes returns what was asked of the API and does not exist here, in
-// the order in which it was first asked for.
-func (e *Emulator) UnknownRoutes() []UnknownRoute { return e.history.missed() }
+// Serves tells whether the emulator answers for a host: the API's, and any
+// that is or was an endpoint's (the gateway's domain, or a custom one).
+func (e *Emulator) Serves(host string) bool {
+	return host == traffic.APIHost || e.gateway.Serves(host)
+}
 
-// Latency is how long every API call and endpoint takes at present.
-func (e *Emulator) Latency() time.Duration { return time.Duration(e.latency.Load()) }
+// NewProxy returns a proxy with a fresh CA. Serve starts it.
+func (e *Emulator) NewProxy() (*Proxy, error) { return proxy.New(e) }
 
-// SetLatency changes it, from the next request on.
-func (e *Emulator) SetLatency(d time.Duration) { e.latency.Store(int64(d)) }
-
-// Arm lets a fault strike from now on.
-func (e *Emulator) Arm(f Fault) { e.faults.arm(f) }
-
-// Disarm removes all faults.
-func (e *Emulator) Disarm() { e.faults.clear() }
-
-func (d Delays) orDefault() Delays {
-	def := DefaultDelays()
-	for _, f := range []struct{ have, want *time.Duration }{
-		{&d.Namespace, &def.Namespace},
-		{&d.Deploy, &def.Deploy},
-		{&d.StartFailure, &def.StartFailure},
-		{&d.TokenReady, &def.TokenReady},
-		{&d.TokenGone, &def.TokenGone},
-		{&d.Domain, &def.Domain},
-		{&d.Gone, &def.Gone},
-		{&d.SecretErasure, &def.SecretErasure},
-		{&d.ProjectRemoval, &def.ProjectRemoval},
-	} {
-		if *f.have == 0 {
-			*f.have = *f.want
-		}
+// Close ends the functions and crons that a Host runs, cutting what they are
+// at. Without a Host there is nothing to end.
+func (e *Emulator) Close() error {
+	e.stop()
+	if e.options.Host == nil {
+		return nil
 	}
-	return d
+	err := e.options.Host.Close()
+	e.serverless.Wait()
+	e.crons.Wait()
+	return err
+}
+
+// RoundTripper returns a transport that serves requests in this process: those
+// to api.scaleway.com by API, all others by Gateway. It opens no socket and
+// starts no goroutine, so it can be used inside a testing/synctest bubble.
+//
+// A connection that the emulator cuts is an error that wraps ECONNRESET and
+// io.ErrUnexpectedEOF; an answer shorter than it announced reads as
+// io.ErrUnexpectedEOF. A request is served in the goroutine that sends it: a
+// handler behind the gateway that does not heed its context is waited for.
+func (e *Emulator) RoundTripper() http.RoundTripper {
+	return traffic.NewRoundTripper(e.API(), e.Gateway())
+}
+
+func (e *Emulator) requestID() string {
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	return e.asked.UUID()
+}
+
+func (e *Emulator) unknownRoute(route string) {
+	if e.options.OnUnknownRoute != nil {
+		e.options.OnUnknownRoute(route)
+	}
+}
+
+// Control returns the handler of a listener apart, by which a person or a test
+// looks at the emulator and moves it. GET / says how. What it refuses is a 400
+// whose message names the field. It shows no secret, but it changes things for
+// whoever asks: keep it on loopback.
+func (e *Emulator) Control() http.Handler {
+	c := control.Emulator{
+		Base: e.base, Traffic: e.Controls,
+		Account: e.account, IAM: e.iam, Secrets: e.secrets, Serverless: e.serverless,
+	}
+	return c.Handler()
+}
+
+// Audit starts to watch. It replaces an auditor that watched before.
+func (e *Emulator) Audit(rules AuditRules) *Auditor {
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	e.auditor = audit.New(e.base, e.iam, e.secrets, e.serverless, rules)
+	return e.auditor
+}
+
+// served lets the auditor look, if there is one.
+func (e *Emulator) served(r *Request) {
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	if e.auditor != nil {
+		e.auditor.After(r)
+	}
 }

@@ -24,7 +24,7 @@ func delivery() emulator.Seed {
 				Policies: []emulator.SeedPolicy{{Name: "rotator", Rules: emulator.RotatorRules("default")}},
 			},
 		},
-		Serverless: []emulator.SeedPlace{{Project: "default", SeedServerless: emulator.SeedServerless{
+		Serverless: []emulator.SeedPlace{{Project: "default", Serverless: emulator.SeedServerless{
 			FunctionNamespaces: []emulator.SeedFunctionNamespace{{Name: "web", Functions: []emulator.SeedFunction{
 				{Name: "front", SecretEnv: map[string]string{"STOCK_TOKEN": "${secret_key:caller}"}},
 				{
