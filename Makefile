@@ -37,7 +37,7 @@ api: ## the emulated Scaleway API alone
 
 .PHONY: test
 test: ## all tests that need Go only
-	go test -race -shuffle=on -timeout 30m ./...
+	go test -race -ldflags=-w -shuffle=on -timeout 30m ./...
 
 .PHONY: test-all
 test-all: ## every case of what make test takes a sample of: faults, lies, runs at once, histories (ONE_IN=4: a quarter)

@@ -51,8 +51,11 @@ func TestMemoryOfARun(t *testing.T) {
 		return
 	}
 	each, most, report := 100, 48.0, 256<<10
-	if *largest {
+	switch {
+	case *largest:
 		each, most, report = 1000, 64.0, 1<<20
+	case raced:
+		each = 20
 	}
 	env := emulatortest.Start(t, emulator.Options{}, emulatortest.Large(each))
 	proxy, err := env.NewProxy()

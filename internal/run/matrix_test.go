@@ -19,7 +19,7 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
-var oneIn = flag.Int("one-in", 150, "how many cases of a matrix, or of random worlds, stand for each that is tried; 1: all are")
+var oneIn = flag.Int("one-in", 300, "how many cases of a matrix, or of random worlds, stand for each that is tried; 1: all are")
 
 // some is how many of so many random worlds are tried.
 func some(all int) int { return max(all / *oneIn, 5) }
