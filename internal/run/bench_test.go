@@ -55,7 +55,7 @@ func BenchmarkRun(b *testing.B) {
 				b.ReportMetric(float64(got.API.Calls), "calls/run")
 				b.ReportMetric(float64(got.API.Probes), "probes/run")
 				b.ReportMetric(took.Seconds()/least.Seconds(), "least/run")
-				b.ReportMetric((time.Duration(got.API.Calls+got.API.Probes) * latency).Seconds()/took.Seconds(), "serial/run")
+				b.ReportMetric((time.Duration(got.API.Calls+got.API.Probes)*latency).Seconds()/took.Seconds(), "serial/run")
 			}
 		})
 	}

@@ -23,10 +23,12 @@ func TestWhatSafetyNeedsComesFirstHoweverSlowItIs(t *testing.T) {
 		return q.Host == "api.scaleway.com" && q.Method == method && strings.Contains(q.Path, part)
 	}
 	for name, slow := range map[string]func(*http.Request) bool{
-		"lists of tokens": func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/tokens") && r.Method == http.MethodGet },
-		"endpoints":       func(r *http.Request) bool { return r.URL.Host != "api.scaleway.com" },
-		"environments":    func(r *http.Request) bool { return r.Method == http.MethodPatch },
-		"nothing":         func(*http.Request) bool { return false },
+		"lists of tokens": func(r *http.Request) bool {
+			return strings.HasSuffix(r.URL.Path, "/tokens") && r.Method == http.MethodGet
+		},
+		"endpoints":    func(r *http.Request) bool { return r.URL.Host != "api.scaleway.com" },
+		"environments": func(r *http.Request) bool { return r.Method == http.MethodPatch },
+		"nothing":      func(*http.Request) bool { return false },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
