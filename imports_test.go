@@ -38,7 +38,7 @@ func TestImportsPointInward(t *testing.T) {
 	allowed := map[string]string{
 		"":                   "handler",
 		"handler":            "internal/clock internal/config internal/printable internal/redact internal/report internal/run internal/safe",
-		"internal/run":       "internal/clock internal/config internal/deliver internal/duration internal/envhash internal/ledger internal/printable internal/probe internal/redact internal/purge internal/report internal/rotate internal/safe internal/scaleway internal/version",
+		"internal/run":       "internal/clock internal/config internal/deliver internal/duration internal/envhash internal/ledger internal/printable internal/probe internal/redact internal/purge internal/report internal/rotate internal/safe internal/scaleway internal/tell internal/version",
 		"internal/rotate":    "internal/clock internal/duration internal/report internal/safe internal/scaleway",
 		"internal/deliver":   "internal/clock internal/envhash internal/ledger internal/redact internal/report internal/scaleway",
 		"internal/ledger":    "internal/redact internal/scaleway",
@@ -46,7 +46,8 @@ func TestImportsPointInward(t *testing.T) {
 		"internal/purge":     "internal/clock internal/report internal/safe internal/scaleway",
 		"internal/probe":     "internal/clock internal/redact internal/safe internal/scaleway internal/version",
 		"internal/scaleway":  "internal/clock internal/redact internal/version",
-		"internal/config":    "internal/duration internal/redact",
+		"internal/config":    "internal/duration internal/redact internal/tell",
+		"internal/tell":      "internal/clock internal/redact internal/safe internal/version",
 		"internal/report":    "internal/printable",
 		"internal/printable": "",
 		"internal/redact":    "",

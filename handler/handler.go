@@ -40,6 +40,7 @@ const bodyMax = 64 << 10
 type Options struct {
 	API       http.RoundTripper // under the Scaleway SDK
 	Endpoints http.RoundTripper // under the probes
+	Tell      http.RoundTripper // under what is told of a run
 	Clock     clock.Clock
 	NewRunID  func() string
 }
@@ -162,7 +163,7 @@ func (h *Handler) serve(r *http.Request, may authority, runID string, log *slog.
 	ctx := context.WithoutCancel(r.Context())
 	before := cpuTime()
 	done, err = run.Do(ctx, h.cfg, req, run.Options{
-		API: h.options.API, Endpoints: h.options.Endpoints, Clock: h.options.Clock, Log: log, RunID: runID,
+		API: h.options.API, Endpoints: h.options.Endpoints, Tell: h.options.Tell, Clock: h.options.Clock, Log: log, RunID: runID,
 	})
 	if err == nil && !h.options.Clock.Emulated {
 		cost(done, cpuTime()-before)

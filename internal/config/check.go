@@ -15,6 +15,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/duration"
 	"github.com/scw-key-rotator/rotator/internal/redact"
+	"github.com/scw-key-rotator/rotator/internal/tell"
 )
 
 const year = 365 * 24 * time.Hour
@@ -102,6 +103,33 @@ func (c *checker) id(name, value string) string {
 		return ""
 	}
 	return value
+}
+
+// off is a setting of where to tell that names nothing: an empty one would be
+// deployed as it is.
+const off = "off"
+
+// targets shows no value: each is a URL to which whoever has it can write.
+func (c *checker) targets(name, value string) []tell.Target {
+	if value == off {
+		return nil
+	}
+	targets, err := tell.Targets(value)
+	if err != nil {
+		c.problem("%s%s: %s", Prefix, name, err)
+	}
+	return targets
+}
+
+func (c *checker) heartbeat(name, value string) tell.Heartbeat {
+	if value == off {
+		return tell.Heartbeat{}
+	}
+	heartbeat, err := tell.HeartbeatAt(value)
+	if err != nil {
+		c.problem("%s%s: the value (not shown) is not right; %s", Prefix, name, err)
+	}
+	return heartbeat
 }
 
 // optionalID is id for a setting that may be empty.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/duration"
 	"github.com/scw-key-rotator/rotator/internal/redact"
+	"github.com/scw-key-rotator/rotator/internal/tell"
 )
 
 // Prefix starts the name of every setting. SCW_ is the platform's own.
@@ -45,6 +46,13 @@ const (
 const (
 	OwnKeyRotate = "rotate" // as any other, last in a run
 	OwnKeyKeep   = "keep"   // leave it to a person
+)
+
+// Which runs are told.
+const (
+	NotifyFailure = "failure" // those that failed
+	NotifyChange  = "change"  // those that changed something, too
+	NotifyAlways  = "always"  // all but dry runs
 )
 
 // DefaultAPIURL is Scaleway's API, and the default of ROTATOR_API_URL.
@@ -88,6 +96,10 @@ type Config struct {
 	RequestsPerSecond int           // to the API, at the most
 	APIURL            string
 	LogLevel          slog.Level
+
+	Notify    []tell.Target // who is told how a run ended
+	NotifyOn  string        // NotifyFailure, NotifyChange or NotifyAlways
+	Heartbeat tell.Heartbeat
 }
 
 // settings is the environment as text. Defaults stand here and nowhere else.
@@ -122,6 +134,9 @@ type settings struct {
 	RequestsPerSecond string `env:"REQUESTS_PER_SECOND" envDefault:"100"`
 	APIURL            string `env:"API_URL"             envDefault:"https://api.scaleway.com"`
 	LogLevel          string `env:"LOG_LEVEL"           envDefault:"info"`
+	Notify            string `env:"NOTIFY"              envDefault:"off"`
+	NotifyOn          string `env:"NOTIFY_ON"           envDefault:"failure"`
+	Heartbeat         string `env:"HEARTBEAT"           envDefault:"off"`
 }
 
 // Error is everything that is wrong with the configuration.
@@ -246,6 +261,10 @@ func (c *checker) config(s settings) Config {
 		RequestsPerSecond: c.number("REQUESTS_PER_SECOND", s.RequestsPerSecond, 1, 1000),
 		APIURL:            c.url("API_URL", s.APIURL),
 		LogLevel:          c.level("LOG_LEVEL", s.LogLevel),
+
+		Notify:    c.targets("NOTIFY", s.Notify),
+		NotifyOn:  c.oneOf("NOTIFY_ON", s.NotifyOn, NotifyFailure, NotifyChange, NotifyAlways),
+		Heartbeat: c.heartbeat("HEARTBEAT", s.Heartbeat),
 	}
 }
 

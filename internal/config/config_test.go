@@ -71,6 +71,8 @@ func defaults() config.Config {
 		RequestsPerSecond: 100,
 		APIURL:            config.DefaultAPIURL,
 		LogLevel:          slog.LevelInfo,
+
+		NotifyOn: config.NotifyFailure,
 	}
 }
 

@@ -79,7 +79,7 @@ func TestServerlessYMLHasTheSettingsAndTheirDefaults(t *testing.T) {
 	if len(function.Env) == 0 {
 		t.Fatal("serverless.yml has no functions.rotator.env")
 	}
-	secret := []string{"ROTATOR_CONTROL_SECRET", "ROTATOR_SECRET_KEY"} // no other
+	secret := []string{"ROTATOR_CONTROL_SECRET", "ROTATOR_HEARTBEAT", "ROTATOR_NOTIFY", "ROTATOR_SECRET_KEY"} // no other
 	if diff := cmp.Diff(secret, slices.Sorted(maps.Keys(function.Secret))); diff != "" {
 		t.Errorf("names of functions.rotator.secret (-want +serverless.yml):\n%s", diff)
 	}

@@ -45,10 +45,19 @@ type Report struct {
 	Findings       []Finding     `json:"findings"`
 	Left           []string      `json:"left"` // what the run had no time for
 	API            API           `json:"api"`
+	Told           []Told        `json:"told"`      // who was told of the run
 	SummedUp       []Sum         `json:"summed_up"` // rows that are as they should be, where there are many
 	Cut            []Cut         `json:"cut"`       // what there was no room for
 
 	counts *Counts // of all that there was, once some of it is summed up or cut
+}
+
+// Told is one target of ROTATOR_NOTIFY or ROTATOR_HEARTBEAT, and what became of
+// telling it.
+type Told struct {
+	Target string `json:"target"` // its kind and host
+	Told   bool   `json:"told"`
+	Detail string `json:"detail"` // why not
 }
 
 // Cut is how many rows of a list of this report are left out for want of room.

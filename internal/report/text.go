@@ -44,7 +44,8 @@ func (p *printer) table(indent string, rows [][]string) {
 	_ = w.Flush() // a strings.Builder takes everything
 }
 
-func (p *printer) head(r *Report) {
+// Headline is how a run ended, in one line.
+func (r *Report) Headline() string {
 	kind := "run"
 	if r.DryRun {
 		kind = "dry run"
@@ -53,7 +54,11 @@ func (p *printer) head(r *Report) {
 	if r.Outcome != Success {
 		sign = "✗"
 	}
-	p.line("%s %s, %s: %s %s on project %s", sign, strings.ToUpper(string(r.Outcome)), toDo(r.acting()), kind, r.RunID, r.ProjectID)
+	return fmt.Sprintf("%s %s, %s: %s %s on project %s", sign, strings.ToUpper(string(r.Outcome)), toDo(r.acting()), kind, r.RunID, r.ProjectID)
+}
+
+func (p *printer) head(r *Report) {
+	p.line("%s", r.Headline())
 	p.line("  %s", r.summary())
 	for _, c := range r.Coming {
 		p.line("  %s", c.said(r.StartedAt))
@@ -133,6 +138,13 @@ func expiry(at *time.Time, verb string) string {
 }
 
 func (p *printer) foot(r *Report) {
+	for _, t := range r.Told {
+		if t.Told {
+			p.line("\ntold %s", t.Target)
+		} else {
+			p.line("\nnot told: %s: %s", t.Target, t.Detail)
+		}
+	}
 	cost := ""
 	if r.API.CPUSeconds > 0 {
 		cost = fmt.Sprintf(", %.2f s of CPU", r.API.CPUSeconds)

@@ -126,3 +126,29 @@ func (p *printer) left(r *Report) {
 		}
 	})
 }
+
+// ToActOn are the first lines of what a person must act on, the worst first, and
+// how many more there are.
+func (r *Report) ToActOn(most int) (lines []string, more int) {
+	finding := func(f Finding) string {
+		text := f.Subject + ": " + f.Text
+		if f.Hint != "" {
+			text += " → " + f.Hint
+		}
+		return string(f.Level) + ": " + Line(text)
+	}
+	for _, level := range []Level{Error, Warning} {
+		for _, f := range r.Findings {
+			if f.Level == level {
+				lines = append(lines, finding(f))
+			}
+		}
+		for _, s := range r.Steps {
+			if level == Error && s.wentWrong() {
+				lines = append(lines, Line("step "+s.Name+", "+string(s.Outcome)+": "+strings.Join(s.Errors, "; ")))
+			}
+		}
+	}
+	kept := min(len(lines), most)
+	return lines[:kept], len(lines) - kept
+}

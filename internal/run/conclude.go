@@ -55,6 +55,10 @@ func (s *session) observe() {
 
 // observeProject counts what of the project is there once everything was read.
 func (s *session) observeProject() {
+	if s.counted {
+		return
+	}
+	s.counted = true
 	w, found, lists := s.world, &s.report.Found, s.tokensRead()
 	for _, n := range w.namespaces {
 		if n.Product == scaleway.Functions {

@@ -274,6 +274,8 @@ func (s *session) renewOwn(ctx context.Context) error {
 	if err := s.rememberOwn(ctx, o.made.New); err != nil {
 		return errors.Join(fmt.Errorf("a new key was made, and no function given it: %w", err), s.applier.Undo(ctx, o.made, "it could not be remembered"))
 	}
+	s.conclude()
+	s.tell(ctx) // now: the redeployment may end this very instance
 	var errs []error
 	refused := true
 	for _, e := range functions {

@@ -28,6 +28,7 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/tell"
 	"github.com/scw-key-rotator/rotator/internal/version"
 )
 
@@ -67,7 +68,8 @@ type Options struct {
 	API       http.RoundTripper // under the Scaleway SDK
 	Endpoints http.RoundTripper // under the probes
 	Clock     clock.Clock
-	Log       *slog.Logger // with the run's ID
+	Tell      http.RoundTripper // to whoever is told; on a clock that is made up, nobody is unless it is set
+	Log       *slog.Logger      // with the run's ID
 	RunID     string
 }
 
@@ -94,9 +96,12 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 		}),
 		report: &report.Report{
 			Version: version.Version, RunID: o.RunID, DryRun: req.DryRun, OrganizationID: cfg.OrganizationID, ProjectID: cfg.ProjectID,
-			Left: []string{}, Findings: []report.Finding{}, SummedUp: []report.Sum{}, Cut: []report.Cut{}, Clock: clockOf(cfg, o),
+			Left: []string{}, Findings: []report.Finding{}, Told: []report.Told{}, SummedUp: []report.Sum{}, Cut: []report.Cut{}, Clock: clockOf(cfg, o),
 		},
 		world: &world{},
+	}
+	if !o.Clock.Emulated || o.Tell != nil {
+		s.telling.teller = tell.New(tell.Options{Transport: o.Tell, Clock: o.Clock})
 	}
 	s.applier = &rotate.Applier{
 		Client: client, Journal: s.journal, Clock: o.Clock, Log: o.Log,
@@ -108,6 +113,8 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 	if err := s.acceptable(); err != nil {
 		return nil, err
 	}
+	s.begin(ctx)
+	defer s.telling.started.Wait()
 	s.tokens = s.listTokens(ctx)
 	defer s.tokens.group.Wait() // it ends with the context
 	defer cancel()
@@ -123,6 +130,7 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 	}
 	s.step(ctx, StepOwnKey, s.asked(StepOwnKey), s.rotateOwn)
 	s.conclude()
+	s.tell(ctx)
 	s.ended(ctx)
 	return s.report, nil
 }
@@ -143,6 +151,8 @@ type session struct {
 
 	world     *world
 	tokens    *tokenLists
+	telling   telling
+	counted   bool // what of the project is there
 	endpoints []probe.Endpoint
 	rows      []probe.Row      // what was checked, once it was
 	checkers  []probe.Key      // that asked every endpoint

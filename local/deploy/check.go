@@ -130,9 +130,9 @@ func checkFunction(f function) error {
 	for _, event := range f.Events {
 		problems = append(problems, checkSchedule(event.Schedule.Rate))
 	}
-	_, own := f.Secret[ownSecretKey]
-	if _, control := f.Secret[controlSecret]; !own || !control || len(f.Secret) != 2 {
-		problem("secret: want %s and %s, and nothing else", ownSecretKey, controlSecret)
+	secrets := []string{controlSecret, heartbeat, notify, ownSecretKey}
+	if !slices.Equal(slices.Sorted(maps.Keys(f.Secret)), secrets) {
+		problem("secret: want %s, and nothing else", strings.Join(secrets, ", "))
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Env)) {
 		if len(f.Env[name]) > 1000 {

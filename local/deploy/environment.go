@@ -22,6 +22,8 @@ const (
 	ownAccessKey    = "ROTATOR_ACCESS_KEY"
 	ownSecretKey    = "ROTATOR_SECRET_KEY" //nolint:gosec // the variable's name
 	controlSecret   = "ROTATOR_CONTROL_SECRET"
+	notify          = "ROTATOR_NOTIFY"
+	heartbeat       = "ROTATOR_HEARTBEAT"
 )
 
 // A line of .env, as far as osls reads it as everybody would: it expands $ even in single quotes, and takes # for a
@@ -99,7 +101,7 @@ func (env environment) harmless() environment {
 }
 
 func isSecret(name string) bool {
-	return strings.HasSuffix(name, "SECRET_KEY") || name == controlSecret
+	return strings.HasSuffix(name, "SECRET_KEY") || name == controlSecret || name == notify || name == heartbeat
 }
 
 // list is the environment of a child process.

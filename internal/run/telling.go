@@ -1,0 +1,124 @@
+package run
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+
+	"github.com/scw-key-rotator/rotator/internal/config"
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/safe"
+	"github.com/scw-key-rotator/rotator/internal/tell"
+)
+
+// linesMax is how many lines of what a person must act on are told: a message fits
+// a phone.
+const linesMax = 10
+
+// telling is what has been told of a run, and to whom.
+type telling struct {
+	teller  *tell.Teller // nil: nobody is told
+	started safe.Group   // telling the heartbeat that the run has begun
+	begun   *tell.Result // what became of that
+	outcome report.Outcome
+	done    bool // told once, with outcome
+}
+
+// plain tells whether a run is the kind that the cron starts: what a heartbeat
+// waits for.
+func (r Request) plain() bool {
+	return !r.DryRun && len(r.Steps)+len(r.Applications)+len(r.Revoke)+len(r.Rollback) == 0
+}
+
+// begin tells the heartbeat that a run has begun. Nothing waits for it before the
+// run's end.
+func (s *session) begin(ctx context.Context) {
+	if s.telling.teller == nil || !s.cfg.Heartbeat.Set() || !s.req.plain() {
+		return
+	}
+	s.telling.started.Go(func() {
+		begun := s.telling.teller.Beat(ctx, s.cfg.Heartbeat, tell.Started, s.heartbeatID(), "")
+		s.telling.begun = &begun
+	})
+}
+
+// heartbeatID is the run's ID as a heartbeat wants it: a UUID.
+func (s *session) heartbeatID() string {
+	sum := sha256.Sum256([]byte(s.report.RunID))
+	sum[6], sum[8] = sum[6]&0x0f|0x40, sum[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+}
+
+// tell says what the run came to, to those who are to hear of it. It comes before
+// the function is redeployed, which may end this very instance, and again at the
+// end, if that is another.
+func (s *session) tell(ctx context.Context) {
+	t, r := &s.telling, s.report
+	if t.teller == nil || t.done && t.outcome == r.Outcome || s.req.DryRun {
+		return
+	}
+	t.done, t.outcome = true, r.Outcome
+	t.started.Wait()
+	var results []tell.Result
+	if t.begun != nil {
+		results, t.begun = append(results, *t.begun), nil
+	}
+	message := s.message()
+	var all safe.Group
+	var ended *tell.Result
+	if s.cfg.Heartbeat.Set() && s.req.plain() {
+		all.Go(func() {
+			what := tell.Ended
+			if message.Failed {
+				what = tell.Failed
+			}
+			result := t.teller.Beat(ctx, s.cfg.Heartbeat, what, s.heartbeatID(), message.Text())
+			ended = &result
+		})
+	}
+	if s.isToHear() {
+		results = append(results, t.teller.Tell(ctx, s.cfg.Notify, message)...)
+	}
+	all.Wait()
+	if ended != nil {
+		results = append(results, *ended)
+	}
+	for _, result := range results {
+		r.Told = append(r.Told, report.Told{Target: result.Target, Told: result.Told, Detail: result.Detail})
+		if result.Told {
+			s.log.InfoContext(ctx, "told", "target", result.Target)
+		} else {
+			s.log.WarnContext(ctx, "not told", "target", result.Target, "detail", result.Detail)
+		}
+	}
+}
+
+// isToHear tells whether a run is one to tell of. Nothing is kept of what was told
+// before: each run that fails is told.
+func (s *session) isToHear() bool {
+	switch s.cfg.NotifyOn {
+	case config.NotifyAlways:
+		return true
+	case config.NotifyChange:
+		for _, c := range s.report.Changes {
+			if c.Result == report.Done && !strings.Contains(c.Object, ledgerName) { // which is nobody's business
+				return true
+			}
+		}
+	}
+	return s.report.Outcome != report.Success
+}
+
+func (s *session) message() tell.Message {
+	r := s.report
+	lines, more := r.ToActOn(linesMax)
+	if more > 0 {
+		lines = append(lines, fmt.Sprintf("… and %d more", more))
+	}
+	return tell.Message{
+		Title: r.Headline(), Lines: lines, Failed: r.Outcome != report.Success,
+		Foot: "All of it: make invoke, or the function's log with run_id " + r.RunID,
+		Data: r.Brief(""),
+	}
+}
