@@ -15,7 +15,7 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/config"
 )
 
-// A setting is documented once, in the table in docs/settings.md, and deployed from
+// A setting is documented once (the table in docs/settings.md) and deployed from
 // serverless.yml: names and defaults there are those of the code.
 
 func TestReadmeTableHasTheSettingsAndTheirDefaults(t *testing.T) {

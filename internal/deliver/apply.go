@@ -16,7 +16,8 @@ const (
 	// pollEvery is how often a deployment is looked at.
 	pollEvery = 5 * time.Second
 	// settleAfter is how long a deployment may take to show as one: right after
-	// a change, the status may still be that of before (FACTS section 4).
+	// a change, the status may still be that of before
+	// (docs/scaleway.md, Deployments).
 	settleAfter = 30 * time.Second
 )
 

@@ -11,8 +11,7 @@ import (
 )
 
 // FailedFor is how long the revision before a failed deployment goes on, and
-// with it the key that it carries (FACTS, and Scaleway's documentation of
-// redeployments).
+// with it the key that it carries (docs/scaleway.md, Deployments).
 const FailedFor = 24 * time.Hour
 
 // Result is what became of a consumer.

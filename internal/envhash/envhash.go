@@ -31,7 +31,7 @@ var (
 )
 
 // The bounds. Recorded are m=65536 with t=1,p=2 and with t=3,p=64, each with a
-// salt of 16 bytes and a hash of 32 (FACTS section 4).
+// salt of 16 bytes and a hash of 32 (docs/scaleway.md, Secret variables).
 const (
 	// memoryMax is what is recorded, in KiB.
 	memoryMax = 64 << 10

@@ -131,7 +131,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 // recorded are the values that were sent in the recordings, by the hashes that
-// the answers show (FACTS section 9).
+// the answers show (docs/scaleway.md, Recordings).
 func recorded(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("..", "..", "..", "shared", "scaleway-api", "recordings", "*.json"))

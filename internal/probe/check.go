@@ -129,9 +129,9 @@ func (r *Row) passed() bool {
 }
 
 // settle asks again what may still change. A fresh key that was refused: until
-// it is not, or the prober's patience ends, since IAM is eventually consistent
-// (FACTS section 2). What should be ready and gave no answer, or one that passes:
-// a few times within a minute, since it may be starting from zero. once tells
+// it is not, or the prober's patience ends (docs/scaleway.md, Eventual
+// consistency). What should be ready and gave no answer, or one that passes: a
+// few times within a minute, since it may be starting from zero. once tells
 // whose turn it is: of the keys that ask once, or of all else.
 func (p *Prober) settle(ctx context.Context, rows []Row, once bool) {
 	start := p.clock.Now()

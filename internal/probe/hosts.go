@@ -12,7 +12,7 @@ const label = `[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?`
 
 var (
 	// defaultHost is where the platform serves functions and containers: the
-	// region is compared apart (FACTS sections 4 and 5).
+	// region is compared apart (docs/scaleway.md, Functions).
 	defaultHost = regexp.MustCompile(`^` + label + `\.(?:functions|containers)\.[a-z]{3}\.([a-z]{2}-[a-z]{3})\.scw\.cloud$`)
 	customHost  = regexp.MustCompile(`^(?:` + label + `\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$`)
 )

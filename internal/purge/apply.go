@@ -13,7 +13,7 @@ import (
 )
 
 // A deleted token stays listed for 6 s as a rule, and for up to 52 s as was
-// seen (FACTS section 4).
+// seen (docs/scaleway.md, Legacy tokens).
 const (
 	rereadEvery = 6 * time.Second
 	rereadFor   = 2 * time.Minute

@@ -16,7 +16,7 @@ var (
 	versionMark = regexp.MustCompile(`^rotator: key (SCW[A-Z0-9]{17})(; held)?(; rolled back)?(?:; carried by ([1-9][0-9]{0,8}))?(?:; carried until (\S+))?$`)
 )
 
-// descriptionMax is the API's limit (FACTS section 3).
+// descriptionMax is the API's limit (docs/scaleway.md, API keys).
 const descriptionMax = 200
 
 // markKey appends the mark of project to a key's description, in place of one

@@ -4,8 +4,9 @@
 // plan.go, due.go, schedule.go and cap.go decide, apply.go, retire.go and rollback.go act. A plan is a pure function of what was
 // found, the policy and the time; it promises that no key that a reader of the
 // secret may hold is given up before its grace is over, and that what the
-// rotator cannot attribute is left alone (DESIGN, "A run"). Finding things, and
-// proving that a key opens an endpoint, are left to others.
+// rotator cannot attribute is left alone (docs/design.md, What must hold at every
+// instant). Finding things, and proving that a key opens an endpoint, are left to
+// others.
 package rotate
 
 import (
@@ -16,11 +17,11 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
-// VersionsMax is how many versions a secret holds at most (DESIGN).
+// VersionsMax is how many versions a secret holds at most (docs/scaleway.md, Limits).
 const VersionsMax = 20
 
 // OrphanAfter is older than any run can last: the platform ends one after an
-// hour at the latest (DEPLOY-FACTS, limits).
+// hour at the latest (docs/scaleway.md, Limits).
 const OrphanAfter = 65 * time.Minute
 
 // Policy says when keys are replaced and given up.

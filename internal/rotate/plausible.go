@@ -49,8 +49,9 @@ func (s State) HasNameless() bool {
 	return slices.ContainsFunc(s.Keys, func(k scaleway.APIKey) bool { return keyProject(k.Description) != "" && !named(s, k.AccessKey) })
 }
 
-// orphanFor is how long a key that nobody can hold is told from one whose secret
-// was deleted: until then, that one is still seen (FACTS section 6).
+// orphanFor is how long a key that nobody can hold is told from one whose
+// secret was deleted: until then, that one is still seen (docs/scaleway.md,
+// Secrets and versions).
 const orphanFor = 7 * 24 * time.Hour
 
 // MayBeOrphan tells whether a key that no version names can be one that was

@@ -142,8 +142,8 @@ func (a *Applier) Carry(ctx context.Context, r *Rotation, consumers int) error {
 
 // note changes the mark of the version that holds a key: of an enabled one, if
 // there is one. Describing a disabled one moves the date at which it counts as
-// disabled (FACTS section 6), so its key has its grace anew; where the API
-// refuses that, or there is none, noted is false.
+// disabled (docs/scaleway.md, Secrets and versions), so its key has its grace
+// anew; where the API refuses that, or there is none, noted is false.
 func (a *Applier) note(ctx context.Context, p *Plan, accessKey string, change func(*VersionMark)) (noted bool, err error) {
 	var held *scaleway.Version
 	for i := range p.State.Versions {

@@ -11,8 +11,8 @@ import (
 )
 
 // verify tries all new keys over one window. IAM is eventually consistent and
-// not monotonic (FACTS section 2): a key passes that kept working for the whole
-// window, and whose time is over is given up and deleted.
+// not monotonic (docs/scaleway.md, Eventual consistency): a key passes that kept
+// working for the whole window, and whose time is over is given up and deleted.
 func (a *Applier) verify(ctx context.Context, rotations []*Rotation) {
 	var trials []*trial
 	for _, r := range rotations {

@@ -17,7 +17,7 @@ import (
 )
 
 // freshFor is the age up to which a key may be unknown to some cache of IAM's
-// (FACTS section 2: the vendor retries for up to two minutes).
+// (docs/scaleway.md, Eventual consistency).
 const freshFor = 5 * time.Minute
 
 // key is a credential as endpoints are tried with it; ok is false where there

@@ -15,7 +15,8 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
-// IAM may go on to know a deleted key for up to a minute (FACTS section 2).
+// IAM may go on to know a deleted key for up to a minute (docs/scaleway.md,
+// Eventual consistency).
 const (
 	deadEvery = 5 * time.Second
 	deadFor   = 2 * time.Minute

@@ -60,7 +60,8 @@ var errNoJSON = errors.New("the answer is not whole: it ends early, or is not th
 // whole refuses an answer that is not all there. One that is a success must be
 // a JSON object that says something; only that of a deletion may be empty. An
 // error comes in any form; it leaves with a note of what was asked and the
-// status, since the SDK's typed errors keep nothing but the body (FACTS section 2).
+// status, since the SDK's typed errors keep nothing but the body
+// (docs/scaleway.md, Errors).
 func whole(r *http.Request, resp *http.Response) error {
 	said := asked(r) + ": " + strconv.Itoa(resp.StatusCode) + " " + http.StatusText(resp.StatusCode)
 	body, err := io.ReadAll(resp.Body)

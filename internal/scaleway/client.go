@@ -122,9 +122,9 @@ func (c *Client) ClockOffset() (offset time.Duration, known bool) {
 }
 
 // metadata refuses GET /metadata itself. The SDK asks it after each call to fill
-// SRNs, which nothing here reads; asking the API would cost a call (FACTS section
-// 7), and with an answer, the SDK panics where a list holds a null, and keeps the
-// answer without a lock.
+// SRNs, which nothing here reads; asking the API would cost a call, and with an
+// answer, the SDK panics where a list holds a null, and keeps the answer without
+// a lock (docs/scaleway.md, Metadata).
 type metadata struct{ next http.RoundTripper }
 
 var errNoMetadata = errors.New("metadata are not read here")

@@ -128,7 +128,7 @@ func (c envChange) allPlain() *map[string]string {
 
 // merged are the secret variables for functions and their namespaces: the API
 // keeps those that are not named. The SDK sends nil as null, which changes
-// nothing (FACTS section 4).
+// nothing (docs/scaleway.md, Secret variables).
 func (c envChange) merged() []*function.Secret {
 	var out []*function.Secret
 	for _, name := range slices.Sorted(maps.Keys(c.secrets)) {
@@ -138,7 +138,8 @@ func (c envChange) merged() []*function.Secret {
 }
 
 // whole are the secret variables for containers and their namespaces: the API
-// drops those that are not named, and "" keeps a value (FACTS section 5).
+// drops those that are not named, and "" keeps a value (docs/scaleway.md, Secret
+// variables).
 func (c envChange) whole() *map[string]string {
 	if len(c.secrets) == 0 {
 		return nil

@@ -96,8 +96,8 @@ func failure(act, needs string, err error) error {
 	return out
 }
 
-// classify reads both families of errors (FACTS section 2): the SDK's typed
-// ones carry no status, all others do.
+// classify reads both families of errors (docs/scaleway.md, Errors): the SDK's
+// typed ones carry no status, all others do.
 func classify(err error) error {
 	var (
 		notFound  *scw.ResourceNotFoundError

@@ -52,7 +52,8 @@ type Grant struct {
 	ProjectIDs     []string // else these
 	Condition      string   // "": none
 	// OrganizationSets: the permission sets are of the kind that rule the
-	// organization itself, and give nothing in any project (FACTS section 3).
+	// organization itself, and give nothing in any project (docs/scaleway.md,
+	// Policies and rules).
 	OrganizationSets bool
 }
 
@@ -64,7 +65,8 @@ type Principal struct {
 	GroupID       string
 	UserID        string
 	// Unknown: it names nobody, and does not say that it has no principal, as
-	// every recorded one does (FACTS section 3). Whom it reaches cannot be told.
+	// every recorded one does (docs/scaleway.md, Policies and rules). Whom it
+	// reaches cannot be told.
 	Unknown bool
 }
 
@@ -258,8 +260,8 @@ func (c *Client) Rules(ctx context.Context, policy Principal) ([]Grant, error) {
 	}
 	grants := make([]Grant, 0, len(found))
 	for _, r := range found {
-		// One without a scope was recorded, of an unknown kind (FACTS section 3):
-		// it reaches nothing.
+		// One without a scope was recorded, of an unknown kind
+		// (docs/scaleway.md, Policies and rules): it reaches nothing.
 		nowhere := r.ProjectIDs == nil && r.OrganizationID == nil && r.AccountRootUserID == nil &&
 			r.PermissionSetsScopeType != iam.PermissionSetScopeTypeUnknownScopeType
 		if r.PermissionSetNames == nil || nowhere {

@@ -13,7 +13,7 @@ const pageSize = 100
 const (
 	pagesMax = 100 // of one list: no project comes near 10,000 of anything here
 	// readings of a list that does not add up. The API counts and lists at
-	// different moments: "5 of 6", then an empty page (FACTS section 1).
+	// different moments: "5 of 6", then an empty page (docs/scaleway.md, Lists).
 	readings    = 3
 	rereadAfter = 2 * time.Second
 )

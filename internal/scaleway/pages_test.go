@@ -90,7 +90,7 @@ func TestAListEnds(t *testing.T) {
 }
 
 // A list whose count and items are of different moments is read again
-// (FACTS section 1: "5 of 6", then an empty page).
+// (docs/scaleway.md, Lists).
 func TestAListThatWasShortIsReadAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -49,7 +49,7 @@ func (c *Client) AccessData(ctx context.Context, s Secret) ([]byte, uint32, erro
 }
 
 // dataOf is a payload, once it is seen to be whole. Its CRC is there if it was
-// given when the version was made (FACTS section 6).
+// given when the version was made (docs/scaleway.md, Secrets and versions).
 func dataOf(got *secret.AccessSecretVersionResponse) ([]byte, error) {
 	switch {
 	case got.Data == nil:

@@ -49,7 +49,7 @@ func (c *Client) SecretsNamed(ctx context.Context, region, name string) ([]Secre
 }
 
 // SecretErasedAfter is how long a secret that is scheduled for deletion can be restored
-// (FACTS section 6).
+// (docs/scaleway.md, Secrets and versions).
 const SecretErasedAfter = 7 * 24 * time.Hour
 
 // nameTaken adds a way out to the refusal of a name that a secret which is being

@@ -25,7 +25,7 @@ type Secret struct {
 	Region string
 	Tags   []string
 	// VersionCount counts all versions that ever were: numbering goes on after a
-	// deletion (FACTS section 6).
+	// deletion (docs/scaleway.md, Secrets and versions).
 	VersionCount uint32
 	CreatedAt    time.Time
 	Opaque       bool // of type opaque, and not key_value: it holds no key pair
@@ -42,7 +42,7 @@ type Version struct {
 	Description string
 	CreatedAt   time.Time
 	UpdatedAt   time.Time // of a disabled version: when it was disabled (A69)
-	GoingSince  time.Time // zero: it is not; its deletion leaves UpdatedAt alone (FACTS section 6)
+	GoingSince  time.Time // zero: it is not; its deletion leaves UpdatedAt alone (docs/scaleway.md, Secrets and versions)
 }
 
 // payload is what a version holds: a key_value secret of these two.

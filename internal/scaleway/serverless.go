@@ -53,7 +53,7 @@ type Resource struct {
 	Status    string // as the API says
 	Host      string // of the default endpoint
 	// HostMayBeOff: the default endpoint is said to be disabled; old answers
-	// say so of every container (FACTS section 5).
+	// say so of every container (docs/scaleway.md, Containers).
 	HostMayBeOff bool
 	PlainHTTP    bool   // it serves plain HTTP too
 	HealthPath   string // a container's HTTP health check, or ""

@@ -141,9 +141,9 @@ func (c *Client) Exists(ctx context.Context, s Scope) (bool, error) {
 }
 
 // DeleteToken deletes a legacy token for good, through the product that it
-// belongs to: elsewhere a 404 proves nothing (FACTS section 4). One that is
-// gone already counts as deleted; where the call exists no more, that is
-// ErrNoRoute. DELETE /functions/v1beta1/…/tokens/{token_id} or
+// belongs to: elsewhere a 404 proves nothing (docs/scaleway.md, Legacy tokens).
+// One that is gone already counts as deleted; where the call exists no more, that
+// is ErrNoRoute. DELETE /functions/v1beta1/…/tokens/{token_id} or
 // /containers/v1beta1/….
 func (c *Client) DeleteToken(ctx context.Context, t Token) error {
 	var err error

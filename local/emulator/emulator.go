@@ -30,8 +30,8 @@ type Options struct {
 	GrantLag  time.Duration // for so long a right just granted is refused now and then
 	DeadLag   time.Duration // for so long after its deletion a key is taken for one that lives (A81)
 	StatusLag time.Duration // for so long after a redeployment began a read tells the status before it (A80)
-	Delays    Delays        // of asynchronous moves; zero fields take the medians of FACTS section 8
-	Quotas    Quotas        // zero fields take what the recordings show, and no more than DESIGN says
+	Delays    Delays        // of asynchronous moves; zero fields take the medians of recordings (docs/scaleway.md, Delays)
+	Quotas    Quotas        // zero fields take what is known, or assumed (docs/scaleway.md, Limits)
 	Answers   Answers       // which answer the emulator gives where nobody knows Scaleway's
 
 	// HashMemory is what one hash of a secret environment variable takes, in
@@ -114,7 +114,7 @@ func (e *Emulator) API() http.Handler {
 // that is ready.
 //
 // It is an assumption in most it does (A29 to A33): no call to an endpoint was
-// ever recorded (FACTS section 10).
+// ever recorded (docs/scaleway.md, Private endpoints).
 func (e *Emulator) Gateway() http.Handler { return e.gateway.Handler() }
 
 // Door returns the gateway in front of one function or container, whatever the

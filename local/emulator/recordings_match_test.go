@@ -137,7 +137,7 @@ func (c *comparison) values(at string, want, have any) {
 }
 
 // later are fields of the API that came after some recordings were made, or
-// that the SDK knows and no recording has (FACTS sections 1, 5).
+// that the SDK knows and no recording has (docs/scaleway.md, Containers).
 var later = map[string][]string{
 	"/containers/v1/": {"private_endpoint", "default_public_endpoint_enabled"},
 }

@@ -21,7 +21,7 @@ import (
 // percent, by the first word of the file's name.
 var floors = map[string]float64{"account": 100, "iam": 100, "secrets": 100, "functions": 100, "containers": 100}
 
-// exchange is one call of a recording (FACTS section 9).
+// exchange is one call of a recording (docs/scaleway.md, Recordings).
 type exchange struct {
 	Method       string          `json:"method"`
 	Path         string          `json:"path"`

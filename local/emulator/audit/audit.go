@@ -29,10 +29,10 @@ type Rules struct {
 	Broken []string
 }
 
-// Auditor watches the invariants of DESIGN after every request that the
-// emulator serves: that a published key works (I1), that no key dies which
-// somebody may hold or that runs somewhere (I2), and that nothing else changes
-// (I4).
+// Auditor watches the invariants (docs/design.md, What must hold at every
+// instant) after every request that the emulator serves: that a published key
+// works (I1), that no key dies which somebody may hold or that runs somewhere
+// (I2), and that nothing else changes (I4).
 //
 // A change that is made with another key than the client's is a person's.
 // People may do anything; what they spoil is forgiven until it is mended.

@@ -11,8 +11,8 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
-// project is the account API's (FACTS section 7). The one named default has
-// the organization's id.
+// project is the account API's (docs/scaleway.md, Projects). The one named
+// default has the organization's id.
 type project struct {
 	ID             string         `json:"id"`
 	Name           string         `json:"name"`
@@ -49,7 +49,7 @@ type Account struct {
 	rules          Rules
 	tenant         Tenant
 	projects       store.Table[project]
-	defaultProject string // FACTS section 3: its id is the organization's, unless a seed says otherwise
+	defaultProject string // its id is the organization's (docs/scaleway.md, Projects), unless a seed says otherwise
 }
 
 // New returns an account that has no project: Found makes the first.
@@ -218,8 +218,8 @@ func updateProject(c *call) (any, error) {
 	return p.view(), nil
 }
 
-// deleteProject refuses a project that still holds secrets with a 412
-// (inferred, FACTS section 7); what it holds of other products goes unseen (A68).
+// deleteProject refuses a project that still holds secrets with a 412 (assumed:
+// A68); what it holds of other products goes unseen.
 func deleteProject(c *call) (any, error) {
 	p, err := c.projectOfPath()
 	if err != nil {

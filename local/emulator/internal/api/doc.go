@@ -3,5 +3,5 @@
 //
 // It promises that a route is served with the emulator's one lock held, to a
 // caller who is known; what he may do, IAM says (Access). How lists filter and
-// page is FACTS section 1.
+// page was recorded (docs/scaleway.md, Lists).
 package api

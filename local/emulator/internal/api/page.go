@@ -9,8 +9,8 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
-// Paging is how one product pages. FACTS section 1: IAM takes page_size 1 to
-// 100 and gives 20 by default; others gave 42 in one page unasked.
+// Paging is how one product pages: IAM takes page_size 1 to 100 and gives 20 by
+// default; others gave 42 in one page unasked (docs/scaleway.md, Lists).
 type Paging struct {
 	size int // the default page size
 	max  int

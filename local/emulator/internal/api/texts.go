@@ -28,7 +28,7 @@ func (c *Call) OwnOrganization(id string) error {
 	return nil
 }
 
-// The limits of IAM's texts and tags (FACTS section 3).
+// The limits of IAM's texts and tags (docs/scaleway.md, Applications).
 const (
 	nameLimit        = 64
 	DescriptionLimit = 200

@@ -34,7 +34,8 @@ func (s *IAM) routeApplications(mux *http.ServeMux) {
 }
 
 // view is the application with its keys counted: the count is right at once
-// after a key came or went, and updated_at does not tell (FACTS section 3).
+// after a key came or went, and updated_at does not tell (docs/scaleway.md,
+// Applications).
 func (s *IAM) view(a *Application) any {
 	shown := *a
 	shown.NbAPIKeys = len(s.KeysOf(a.ID))

@@ -54,7 +54,7 @@ func (s *IAM) PrivateCaller(secret, product, project string, now time.Time) (*ap
 
 // flickers tells whether some cache does not know yet what came to be so long
 // ago. It is not monotonic: a fresh key is refused, accepted and refused again
-// until the lag is over (FACTS section 2, eventual consistency; A67).
+// until the lag is over (docs/scaleway.md, Eventual consistency; A67).
 func flickers(id string, age, lag time.Duration) bool {
 	if age >= lag {
 		return false

@@ -19,7 +19,7 @@ type Projects interface {
 	Named(field, name string) (id string, err error)
 }
 
-// IAM is the IAM of one organization: it has no region (FACTS section 3).
+// IAM is the IAM of one organization: it has no region (docs/scaleway.md, Applications).
 // Its methods are called with the emulator's lock held.
 type IAM struct {
 	base       *api.Base

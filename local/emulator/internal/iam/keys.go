@@ -166,9 +166,9 @@ func (c *call) checkKey(k *Key) error {
 	return nil
 }
 
-// checkExpiry holds a new key against the organization's cap. What the API
-// answers is inferred (FACTS section 3, security settings): a key beyond the
-// cap, and one without an expiry, are refused (A14).
+// checkExpiry holds a new key against the organization's cap
+// (docs/scaleway.md, Security settings). What the API answers is assumed: a key
+// beyond the cap, and one without an expiry, are refused (A14).
 func (c *call) checkExpiry(expires wire.Stamp) error {
 	most := time.Duration(c.iam.settings.MaxKeyLife)
 	switch {
@@ -205,7 +205,8 @@ func getKey(c *call) (any, error) {
 }
 
 // updateKey takes expires_at as the SDK knows it, though no recording moves
-// the expiry of a live key (FACTS section 3): nobody shall rely on it (A15).
+// the expiry of a live key (docs/scaleway.md, API keys): nobody shall rely on it
+// (A15).
 func updateKey(c *call) (any, error) {
 	key, err := c.key()
 	if err != nil {

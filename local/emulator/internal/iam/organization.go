@@ -9,8 +9,8 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
-// securitySettings are an organization's (FACTS section 3). Only the cap on
-// the life of API keys is enforced here.
+// securitySettings are an organization's (docs/scaleway.md, Security settings).
+// Only the cap on the life of API keys is enforced here.
 type securitySettings struct {
 	EnforcePasswordRenewal    bool         `json:"enforce_password_renewal"`
 	GracePeriodDuration       wire.Seconds `json:"grace_period_duration"`

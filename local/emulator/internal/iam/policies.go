@@ -31,7 +31,7 @@ type Policy struct {
 	attached time.Time // since when it has this principal
 }
 
-// principal is exactly one of these (FACTS section 1, one-of members).
+// principal is exactly one of these (docs/scaleway.md, Policies and rules).
 type principal struct {
 	ApplicationID string `json:"application_id,omitempty"`
 	UserID        string `json:"user_id,omitempty"`
@@ -97,7 +97,7 @@ func listPolicies(c *call) (any, error) {
 }
 
 // createPolicy answers with counters of 0, though the rules are there at once
-// (FACTS section 3).
+// (docs/scaleway.md, Policies and rules).
 func createPolicy(c *call) (any, error) {
 	var in struct {
 		Name           string     `json:"name"`
@@ -183,7 +183,8 @@ func getPolicy(c *call) (any, error) {
 }
 
 // updatePolicy leaves updated_at alone when only tags or the principal change
-// (FACTS section 3); that a new name or text moves it is assumed (A17).
+// (docs/scaleway.md, Policies and rules); that a new name or text moves it is
+// assumed (A17).
 func updatePolicy(c *call) (any, error) {
 	p, err := c.policy(c.Request.PathValue("id"))
 	if err != nil {

@@ -65,7 +65,7 @@ func (c *call) makeRules(specs []ruleSpec, before []*rule) ([]*rule, error) {
 
 // ForgetProject takes a project that is gone out of every rule. One that is
 // left without a scope may be what was recorded once: unknown_scope_type and
-// no scope member (FACTS section 3; A70).
+// no scope member (docs/scaleway.md, Policies and rules; A70).
 func (s *IAM) ForgetProject(id string) {
 	s.gone[id] = true
 	for _, p := range s.policies.All(nil) {
@@ -93,7 +93,7 @@ func listRules(c *call) (any, error) {
 }
 
 // setRules replaces all rules of a policy; its answer has no total_count
-// (FACTS section 3).
+// (docs/scaleway.md, Policies and rules).
 func setRules(c *call) (any, error) {
 	var in struct {
 		PolicyID string     `json:"policy_id"`

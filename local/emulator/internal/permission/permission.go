@@ -18,8 +18,8 @@ type Need struct {
 // names are Scaleway's; which calls a set opens was pieced together from its
 // documentation and is assumption A08 of ASSUMPTIONS.md.
 //
-// AllProductsReadOnly and AllProductsFullAccess are sets of projects (FACTS
-// section 3, permission_sets_scope_type): they open nothing of IAM.
+// AllProductsReadOnly and AllProductsFullAccess are sets of projects
+// (docs/scaleway.md, Policies and rules): they open nothing of IAM.
 var (
 	ReadApplication   = Need{"read", "application", slices.Concat(iamReaders, []string{"IAMApplicationReadOnly", "IAMApplicationManager"})}
 	CreateApplication = Need{"create", "application", applicationManagers}
@@ -91,8 +91,8 @@ var (
 )
 
 // ScopeType is a rule's permission_sets_scope_type: what kind of scope its
-// sets are made for, whatever scope the rule has (FACTS section 3). Any name
-// is taken; sets of the organization are told by how they begin.
+// sets are made for, whatever scope the rule has (docs/scaleway.md, Policies and
+// rules). Any name is taken; sets of the organization are told by how they begin.
 func ScopeType(sets []string) string {
 	if len(sets) == 0 {
 		return "unknown_scope_type"

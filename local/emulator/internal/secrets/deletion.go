@@ -23,7 +23,7 @@ func protectSecret(protected bool) func(c *call, s *Secret) (any, error) {
 
 // deleteSecret only schedules the erasure: GET still answers 200, and the list
 // hides it. A secret with an ephemeral policy and no version is gone at once
-// (FACTS section 6, 3 of 3).
+// (docs/scaleway.md, Secrets and versions).
 func deleteSecret(c *call) (any, error) {
 	state, s, err := c.secret()
 	if s == nil {

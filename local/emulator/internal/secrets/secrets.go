@@ -13,7 +13,8 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/wire"
 )
 
-// regional is the Secret Manager of one region (FACTS section 6).
+// regional is the Secret Manager of one region (docs/scaleway.md, Secrets and
+// versions).
 type regional struct {
 	rows store.Table[Secret]
 	gone map[string]bool // ids of erased secrets, for A03
@@ -258,8 +259,8 @@ func (c *call) checkSecret(state *regional, s *Secret, asked string) error {
 }
 
 // secretNameFree holds that a name is unique in its project and path. The 409
-// is inferred (FACTS section 6); whether a secret that is being deleted still
-// holds its name is A04.
+// is assumed, and whether a secret that is being deleted still holds its name is
+// A04 (docs/scaleway.md, Secrets and versions).
 func (c *call) secretNameFree(state *regional, s *Secret) error {
 	for _, other := range state.rows.All(nil) {
 		holds := other.DeletionRequestedAt.IsNull() || c.Settings.Answers.NameTakenByDeleted

@@ -65,8 +65,8 @@ func withVersion(serve func(c *call, s *Secret, v *Version) (any, error)) func(*
 }
 
 // version finds one by number, latest or latest_enabled. The latest is the
-// newest, even if it is being deleted (FACTS section 6). How the 404 of an
-// unknown revision names it was never recorded (A63).
+// newest, even if it is being deleted (docs/scaleway.md, Secrets and versions).
+// How the 404 of an unknown revision names it was never recorded (A63).
 func (s *Secret) version(revision string) (*Version, error) {
 	switch revision {
 	case "latest":
@@ -103,7 +103,7 @@ func listVersions(c *call, s *Secret) (any, error) {
 }
 
 // createVersion leaves the previous version enabled, unless told otherwise,
-// and the secret's updated_at alone (FACTS section 6).
+// and the secret's updated_at alone (docs/scaleway.md, Secrets and versions).
 func createVersion(c *call, s *Secret) (any, error) {
 	var in struct {
 		Data            *string `json:"data"`

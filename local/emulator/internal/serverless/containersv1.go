@@ -9,7 +9,8 @@ import (
 )
 
 // Containers v1 is a second view of the same containers: standard errors,
-// other words for what is under way, bytes, secrets by key (FACTS section 5).
+// other words for what is under way, bytes, secrets by key (docs/scaleway.md,
+// Containers).
 
 // v1Status is the word of containers v1: creating until it has been ready
 // once, then updating. It knows neither created nor pending; what was never
@@ -75,7 +76,8 @@ type containerV1 struct {
 
 // containerV1 shows default_public_endpoint_enabled and private_endpoint only
 // where a request or a seed has set them: no recording has either, and a
-// client must not take an absent boolean for "disabled" (FACTS section 5).
+// client must not take an absent boolean for "disabled" (docs/scaleway.md,
+// Containers).
 func (c *call) containerV1(w *Workload) containerV1 {
 	s := w.container
 	view := containerV1{

@@ -28,7 +28,7 @@ func (a *v1beta1) routeCrons(s *Serverless, mux *http.ServeMux) {
 	a.handle(s, mux, "DELETE", "/crons/{cron_id}", a.deleteCron)
 }
 
-// cronView has neither region nor dates (FACTS section 4).
+// cronView has neither region nor dates (docs/scaleway.md, Domains and crons).
 func (a *v1beta1) cronView(k *cron) wire.Object {
 	return wire.Object{
 		"id": k.id, a.owner: k.workload.id, "schedule": k.schedule, "args": k.args, "name": k.name, "status": k.status,

@@ -24,7 +24,7 @@ func (a *v1beta1) routeDomains(s *Serverless, mux *http.ServeMux) {
 }
 
 // domainView is a domain in functions and containers v1beta1; its URL is known
-// once it has been ready (FACTS section 4).
+// once it has been ready (docs/scaleway.md, Domains and crons).
 func (a *v1beta1) domainView(d *domain) wire.Object {
 	url := ""
 	if d.served {

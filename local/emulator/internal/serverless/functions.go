@@ -29,7 +29,7 @@ const (
 )
 
 // functionV1beta1 is a function as the API shows it: without its project,
-// which is its namespace's (FACTS section 4).
+// which is its namespace's (docs/scaleway.md, Functions).
 type functionV1beta1 struct {
 	ID                string            `json:"id"`
 	Name              string            `json:"name"`
@@ -145,7 +145,8 @@ func (a *v1beta1) listTriggers(c *call, _ *Product) (any, error) {
 }
 
 // searchWorkloads is the list of functions, and of containers in both APIs.
-// The SDK sends namespace_id= where none is meant (FACTS section 1).
+// The SDK sends namespace_id= where none is meant (docs/scaleway.md, Requests and
+// answers).
 func (c *call) searchWorkloads(p *Product) ([]*Workload, error) {
 	rows, err := search(c, p.workloads.All(nil), func(w *Workload) string { return w.namespace.project }, c.scope(p),
 		func(w *Workload) bool {
@@ -166,7 +167,7 @@ func (a *v1beta1) getFunction(c *call, p *Product) (any, error) {
 }
 
 // functionWrite is the body of POST and PATCH. Enums that begin with unknown_
-// mean not given, and so does null (FACTS section 1).
+// mean not given, and so does null (docs/scaleway.md, Requests and answers).
 type functionWrite struct {
 	Name           string             `json:"name"`         // POST
 	Namespace      string             `json:"namespace_id"` // POST
@@ -271,7 +272,7 @@ func (a *v1beta1) updateFunction(c *call, p *Product) (any, error) {
 }
 
 // redeploys tells whether a PATCH redeploys: each does, unless it says not to
-// (FACTS section 4; A05 for what then happens).
+// (docs/scaleway.md, Deployments; A05 for what then happens).
 func (c *call) redeploys(asked *bool) bool {
 	return asked == nil || *asked || c.Settings.Answers.RedeployAlways
 }

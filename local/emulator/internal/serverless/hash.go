@@ -13,7 +13,7 @@ import (
 )
 
 // argon are the parameters with which an API shows secret environment
-// variables (FACTS sections 4 and 5).
+// variables (docs/scaleway.md, Secret variables).
 type argon struct {
 	passes  uint32
 	threads uint8

@@ -49,8 +49,8 @@ func (c *call) deployContainer(w *Workload, stamp func(time.Time) wire.Stamp) {
 }
 
 // patience is how long the platform waits for a container: failure_threshold
-// times interval of its liveness probe (FACTS section 5), which is usual with
-// the probe it has by default.
+// times interval of its liveness probe (docs/scaleway.md, Containers), which is
+// usual with the probe it has by default.
 func (s *containerSpec) patience(usual time.Duration) time.Duration {
 	std := defaultProbe()
 	waits := float64(s.liveness.FailureThreshold) * float64(s.liveness.Interval)

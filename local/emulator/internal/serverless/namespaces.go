@@ -156,7 +156,8 @@ func (a *v1beta1) updateNamespace(c *call, p *Product) (any, error) {
 	n.secrets = n.secrets.merge(in.Secrets, c.Mint)
 	n.updated = wire.AtNanos(c.Now)
 	// Touching either kind of variable makes it pending; a description or tags
-	// do not (FACTS section 4). An empty list of secrets touches nothing.
+	// do not (docs/scaleway.md, Functions). An empty list of secrets touches
+	// nothing.
 	if in.Env != nil || len(in.Secrets) > 0 {
 		n.begin(statusPending, move{due: c.Now.Add(c.Settings.Delays.Namespace), status: statusReady, stamp: wire.At})
 		c.redeployIn(p, n, wire.At)
@@ -177,7 +178,7 @@ func (a *v1beta1) deleteNamespace(c *call, p *Product) (any, error) {
 }
 
 // namespaceV1 is a namespace of containers v1: without registry, and never
-// seen with an error message (FACTS section 5).
+// seen with an error message (docs/scaleway.md, Containers).
 type namespaceV1 struct {
 	ID                string            `json:"id"`
 	Name              string            `json:"name"`

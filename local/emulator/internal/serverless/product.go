@@ -82,7 +82,8 @@ func settleRows[T any](rows *store.Table[T], now time.Time, of func(*T) *life) {
 }
 
 // regions are those of functions and of both containers APIs; of
-// these, containers v1 alone knows it-mil too (FACTS section 1).
+// these, containers v1 alone knows it-mil too (docs/scaleway.md, Requests and
+// answers).
 var regions = []string{"fr-par", "nl-ams", "pl-waw"}
 
 const milan = "it-mil"
@@ -116,7 +117,8 @@ func (s *Serverless) Products(now time.Time) []*Product {
 // regional is an endpoint of a serverless product.
 type regional func(c *call, p *Product) (any, error)
 
-// vanishNamespace deletes a namespace and all that is in it (FACTS section 4).
+// vanishNamespace deletes a namespace and all that is in it (docs/scaleway.md,
+// Functions).
 func (p *Product) vanishNamespace(n *Namespace, due time.Time) {
 	for _, w := range p.workloads.All(func(w *Workload) bool { return w.namespace == n }) {
 		p.vanishWorkload(w, due)
@@ -160,7 +162,7 @@ func slug(name, suffix string) string {
 }
 
 // hostOf is a workload's default domain. Containers share the name of
-// functions there (FACTS section 5).
+// functions there (docs/scaleway.md, Containers).
 func (p *Product) hostOf(n *Namespace, name string) string {
 	return n.slug + "-" + name + ".functions.fnc." + p.region + ".scw.cloud"
 }
@@ -196,8 +198,8 @@ type move struct {
 }
 
 // begin puts the row into a transitional status. A move that was under way is
-// forgotten: the last write counts (FACTS section 10 has no record of a write
-// to something that is moving).
+// forgotten: the last write counts. No write to something that is moving was ever
+// recorded (docs/scaleway.md, Deployments).
 func (l *life) begin(status string, next move) {
 	l.status, l.problem, l.ahead = status, "", &next
 }
@@ -237,7 +239,7 @@ func (l *life) errorMessage() *string {
 }
 
 // written ends the answer to the call that wrote the row: only that answer has
-// nine digits of a second (FACTS section 1, Times).
+// nine digits of a second (docs/scaleway.md, Times and durations).
 func (l *life) written() {
 	l.created, l.updated = l.created.Stored(), l.updated.Stored()
 }

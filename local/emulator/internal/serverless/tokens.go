@@ -15,8 +15,8 @@ import (
 )
 
 // token is a legacy token: a JWT that opens one workload or, without one, a
-// whole namespace. It has neither a creation date nor a region (FACTS
-// section 4).
+// whole namespace. It has neither a creation date nor a region (docs/scaleway.md,
+// Legacy tokens).
 type token struct {
 	life
 	id, description string

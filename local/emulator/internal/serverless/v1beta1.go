@@ -12,7 +12,7 @@ import (
 )
 
 // v1beta1 is how the APIs of functions and containers v1beta1 differ; the rest
-// they share (FACTS section 5).
+// they share (docs/scaleway.md, Containers).
 type v1beta1 struct {
 	product string // functions or containers
 	kind    string // of its workloads, as errors say it

@@ -2,6 +2,6 @@
 // things take, how many there may be, for how long caches are behind, and which
 // answer is given where nobody knows Scaleway's.
 //
-// The delays are medians of recordings (FACTS section 8); the quotas and the
-// answers are assumptions, under their numbers in ASSUMPTIONS.md.
+// The delays are medians of recordings (docs/scaleway.md, Delays); the quotas and
+// the answers are assumptions, under their numbers in ASSUMPTIONS.md.
 package settings

@@ -50,7 +50,7 @@ type Delays struct {
 	ProjectRemoval time.Duration
 }
 
-// defaultDelays are the medians of FACTS section 8.
+// defaultDelays are the medians of recordings (docs/scaleway.md, Delays).
 func defaultDelays() Delays {
 	return Delays{
 		Namespace: 5 * time.Second, Deploy: 11 * time.Second, StartFailure: 300 * time.Second,
@@ -64,10 +64,10 @@ type Quotas struct {
 	KeysPerApplication int
 	// KeysPerOrganization counts those of people and of Scaleway too; 0: no limit (A83).
 	KeysPerOrganization int
-	VersionsPerSecret   int // DESIGN: 20
+	VersionsPerSecret   int // A64
 }
 
-// defaultQuotas allow what the recordings show, and no more than DESIGN says.
+// defaultQuotas allow what is documented, or assumed (docs/scaleway.md, Limits).
 func defaultQuotas() Quotas { return Quotas{KeysPerApplication: 20, VersionsPerSecret: 20} }
 
 // Answers chooses among the answers that Scaleway might give; the numbers are

@@ -1,7 +1,7 @@
 // Package wire is how the API writes things: times, durations, the bodies of
 // errors, and what it makes of null.
 //
-// It promises the letter of the recordings: FACTS section 1 for times and
-// durations, section 2 for errors. Where no recording has an error, its
+// It promises the letter of the recordings (docs/scaleway.md, Times and
+// durations; docs/scaleway.md, Errors). Where no recording has an error, its
 // constructor says so.
 package wire

@@ -6,7 +6,7 @@ import (
 )
 
 // Error is an answer other than success. WriteError alone writes it.
-// Bodies follow FACTS section 2: there are two families, and which one a
+// There are two families of bodies (docs/scaleway.md, Errors), and which one a
 // product speaks is told by its route, not by the error.
 type Error struct {
 	Status int

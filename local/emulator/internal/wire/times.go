@@ -9,7 +9,8 @@ import (
 )
 
 // Stamp is a time as the API writes it: UTC, Z, and 0, 3, 6 or 9 digits of a
-// second's fraction (FACTS section 1, Times). The zero stamp is null.
+// second's fraction (docs/scaleway.md, Times and durations). The zero stamp is
+// null.
 type Stamp struct {
 	Time   time.Time
 	digits int // of the fraction; asNeeded: the smallest of 0, 3, 6 and 9 that holds it
@@ -91,7 +92,7 @@ func fractionDigits(nanos int) int {
 }
 
 // Seconds is a duration as the API writes it: "1800s". It reads what the SDK
-// sends: "1800.000000000s" (FACTS section 1, Durations).
+// sends: "1800.000000000s" (docs/scaleway.md, Times and durations).
 type Seconds time.Duration
 
 func (d Seconds) String() string {
