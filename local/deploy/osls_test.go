@@ -44,7 +44,7 @@ func TestADeployMakesOneFunctionWithOneCron(t *testing.T) {
 	function := api.functions[0]
 	for key, want := range map[string]any{
 		"privacy": "private", "http_option": "redirected", "runtime": "go126", "handler": "Handle",
-		"timeout": "900s", "min_scale": 0.0, "max_scale": 1.0, "memory_limit": 256.0,
+		"timeout": "900s", "min_scale": 0.0, "max_scale": 1.0, "memory_limit": 512.0,
 	} {
 		if function[key] != want {
 			t.Errorf("%s: got %v, want %v", key, function[key], want)
