@@ -126,6 +126,15 @@ type Caller struct {
 	Conditional    bool     `json:"conditional"`     // each of them only on a condition
 	InScope        bool     `json:"in_scope"`        // its key is rotated here
 	Why            string   `json:"why"`             // it is, or is left alone
+	// Keys are those that it can call with, and the day on which each dies.
+	Keys []CallerKey `json:"keys"`
+}
+
+// CallerKey is a living key of a caller.
+type CallerKey struct {
+	AccessKey string     `json:"access_key"`
+	ExpiresAt *time.Time `json:"expires_at"` // null: never
+	Rotated   bool       `json:"rotated"`    // by this rotator, before then
 }
 
 // Admission is what one product's endpoints answered to the key of an

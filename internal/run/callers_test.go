@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -173,5 +174,38 @@ func TestUsersThatCannotBeListedStopNothing(t *testing.T) {
 	}
 	if named != 2 { // that a policy and a group name
 		t.Errorf("%d users are told, want 2", named)
+	}
+}
+
+// Keys of callers that no run replaces are named a month before they die, with the
+// days that are left; those of applications in scope are not.
+func TestAKeyThatNobodyRotatesIsNamedBeforeItDies(t *testing.T) {
+	t.Parallel()
+	for days, want := range map[int]string{40: "", 29: "in 28 days", 14: "in 13 days", 1: "in less than a day"} {
+		seed := small(emulator.SeedApplication{Keys: []emulator.SeedKey{{AccessKey: keyA, Age: age(5), Project: "demo", ExpiresIn: age(85)}}})
+		seed.Applications = append(seed.Applications, emulator.SeedApplication{
+			Name: "partner", Keys: []emulator.SeedKey{{AccessKey: keyB, Age: age(50), Project: "demo", ExpiresIn: age(days) - emulator.SeedAge(time.Hour)}},
+			Policies: []emulator.SeedPolicy{{Name: "partner", Rules: emulator.CallerRules("demo", "other")}},
+		})
+		r := startSeed(t, emulator.Options{}, seed, "ROTATOR_OWN_KEY=keep")
+		rep := r.run(t, run.Request{DryRun: true})
+		found := ""
+		for _, f := range rep.Findings {
+			if f.Subject == "application partner" && strings.Contains(f.Text, keyB) {
+				found = f.Text
+			}
+		}
+		if (found == "") != (want == "") || !strings.Contains(found, want) {
+			t.Errorf("%d days before: %q", days, found)
+		}
+		keys := map[string]bool{}
+		for _, c := range rep.Callers {
+			for _, k := range c.Keys {
+				keys[k.AccessKey] = k.Rotated
+			}
+		}
+		if rotated, listed := keys[keyA]; !rotated || !listed || keys[keyB] {
+			t.Errorf("keys of callers, and whether they are rotated: %v", keys)
+		}
 	}
 }

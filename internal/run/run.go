@@ -224,6 +224,7 @@ func (s *session) discover(ctx context.Context) []error {
 	s.observe()
 	s.observeElsewhere()
 	s.observeLeftAlone()
+	s.observeExpiry()
 	s.observeChecking()
 	// They came in by chance: two runs that meet the same say the same.
 	slices.SortStableFunc(s.world.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
