@@ -163,3 +163,27 @@ func TestWhatTheCheckHadNoTimeForIsLeft(t *testing.T) {
 		}
 	})
 }
+
+// What an earlier answer of the same run holds already is not asked for again.
+func TestNothingIsAskedTwice(t *testing.T) {
+	t.Parallel()
+	r := startSeed(t, emulator.Options{}, carrying(5), "ROTATOR_OWN_KEY=keep")
+	for range 2 { // the first writes the ledger
+		r.ForgetHistory()
+		r.mustRun(t, run.Request{})
+	}
+	asked := map[string]int{}
+	for _, q := range r.History() {
+		if q.Host == "api.scaleway.com" {
+			asked[q.Method+" "+q.Path+"?"+q.Query]++
+		}
+	}
+	for what, n := range asked {
+		if n > 1 {
+			t.Errorf("%d times: %s", n, what)
+		}
+	}
+	if len(asked) < 30 {
+		t.Errorf("%d calls: this is no test", len(asked))
+	}
+}
