@@ -54,11 +54,12 @@ func TestImportsPointInward(t *testing.T) {
 		"internal/safe":      "",
 		"internal/duration":  "",
 		"internal/version":   "",
-		"local":              "handler internal/clock internal/config internal/printable internal/scaleway internal/version local/ask local/doctor local/emulator local/host local/platform",
+		"local":              "handler internal/clock internal/config internal/printable internal/scaleway internal/version local/ask local/doctor local/emulator local/host local/manifest local/platform",
 		"local/ask":          "",
 		"local/host":         "local/emulator local/platform",
 		"local/platform":     "",
 		"local/manifest":     "",
+		"local/doctor":       "handler internal/clock internal/config internal/duration internal/printable internal/redact internal/report internal/rotate internal/scaleway internal/version local/manifest",
 		"local/deploy":       "handler internal/clock internal/config internal/duration internal/printable internal/redact internal/rotate internal/scaleway local/ask local/manifest local/platform",
 		// The emulator declares its own wire types: sharing ours would hide a misspelt field.
 		"local/emulator":                     "local/emulator/audit local/emulator/control local/emulator/internal/account local/emulator/internal/api local/emulator/internal/clock local/emulator/internal/gateway local/emulator/internal/iam local/emulator/internal/proxy local/emulator/internal/secrets local/emulator/internal/serverless local/emulator/internal/settings local/emulator/internal/store local/emulator/internal/strict local/emulator/internal/traffic local/emulator/internal/wire local/emulator/seeds",
