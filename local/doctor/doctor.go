@@ -118,7 +118,9 @@ func Examine(ctx context.Context, o Options) Result {
 	return r
 }
 
-func right(format string, args ...any) Line { return Line{Mark: Right, Text: fmt.Sprintf(format, args...)} }
+func right(format string, args ...any) Line {
+	return Line{Mark: Right, Text: fmt.Sprintf(format, args...)}
+}
 
 func warning(mend, format string, args ...any) Line {
 	return Line{Mark: Warning, Text: fmt.Sprintf(format, args...), Mend: mend}
@@ -135,7 +137,7 @@ func (r Result) JSON(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(r)
+	return e.Encode(r) //nolint:gosec // an access key is no secret
 }
 
 // Text writes the result for a person.

@@ -59,8 +59,10 @@ func deployedFunction(f *facts) []Line {
 			fmt.Sprintf("its timeout of %s is too short for ROTATOR_BUDGET (%s) and its report: the platform cuts runs off", limit, f.settings.Budget),
 		},
 		{fn.MemoryLimit >= want.Memory, fmt.Sprintf("its memory is %d MB", fn.MemoryLimit), fmt.Sprintf("its memory is %d MB, and should be %d: comparing secrets takes that", fn.MemoryLimit, want.Memory)},
-		{string(fn.Runtime) == f.manifest.Runtime && fn.Handler == want.Handler, fmt.Sprintf("its runtime is %s, and what that calls is %s", fn.Runtime, fn.Handler),
-			fmt.Sprintf("its runtime is %s and calls %s; want %s and %s", fn.Runtime, fn.Handler, f.manifest.Runtime, want.Handler)},
+		{
+			string(fn.Runtime) == f.manifest.Runtime && fn.Handler == want.Handler, fmt.Sprintf("its runtime is %s, and what that calls is %s", fn.Runtime, fn.Handler),
+			fmt.Sprintf("its runtime is %s and calls %s; want %s and %s", fn.Runtime, fn.Handler, f.manifest.Runtime, want.Handler),
+		},
 	} {
 		if c.is {
 			out = append(out, right("%s", c.good))
@@ -200,4 +202,3 @@ func shown(value string, set bool) string {
 	}
 	return printable.Unkeyed(value)
 }
-

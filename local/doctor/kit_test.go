@@ -84,7 +84,6 @@ type clinic struct {
 	manifest manifest.Service
 	function string // its ID; "": it was not deployed
 	caller   []string
-	seen     int // requests before the doctor came
 }
 
 // open runs an emulator of seed, with the function in it unless absent.

@@ -31,7 +31,9 @@ type granted struct {
 	rule   int // from 1
 }
 
-func (g granted) String() string { return fmt.Sprintf("policy %s, rule %d", g.policy.PolicyName, g.rule) }
+func (g granted) String() string {
+	return fmt.Sprintf("policy %s, rule %d", g.policy.PolicyName, g.rule)
+}
 
 // holds tells whether the rule gives a permission set, and by which name.
 func (g granted) holds(set string) (as string, is bool) {
@@ -232,4 +234,3 @@ func (f *facts) narrowCommand(p scaleway.Principal) string {
 	}
 	return strings.Join(words, " ")
 }
-
