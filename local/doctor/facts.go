@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -76,6 +77,9 @@ func gather(ctx context.Context, o Options) *facts {
 		f.iamErr = err
 		return f
 	}
+	if f.iamErr = knock(ctx, o.API, api); f.unreachable() {
+		return f
+	}
 	if f.keys, f.iamErr = client.APIKeys(ctx); f.unreachable() {
 		return f
 	}
@@ -91,6 +95,30 @@ func gather(ctx context.Context, o Options) *facts {
 	f.left(ctx, client)
 	f.dryRun(ctx, o)
 	return f
+}
+
+// patience is how long the API is waited for before anything else is asked. A run
+// has more, and tries again: a person waits here.
+const patience = 10 * time.Second
+
+// silence is why the API gave no answer at all.
+type silence struct{ error }
+
+// knock asks what needs no key, once, to see that anything can be asked.
+func knock(ctx context.Context, transport http.RoundTripper, api string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, api+"/metadata", nil)
+	if err != nil {
+		return silence{err}
+	}
+	res, err := (&http.Client{Transport: transport, Timeout: patience}).Do(req)
+	if err != nil {
+		if said, ok := errors.AsType[*url.Error](err); ok {
+			err = said.Err
+		}
+		return silence{err}
+	}
+	_ = res.Body.Close() // what it says does not matter
+	return nil
 }
 
 // unreachable tells whether nothing can be asked.

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	functions "github.com/scaleway/scaleway-sdk-go/api/function/v1beta1"
@@ -20,9 +21,12 @@ const (
 // access says what could not be asked, and why.
 func access(f *facts) []Line {
 	const again = "scw login, or name another profile: go run ./local doctor --profile NAME"
+	_, silent := errors.AsType[silence](f.iamErr)
 	switch err := f.iamErr; {
 	case err == nil:
 		return nil
+	case silent:
+		return lines(wrong("curl -sS "+config.DefaultAPIURL+", then again", "the API gives no answer: %s", report.Line(err.Error())))
 	case errors.Is(err, scaleway.ErrDenied):
 		return lines(wrong(again, "the API does not accept the key %s of your profile", printable.Unkeyed(f.caller)))
 	case errors.Is(err, scaleway.ErrForbidden):
@@ -38,7 +42,7 @@ func access(f *facts) []Line {
 // cause is an error without the hint that internal/scaleway gives to the function.
 func cause(err error) string {
 	if said, ok := errors.AsType[*scaleway.Error](err); ok {
-		return report.Line(said.Act + ": " + said.Cause.Error())
+		return report.Line(said.Act + ": " + strings.TrimPrefix(said.Cause.Error(), "scaleway-sdk-go: "))
 	}
 	return report.Line(err.Error())
 }
