@@ -132,6 +132,10 @@ rollback: ## have the deployed function go back to the key before (APP=name or I
 	@[ -n '$(APP)' ] || { echo "make rollback: which application? APP=name or ID" >&2; exit 2; }
 	@go run ./local/deploy invoke --rollback '$(APP)' $(ARGS)
 
+.PHONY: doctor
+doctor: ## is it right, is it too much, will it go on? Looks with your scw profile, changes nothing (ARGS='--profile NAME')
+	@go run ./local doctor $(ARGS)
+
 # npm writes the inner lock file last: it is as old as the installation.
 node_modules: node_modules/.package-lock.json
 node_modules/.package-lock.json: package.json package-lock.json .npmrc

@@ -59,17 +59,17 @@ func (r *Report) Headline() string {
 
 func (p *printer) head(r *Report) {
 	p.line("%s", r.Headline())
-	p.line("  %s", r.summary())
+	p.line("  %s", r.Summary())
 	for _, c := range r.Coming {
-		p.line("  %s", c.said(r.StartedAt))
+		p.line("  %s", c.Said(r.StartedAt))
 	}
 	if r.Clock != "" {
 		p.line("  All times here are %s", r.Clock)
 	}
 }
 
-// said is a sentence such as "On 4 December: 9 legacy tokens and 3 old keys go".
-func (c Coming) said(now time.Time) string {
+// Said is a sentence such as "On 4 December: 9 legacy tokens and 3 old keys go".
+func (c Coming) Said(now time.Time) string {
 	day := c.Day
 	if t, err := time.Parse(time.DateOnly, c.Day); err == nil {
 		day = Day(t, now)
@@ -88,8 +88,8 @@ func (c Coming) said(now time.Time) string {
 	return "On " + day + ": " + strings.Join(what, " and ") + " " + verb
 }
 
-// summary says in a sentence what was done.
-func (r *Report) summary() string {
+// Summary says in a sentence what was done.
+func (r *Report) Summary() string {
 	n, verb := r.Counts(), ""
 	if r.DryRun {
 		verb = "to be "

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/scw-key-rotator/rotator/internal/config"
+	"github.com/scw-key-rotator/rotator/local/manifest"
 	"github.com/scw-key-rotator/rotator/local/platform"
 )
 
@@ -25,8 +26,8 @@ func (p program) check(ctx context.Context, s service, env environment) error {
 	err := errors.Join(
 		checkTools(ctx, p.root),
 		checkDeployer(s, env),
-		checkFunction(s.function),
-		checkSettings(s.function, env),
+		checkFunction(s.Function),
+		checkSettings(s.Function, env),
 	)
 	if err == nil {
 		err = platform.Archive(ctx, p.root, p.stdout)
@@ -34,7 +35,7 @@ func (p program) check(ctx context.Context, s service, env environment) error {
 	if err != nil {
 		return fmt.Errorf("nothing was deployed:\n%w", err)
 	}
-	if s.function.Secret[ownSecretKey] == env[deployerKey] {
+	if s.Function.Secret[ownSecretKey] == env[deployerKey] {
 		p.say("warning: the function would run on the key that deploys it; give it an application of its own, with no more than README.md lists")
 	}
 	p.say("checked: tools, settings, schedule and archive")
@@ -92,14 +93,14 @@ func checkDeployer(s service, env environment) error {
 	project := env[deployerProject]
 	if !uuid.MatchString(project) {
 		problem("%s: %q: want the UUID of the project to deploy into", deployerProject, project)
-	} else if own := s.function.Env["ROTATOR_PROJECT_ID"]; own != project {
+	} else if own := s.Function.Env["ROTATOR_PROJECT_ID"]; own != project {
 		problem("ROTATOR_PROJECT_ID: %q: want %s (%s): the function looks after the project it is in", own, project, deployerProject)
 	}
 	regions := []string{"fr-par", "nl-ams", "pl-waw"} // those that the plugin accepts
-	if !slices.Contains(regions, s.region) {
-		problem("SCW_REGION: %q: want one of %s", s.region, strings.Join(regions, ", "))
+	if !slices.Contains(regions, s.Region) {
+		problem("SCW_REGION: %q: want one of %s", s.Region, strings.Join(regions, ", "))
 	}
-	if url, want := env["SCW_FUNCTION_URL"], functionURL(env, s.region); url != "" && url != want {
+	if url, want := env["SCW_FUNCTION_URL"], functionURL(env, s.Region); url != "" && url != want {
 		problem("SCW_FUNCTION_URL: %q: unset it, or want %q; SCW_API_URL is enough", url, want)
 	}
 	for name, why := range map[string]string{
@@ -128,7 +129,7 @@ func checkFunction(f function) error {
 		problem("events: want one schedule, have %d", len(f.Events))
 	}
 	for _, event := range f.Events {
-		problems = append(problems, checkSchedule(event.Schedule.Rate))
+		problems = append(problems, manifest.CheckSchedule(event.Schedule.Rate))
 	}
 	secrets := []string{controlSecret, heartbeat, notify, ownSecretKey}
 	if !slices.Equal(slices.Sorted(maps.Keys(f.Secret)), secrets) {
@@ -152,18 +153,11 @@ func checkSettings(f function, env environment) error {
 			problems = append(problems, fmt.Errorf("%s: serverless.yml has no such setting, so it would be passed over", name))
 		}
 	}
-	cfg, err := config.Read(environment(f.settings()).list())
+	cfg, err := config.Read(environment(f.Settings()).list())
 	if err != nil {
 		return errors.Join(append(problems, err)...)
 	}
-	return errors.Join(append(problems, checkTimeout(f.Timeout, cfg.Budget))...)
-}
-
-// settings is the function's environment on the platform.
-func (f function) settings() map[string]string {
-	all := maps.Clone(f.Env)
-	maps.Copy(all, f.Secret)
-	return all
+	return errors.Join(append(problems, manifest.CheckTimeout(f.Timeout, cfg.Budget))...)
 }
 
 func functionURL(env environment, region string) string {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/printable"
 	"github.com/scw-key-rotator/rotator/local/ask"
+	"github.com/scw-key-rotator/rotator/local/manifest"
 )
 
 type commands struct {
@@ -113,7 +114,7 @@ func (p program) service(env environment) (service, error) {
 	if err != nil {
 		return service{}, err
 	}
-	return parseService(text, env)
+	return manifest.Parse(text, env)
 }
 
 // say writes a line of progress.

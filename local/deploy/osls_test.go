@@ -130,7 +130,7 @@ func TestOslsGivesTheKeyToNoUnknownServer(t *testing.T) {
 	}
 	var output buffer
 	p.stdout, p.stderr = &output, &output
-	err = p.osls(t.Context(), service{region: region}, env, "deploy")
+	err = p.osls(t.Context(), service{Region: region}, env, "deploy")
 	if err == nil || len(api.requests) > 0 || !strings.Contains(output.String(), "certificate") {
 		t.Errorf("got error %v, requests %v; want a word about the certificate in:\n%s", err, api.requests, output.String())
 	}
@@ -205,7 +205,7 @@ func TestOslsPacksThisProjectAsPreviewed(t *testing.T) {
 	}
 	var output bytes.Buffer
 	p.stdout, p.stderr = &output, &output
-	if err := p.osls(t.Context(), service{region: region}, env, "package"); err != nil {
+	if err := p.osls(t.Context(), service{Region: region}, env, "package"); err != nil {
 		t.Fatalf("%v\n%s", err, output.String())
 	}
 	packed, err := os.ReadFile(filepath.Join(p.root, ".serverless", "scw-key-rotator.zip"))

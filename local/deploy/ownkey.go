@@ -72,13 +72,13 @@ func (p program) ownKey(ctx context.Context, s service, env environment, r *remo
 
 // newKey makes a key of the function's application, with the deployer's rights.
 func (p program) newKey(ctx context.Context, s service, env environment, running, application string) (scaleway.KeyPair, error) {
-	lifetime, ok := duration.Parse(s.function.Env["ROTATOR_KEY_LIFETIME"])
+	lifetime, ok := duration.Parse(s.Function.Env["ROTATOR_KEY_LIFETIME"])
 	if !ok {
 		return scaleway.KeyPair{}, errors.New("ROTATOR_KEY_LIFETIME: want a duration such as 90d")
 	}
 	api, err := scaleway.New(scaleway.Options{
 		APIURL: apiURL(env), AccessKey: deployerAccessKey, SecretKey: redact.New(env[deployerKey]),
-		OrganizationID: s.function.Env["ROTATOR_ORGANIZATION_ID"], ProjectID: env[deployerProject],
+		OrganizationID: s.Function.Env["ROTATOR_ORGANIZATION_ID"], ProjectID: env[deployerProject],
 		Clock: clock.Real(), Concurrency: 1, RequestsPerSecond: 20,
 	})
 	if err != nil {

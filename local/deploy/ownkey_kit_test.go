@@ -120,7 +120,7 @@ func (d deployed) prepare(t *testing.T, o options) (chosen environment, said str
 	s, env, _, _, err = p.prepare(t.Context(), s, env, o)
 	if err == nil {
 		chosen = env
-		if s.function.Env[ownAccessKey] != chosen[ownAccessKey] || s.function.Secret[ownSecretKey] != chosen[ownSecretKey] {
+		if s.Function.Env[ownAccessKey] != chosen[ownAccessKey] || s.Function.Secret[ownSecretKey] != chosen[ownSecretKey] {
 			t.Error("osls's environment and serverless.yml have different keys")
 		}
 		// Whatever osls prints of the key, either way.

@@ -34,7 +34,7 @@ func newRemote(s service, env environment, poll time.Duration) (*remote, error) 
 	}
 	client := func(accessKey, secretKey string) (*scw.Client, error) {
 		return scw.NewClient(
-			scw.WithAPIURL(base), scw.WithAuth(accessKey, secretKey), scw.WithDefaultRegion(scw.Region(s.region)),
+			scw.WithAPIURL(base), scw.WithAuth(accessKey, secretKey), scw.WithDefaultRegion(scw.Region(s.Region)),
 			scw.WithHTTPClient(&http.Client{Timeout: 30 * time.Second}),
 		)
 	}
@@ -42,7 +42,7 @@ func newRemote(s service, env environment, poll time.Duration) (*remote, error) 
 	if err != nil {
 		return nil, err
 	}
-	own, err := client(s.function.Env[ownAccessKey], s.function.Secret[ownSecretKey])
+	own, err := client(s.Function.Env[ownAccessKey], s.Function.Secret[ownSecretKey])
 	if err != nil {
 		return nil, err
 	}
@@ -111,15 +111,15 @@ func (r *remote) look(ctx context.Context, s service) (found, error) {
 		for _, function := range list {
 			_, rotator := function.EnvironmentVariables["ROTATOR_PROJECT_ID"]
 			switch {
-			case namespace.Name == s.name && function.Name == s.function.Name:
+			case namespace.Name == s.Name && function.Name == s.Function.Name:
 				f.function = function
-			case namespace.Name == s.name || rotator:
+			case namespace.Name == s.Name || rotator:
 				f.strays = append(f.strays, namespace.Name+"/"+function.Name)
 			}
 		}
 	}
 	if f.function != nil {
-		f.lost, err = r.lost(ctx, s.function, f.function)
+		f.lost, err = r.lost(ctx, s.Function, f.function)
 	}
 	return f, err
 }
@@ -170,7 +170,7 @@ func (r *remote) verify(ctx context.Context, s service) (*functions.Function, er
 		return nil, err
 	}
 	if f.function == nil {
-		return nil, fmt.Errorf("function %s/%s is not there", s.name, s.function.Name)
+		return nil, fmt.Errorf("function %s/%s is not there", s.Name, s.Function.Name)
 	}
 	list, err := r.api.ListCrons(&functions.ListCronsRequest{FunctionID: f.function.ID}, scw.WithContext(ctx), scw.WithAllPages())
 	if err != nil {
@@ -186,9 +186,9 @@ func (r *remote) verify(ctx context.Context, s service) (*functions.Function, er
 	var problems []error
 	for _, is := range []struct{ what, have, want string }{
 		{"status", f.function.Status.String(), "ready"},
-		{"privacy", f.function.Privacy.String(), s.function.Privacy},
-		{"http_option", f.function.HTTPOption.String(), s.function.HTTP},
-		{"crons", strings.Join(schedules, " and "), fmt.Sprintf("%q", s.function.Events[0].Schedule.Rate)},
+		{"privacy", f.function.Privacy.String(), s.Function.Privacy},
+		{"http_option", f.function.HTTPOption.String(), s.Function.HTTP},
+		{"crons", strings.Join(schedules, " and "), fmt.Sprintf("%q", s.Function.Events[0].Schedule.Rate)},
 	} {
 		if is.have != is.want {
 			problems = append(problems, fmt.Errorf("%s of %s: is %s, want %s", is.what, f.function.Name, or(is.have, "none"), is.want))

@@ -40,11 +40,11 @@ func (p program) deploy(ctx context.Context, s service, env environment, o optio
 		if err == nil || attempt == attempts || ctx.Err() != nil {
 			break
 		}
-		if !r.changing(ctx, s.name) {
+		if !r.changing(ctx, s.Name) {
 			break
 		}
 		p.say("the namespace was being changed; trying again")
-		if err := r.ready(ctx, s.name); err != nil {
+		if err := r.ready(ctx, s.Name); err != nil {
 			return err
 		}
 	}
@@ -59,7 +59,7 @@ func (p program) deploy(ctx context.Context, s service, env environment, o optio
 		return fmt.Errorf("the deploy did not succeed; mend what is named, then run make deploy again:\n%w", err)
 	}
 	p.say("deployed: %s/%s, private, at https://%s, cron %q UTC; try make invoke (a dry run)",
-		s.name, s.function.Name, deployed.DomainName, s.function.Events[0].Schedule.Rate)
+		s.Name, s.Function.Name, deployed.DomainName, s.Function.Events[0].Schedule.Rate)
 	return nil
 }
 
@@ -85,7 +85,7 @@ func (p program) prepare(ctx context.Context, s service, env environment, o opti
 	if err != nil {
 		return fail(err)
 	}
-	if err := r.ready(ctx, s.name); err != nil {
+	if err := r.ready(ctx, s.Name); err != nil {
 		return fail(err)
 	}
 	f, err := r.look(ctx, s)
@@ -101,7 +101,7 @@ func (p program) prepare(ctx context.Context, s service, env environment, o opti
 	if s, err = p.service(env); err != nil {
 		return fail(err)
 	}
-	if s.function.Env[ownAccessKey] != env[ownAccessKey] || s.function.Secret[ownSecretKey] != env[ownSecretKey] {
+	if s.Function.Env[ownAccessKey] != env[ownAccessKey] || s.Function.Secret[ownSecretKey] != env[ownSecretKey] {
 		return fail(fmt.Errorf("serverless.yml: want \"${env:%s}\" and \"${env:%s}\": the function's own key comes in these variables", ownAccessKey, ownSecretKey))
 	}
 	return s, env, f, r, nil
@@ -115,7 +115,7 @@ func refuse(s service, f found, lose bool) error {
 	}
 	if len(f.lost) > 0 && !lose {
 		problems = append(problems, fmt.Errorf("the deploy would remove from function %s what serverless.yml does not have: %s; add it there, or run make deploy ARGS=--lose",
-			s.function.Name, strings.Join(f.lost, ", ")))
+			s.Function.Name, strings.Join(f.lost, ", ")))
 	}
 	return errors.Join(problems...)
 }
@@ -123,8 +123,8 @@ func refuse(s service, f found, lose bool) error {
 // osls runs the installed osls, not npx, which would look for news first. Its output passes the filter.
 func (p program) osls(ctx context.Context, s service, env environment, command string) error {
 	child := maps.Clone(env)
-	child["SCW_REGION"] = s.region
-	child["SCW_FUNCTION_URL"] = functionURL(env, s.region)
+	child["SCW_REGION"] = s.Region
+	child["SCW_FUNCTION_URL"] = functionURL(env, s.Region)
 	run := exec.CommandContext(ctx, "node", filepath.Join("node_modules", "osls", "bin", "serverless.js"), command)
 	run.Dir, run.Env, run.Stdout, run.Stderr = p.root, child.list(), p.stdout, p.stderr
 	run.Cancel = func() error { return run.Process.Signal(os.Interrupt) }
@@ -150,7 +150,7 @@ func (p program) undeploy(ctx context.Context, s service, env environment) error
 	}
 	var doomed []string
 	for _, namespace := range namespaces {
-		if namespace.Name != s.name {
+		if namespace.Name != s.Name {
 			continue
 		}
 		list, err := r.functions(ctx, namespace.ID)
@@ -162,14 +162,14 @@ func (p program) undeploy(ctx context.Context, s service, env environment) error
 		}
 	}
 	slices.Sort(doomed)
-	p.say("This deletes namespace %s of project %s in %s with all in it: %s.", s.name, r.project, s.region, or(strings.Join(doomed, ", "), "no function"))
+	p.say("This deletes namespace %s of project %s in %s with all in it: %s.", s.Name, r.project, s.Region, or(strings.Join(doomed, ", "), "no function"))
 	p.say("The keys and secrets that the function has made stay, and nothing rotates them any more.")
 	fmt.Fprint(p.stdout, "Type the namespace's name to go on: ")
 	if err := flush(p.stdout); err != nil {
 		return err
 	}
 	typed, _ := bufio.NewReader(p.stdin).ReadString('\n') // at the end of the input: what there was
-	if strings.TrimSpace(typed) != s.name {
+	if strings.TrimSpace(typed) != s.Name {
 		return errors.New("that is another name; nothing was deleted")
 	}
 	return p.osls(ctx, s, env, "remove")
@@ -188,7 +188,7 @@ func (p program) invoke(ctx context.Context, s service, env environment, address
 			return err
 		}
 		if f.function == nil {
-			return fmt.Errorf("function %s/%s is not there; run make deploy", s.name, s.function.Name)
+			return fmt.Errorf("function %s/%s is not there; run make deploy", s.Name, s.Function.Name)
 		}
 		address = "https://" + f.function.DomainName
 	}

@@ -1,4 +1,9 @@
-package main
+// Package manifest reads serverless.yml, and the .env beside it, as osls does: for
+// make deploy, which checks what is about to be deployed, and for the doctor, which
+// compares it with what is. It promises to refuse what osls would read otherwise, or
+// pass over without a word, and shows no value of a variable that may be a secret.
+// What is deployed is said in serverless.yml, not here.
+package manifest
 
 import (
 	"fmt"
@@ -11,19 +16,24 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// service is what serverless.yml says, with its variables resolved.
-type service struct {
-	name     string
-	region   string
-	function function
+// Service is what serverless.yml says, with its variables resolved.
+type Service struct {
+	Name     string // of the namespace
+	Region   string
+	Runtime  string
+	Function Function
 }
 
-type function struct {
+// Function is its one function.
+type Function struct {
 	Name    string
 	Handler string            `yaml:"handler"`
 	Privacy string            `yaml:"privacy"`
 	HTTP    string            `yaml:"httpOption"`
 	Timeout string            `yaml:"timeout"`
+	Min     uint32            `yaml:"minScale"`
+	Max     uint32            `yaml:"maxScale"`
+	Memory  uint32            `yaml:"memoryLimit"` // in MB
 	Env     map[string]string `yaml:"env"`
 	Secret  map[string]string `yaml:"secret"`
 	Domains []string          `yaml:"custom_domains"`
@@ -41,44 +51,47 @@ const mendPlugin = "./deploy/osls-mend.js"
 const known = "handler, description, runtime, privacy, minScale, maxScale, memoryLimit, timeout, httpOption, sandbox, " +
 	"env, secret, events, custom_domains, privateNetworkId"
 
-func parseService(text []byte, env environment) (service, error) {
+// Parse reads serverless.yml. The variables that it names come from env; one that is
+// not there, and has no default, is an error.
+func Parse(text []byte, env map[string]string) (Service, error) {
 	var raw struct {
 		Service  string   `yaml:"service"`
 		Plugins  []string `yaml:"plugins"`
 		Provider struct {
-			Region string         `yaml:"scwRegion"`
-			Env    map[string]any `yaml:"env"`
-			Secret map[string]any `yaml:"secret"`
+			Region  string         `yaml:"scwRegion"`
+			Runtime string         `yaml:"runtime"`
+			Env     map[string]any `yaml:"env"`
+			Secret  map[string]any `yaml:"secret"`
 		} `yaml:"provider"`
 		Functions map[string]map[string]any `yaml:"functions"`
 	}
 	if err := yaml.Unmarshal(text, &raw); err != nil {
-		return service{}, fmt.Errorf("serverless.yml: %w", err)
+		return Service{}, fmt.Errorf("serverless.yml: %w", err)
 	}
 	if n := len(raw.Plugins); n == 0 || raw.Plugins[n-1] != mendPlugin {
-		return service{}, fmt.Errorf("serverless.yml: plugins: want %s as the last: it keeps the function's key, and mends what the plugin gets wrong", mendPlugin)
+		return Service{}, fmt.Errorf("serverless.yml: plugins: want %s as the last: it keeps the function's key, and mends what the plugin gets wrong", mendPlugin)
 	}
 	if len(raw.Provider.Env)+len(raw.Provider.Secret) > 0 {
-		return service{}, fmt.Errorf("serverless.yml: provider.env and provider.secret replace what others have set on the namespace; use the function's")
+		return Service{}, fmt.Errorf("serverless.yml: provider.env and provider.secret replace what others have set on the namespace; use the function's")
 	}
 	if len(raw.Functions) != 1 {
-		return service{}, fmt.Errorf("serverless.yml: functions: want exactly one, have %d", len(raw.Functions))
+		return Service{}, fmt.Errorf("serverless.yml: functions: want exactly one, have %d", len(raw.Functions))
 	}
-	region, err := env.resolve("provider.scwRegion", raw.Provider.Region)
+	region, err := resolve(env, "provider.scwRegion", raw.Provider.Region)
 	if err != nil {
-		return service{}, err
+		return Service{}, err
 	}
-	s := service{name: raw.Service, region: region}
+	s := Service{Name: raw.Service, Region: region, Runtime: raw.Provider.Runtime}
 	for name, fields := range raw.Functions {
-		s.function, err = parseFunction(name, fields, env)
+		s.Function, err = parseFunction(name, fields, env)
 	}
 	return s, err
 }
 
-func parseFunction(name string, fields map[string]any, env environment) (function, error) {
+func parseFunction(name string, fields map[string]any, env map[string]string) (Function, error) {
 	for _, field := range slices.Sorted(maps.Keys(fields)) {
 		if !slices.Contains(strings.Split(known, ", "), field) {
-			return function{}, fmt.Errorf("serverless.yml: functions.%s.%s: the plugin does not know it and would pass over it; it knows %s",
+			return Function{}, fmt.Errorf("serverless.yml: functions.%s.%s: the plugin does not know it and would pass over it; it knows %s",
 				name, field, known)
 		}
 	}
@@ -87,22 +100,22 @@ func parseFunction(name string, fields map[string]any, env environment) (functio
 		values, _ := fields[field].(map[string]any)
 		for key, value := range values {
 			if _, ok := value.(string); !ok {
-				return function{}, fmt.Errorf("serverless.yml: functions.%s.%s.%s: want a string: put it in quotes", name, field, key)
+				return Function{}, fmt.Errorf("serverless.yml: functions.%s.%s.%s: want a string: put it in quotes", name, field, key)
 			}
 		}
 	}
 	text, err := yaml.Marshal(fields)
 	if err != nil {
-		return function{}, err
+		return Function{}, err
 	}
-	f := function{Name: name}
+	f := Function{Name: name}
 	if err := yaml.Unmarshal(text, &f); err != nil {
-		return function{}, fmt.Errorf("serverless.yml: functions.%s: %w", name, err)
+		return Function{}, fmt.Errorf("serverless.yml: functions.%s: %w", name, err)
 	}
 	for _, values := range []map[string]string{f.Env, f.Secret} {
 		for key, value := range values {
-			if values[key], err = env.resolve(key, value); err != nil {
-				return function{}, err
+			if values[key], err = resolve(env, key, value); err != nil {
+				return Function{}, err
 			}
 		}
 	}
@@ -112,7 +125,7 @@ func parseFunction(name string, fields map[string]any, env environment) (functio
 var source = regexp.MustCompile(`^(?:env:([A-Za-z_][A-Za-z0-9_]*)|'([^']*)')$`)
 
 // resolve is what osls makes of "${env:NAME, env:OTHER, 'default'}": the first that is there, be it empty.
-func (env environment) resolve(what, text string) (string, error) {
+func resolve(env map[string]string, what, text string) (string, error) {
 	inner, variable := strings.CutPrefix(text, "${")
 	if !variable {
 		if strings.Contains(text, "${") {
@@ -141,7 +154,8 @@ func (env environment) resolve(what, text string) (string, error) {
 // of what the platform documents.
 var field = regexp.MustCompile(`^(?:\*|\d+|\d+-\d+|\d+(?:,\d+)+)$`)
 
-func checkSchedule(rate string) error {
+// CheckSchedule wants a cron's schedule to be one that plugin and platform both take.
+func CheckSchedule(rate string) error {
 	fields := strings.Fields(rate)
 	limits := []struct {
 		name        string
@@ -169,8 +183,8 @@ func checkSchedule(rate string) error {
 	return nil
 }
 
-// checkTimeout wants the run's own limit, with time left to answer, below the platform's.
-func checkTimeout(timeout string, budget time.Duration) error {
+// CheckTimeout wants the run's own limit, with time left to answer, below the platform's.
+func CheckTimeout(timeout string, budget time.Duration) error {
 	limit, err := time.ParseDuration(timeout)
 	if err != nil || !regexp.MustCompile(`^\d+s$`).MatchString(timeout) || limit < 10*time.Second || limit > time.Hour {
 		return fmt.Errorf("serverless.yml: timeout %q: want whole seconds from \"10s\" to \"3600s\"", timeout)
@@ -180,4 +194,11 @@ func checkTimeout(timeout string, budget time.Duration) error {
 			timeout, int(least.Seconds()), budget)
 	}
 	return nil
+}
+
+// Settings is the function's environment on the platform.
+func (f Function) Settings() map[string]string {
+	all := maps.Clone(f.Env)
+	maps.Copy(all, f.Secret)
+	return all
 }

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/scw-key-rotator/rotator/internal/config"
+	"github.com/scw-key-rotator/rotator/internal/printable"
+	"github.com/scw-key-rotator/rotator/local/doctor"
+	"github.com/scw-key-rotator/rotator/local/manifest"
+)
+
+type doctorCommand struct {
+	Profile string `help:"The profile of the scw configuration file. It goes before the environment." placeholder:"NAME"`
+	Project string `help:"The project to look at. Without it, the profile's, or that of .env." placeholder:"ID"`
+	JSON    bool   `name:"json" help:"Print what was found as JSON."`
+	Root    string `default:"." hidden:"" help:"The folder of serverless.yml." type:"existingdir"`
+}
+
+// Help is shown by doctor --help.
+func (c *doctorCommand) Help() string {
+	return `Is it right, is it too much, will it go on? Looks at the function's key, at what
+the function may do, at how it is deployed, and at the project that it looks
+after, with your own scw profile, and changes nothing. Each line that is not ✓
+says how to mend it. The exit status is 0 where nothing is wrong, 1 where
+something is, 2 where there is nothing to look with.
+
+  go run ./local doctor --profile prod
+  go run ./local doctor --json | jq '.lines[] | select(.mark != "right")'`
+}
+
+func (c *doctorCommand) Run(ctx context.Context, p program) error {
+	o, err := c.options(p)
+	if err != nil {
+		fmt.Fprintf(p.stderr, "local: %s\ntry 'go run ./local doctor --help'\n", printable.Text(err.Error()))
+		return exit(exitUsage)
+	}
+	found := doctor.Examine(ctx, o)
+	if c.JSON {
+		err = found.JSON(p.stdout)
+	} else {
+		err = found.Text(p.stdout)
+	}
+	if err == nil && found.Outcome == doctor.Wrong {
+		return exit(exitFailed)
+	}
+	return err
+}
+
+var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// options are whom to ask, by the profile, and what should be there, by
+// serverless.yml and .env.
+func (c *doctorCommand) options(p program) (doctor.Options, error) {
+	profile, err := liveProfile(c.Profile)
+	if err != nil {
+		return doctor.Options{}, err
+	}
+	env, err := manifest.Environment(c.Root, p.environ())
+	if err != nil {
+		return doctor.Options{}, err
+	}
+	text := func(s *string) string {
+		if s == nil {
+			return ""
+		}
+		return *s
+	}
+	wouldBe := env["SCW_DEFAULT_PROJECT_ID"] // where make deploy deploys
+	project := cmp.Or(c.Project, text(profile.DefaultProjectID), wouldBe)
+	organization := cmp.Or(text(profile.DefaultOrganizationID), env["SCW_DEFAULT_ORGANIZATION_ID"])
+	switch {
+	case text(profile.AccessKey) == "" || text(profile.SecretKey) == "":
+		return doctor.Options{}, fmt.Errorf("no key to look with: want a profile of the scw configuration file (scw init makes one), or SCW_ACCESS_KEY and SCW_SECRET_KEY")
+	case !uuid.MatchString(project):
+		return doctor.Options{}, fmt.Errorf("%q is no project: want --project with a UUID, a profile that has a default project, or SCW_DEFAULT_PROJECT_ID", project)
+	case !uuid.MatchString(organization):
+		return doctor.Options{}, fmt.Errorf("%q is no organization: want a profile that has a default organization, or SCW_DEFAULT_ORGANIZATION_ID", organization)
+	}
+	o := doctor.Options{Caller: []string{
+		config.Prefix + "ACCESS_KEY=" + text(profile.AccessKey), config.Prefix + "SECRET_KEY=" + text(profile.SecretKey),
+		config.Prefix + "ORGANIZATION_ID=" + organization, config.Prefix + "PROJECT_ID=" + project,
+		config.Prefix + "API_URL=" + cmp.Or(text(profile.APIURL), config.DefaultAPIURL),
+	}}
+	if wouldBe != project && uuid.MatchString(wouldBe) {
+		o.Elsewhere = wouldBe
+	}
+	o.Manifest, err = wouldDeploy(c.Root, env, organization, project)
+	return o, err
+}
+
+// wouldDeploy is serverless.yml as make deploy reads it. What only a deployment
+// needs may be missing: it is not compared.
+func wouldDeploy(root string, env map[string]string, organization, project string) (manifest.Service, error) {
+	text, err := os.ReadFile(filepath.Join(root, "serverless.yml")) //nolint:gosec // the project's own
+	if err != nil {
+		return manifest.Service{}, err
+	}
+	env = maps.Clone(env)
+	for name, value := range map[string]string{
+		"ACCESS_KEY": "", "SECRET_KEY": "", "CONTROL_SECRET": "", "ORGANIZATION_ID": organization, "PROJECT_ID": project,
+	} {
+		env[config.Prefix+name] = value
+	}
+	return manifest.Parse(text, env)
+}
