@@ -49,18 +49,29 @@ func (p *printer) head(r *Report) {
 	if r.DryRun {
 		kind = "dry run"
 	}
-	sign := "✓"
-	if r.Outcome != Success {
-		sign = "✗"
+	p.line("%s %s, %s: %s %s on project %s", r.sign(), strings.ToUpper(string(r.Outcome)), toDo(r.acting()), kind, r.RunID, r.ProjectID)
+	for _, sentence := range r.inShort() {
+		p.line("  %s", sentence)
 	}
-	p.line("%s %s, %s: %s %s on project %s", sign, strings.ToUpper(string(r.Outcome)), toDo(r.acting()), kind, r.RunID, r.ProjectID)
-	p.line("  %s", r.summary())
+}
+
+func (r *Report) sign() string {
+	if r.Outcome == Success {
+		return "✓"
+	}
+	return "✗"
+}
+
+// inShort is what was done and what is to come, in sentences.
+func (r *Report) inShort() []string {
+	sentences := []string{r.summary()}
 	for _, c := range r.Coming {
-		p.line("  %s", c.said(r.StartedAt))
+		sentences = append(sentences, c.said(r.StartedAt))
 	}
 	if r.Clock != "" {
-		p.line("  All times here are %s", r.Clock)
+		sentences = append(sentences, "All times here are "+r.Clock)
 	}
+	return sentences
 }
 
 // said is a sentence such as "On 4 December: 9 legacy tokens and 3 old keys go".
@@ -109,8 +120,12 @@ func count(n int, what string) string {
 }
 
 func (p *printer) found(r *Report) {
-	f := r.Found
 	p.section("Found")
+	p.table("  ", r.foundRows())
+}
+
+func (r *Report) foundRows() [][]string {
+	f := r.Found
 	rows := [][]string{
 		{"applications", fmt.Sprintf("%d in the organization, %d in scope", f.Applications, f.InScope)},
 		{"API keys", fmt.Sprintf("%d in the organization (%d of people and %d managed by Scaleway are never touched)", f.APIKeys, f.UserKeys, f.ManagedKeys)},
@@ -122,7 +137,7 @@ func (p *printer) found(r *Report) {
 	if k := r.OwnKey; k != nil {
 		rows = append(rows, []string{"own key", fmt.Sprintf("%s, %s old, %s", k.AccessKey, count(k.AgeDays, "day"), expiry(k.ExpiresAt, "expires"))})
 	}
-	p.table("  ", rows)
+	return rows
 }
 
 func expiry(at *time.Time, verb string) string {
@@ -132,7 +147,10 @@ func expiry(at *time.Time, verb string) string {
 	return verb + " " + Date(*at)
 }
 
-func (p *printer) foot(r *Report) {
+func (p *printer) foot(r *Report) { p.line("\n%s", r.cost()) }
+
+// cost is what the run took.
+func (r *Report) cost() string {
 	cost := ""
 	if r.API.CPUSeconds > 0 {
 		cost = fmt.Sprintf(", %.2f s of CPU", r.API.CPUSeconds)
@@ -140,7 +158,7 @@ func (p *printer) foot(r *Report) {
 	if r.API.GBSeconds > 0 {
 		cost += fmt.Sprintf(", %.2f GB-s", r.API.GBSeconds)
 	}
-	p.line("\nversion %s: %d API calls (%d of them retries, %d a second allowed in the end) and %d requests to endpoints in %s%s",
+	return fmt.Sprintf("version %s: %d API calls (%d of them retries, %d a second allowed in the end) and %d requests to endpoints in %s%s",
 		r.Version, r.API.Calls, r.API.Retries, r.API.PerSecond, r.API.Probes, time.Duration(r.API.DurationSeconds*float64(time.Second)).Round(time.Millisecond), cost)
 }
 

@@ -62,10 +62,16 @@ func (p *printer) notes(r *Report) {
 	}
 }
 
-// findings are those of a level, once each, whatever their subject.
 func (p *printer) findings(r *Report, level Level) {
-	var said []Finding
-	subjects := map[Finding][]string{}
+	said, subjects := r.distinct(level)
+	shown(p, said, func(said []Finding) {
+		p.said(said, subjects, level)
+	})
+}
+
+// distinct are the findings of a level, once each, whatever their subjects.
+func (r *Report) distinct(level Level) (said []Finding, subjects map[Finding][]string) {
+	subjects = map[Finding][]string{}
 	for _, f := range r.Findings {
 		if f.Level != level {
 			continue
@@ -76,9 +82,7 @@ func (p *printer) findings(r *Report, level Level) {
 		}
 		subjects[same] = append(subjects[same], f.Subject)
 	}
-	shown(p, said, func(said []Finding) {
-		p.said(said, subjects, level)
-	})
+	return said, subjects
 }
 
 // listed are subjects of the same finding, a line each.
