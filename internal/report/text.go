@@ -45,14 +45,17 @@ func (p *printer) table(indent string, rows [][]string) {
 }
 
 func (p *printer) head(r *Report) {
-	kind := "run"
-	if r.DryRun {
-		kind = "dry run"
-	}
-	p.line("%s %s, %s: %s %s on project %s", r.sign(), strings.ToUpper(string(r.Outcome)), toDo(r.acting()), kind, r.RunID, r.ProjectID)
+	p.line("%s %s, %s: %s %s on project %s", r.sign(), strings.ToUpper(string(r.Outcome)), toDo(r.acting()), r.kind(), r.RunID, r.ProjectID)
 	for _, sentence := range r.inShort() {
 		p.line("  %s", sentence)
 	}
+}
+
+func (r *Report) kind() string {
+	if r.DryRun {
+		return "dry run"
+	}
+	return "run"
 }
 
 func (r *Report) sign() string {

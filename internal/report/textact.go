@@ -106,12 +106,7 @@ func (p *printer) said(said []Finding, subjects map[Finding][]string, level Leve
 // changes shows those that were not made, or may have been; the others stand
 // with what they were done to.
 func (p *printer) changes(r *Report) {
-	var rows [][]string
-	for _, c := range r.Changes {
-		if c.Result == Refused || c.Result == Unknown {
-			rows = append(rows, []string{"✗", string(c.Result), c.Kind, c.Object, c.Reason})
-		}
-	}
+	rows := changeRows(r.Changes, Change.wentWrong)
 	if len(rows) > 0 {
 		p.section("Changes that went wrong")
 		p.table("  ", rows)
@@ -129,4 +124,20 @@ func (p *printer) left(r *Report) {
 			p.line("  %s", l)
 		}
 	})
+}
+
+func (c Change) wentWrong() bool { return c.Result == Refused || c.Result == Unknown }
+
+func changeRows(changes []Change, shown func(Change) bool) (rows [][]string) {
+	for _, c := range changes {
+		if !shown(c) {
+			continue
+		}
+		sign := "✓"
+		if c.wentWrong() {
+			sign = "✗"
+		}
+		rows = append(rows, []string{sign, string(c.Result), c.Kind, c.Object, c.Reason})
+	}
+	return rows
 }
