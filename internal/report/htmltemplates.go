@@ -60,14 +60,22 @@ svg .now{fill:var(--fg);font-weight:600}
 .stripe{stroke:var(--old);stroke-width:2}
 .dot{fill:var(--old)}
 .defs{position:absolute;width:0;height:0}
+@media (max-width:48rem){
+table{width:max-content}
+th,td{max-width:18rem}
+}
 @media (min-width:48rem){
 .key{display:grid;grid-template-columns:20rem 1fr;gap:0 1rem;padding:0}
 .time{height:auto;min-height:1.75rem}
+}
+@media (min-width:72rem){
+.key{grid-template-columns:27rem 1fr}
 }
 @media print{
 :root{color-scheme:light;--bg:#fff;--fg:#000;--dim:#444;--line:#bbb;--soft:#fff;--good:#116329;--bad:#a40e26;--open:#7d4e00;--key:#0b5cad;--old:#6b3fa0}
 body{font-size:10pt}
 main{max-width:none;padding:0}
+table{width:auto}
 nav{display:none}
 .scroll{overflow:visible}
 th,td{overflow-wrap:anywhere}
