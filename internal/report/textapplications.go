@@ -11,6 +11,9 @@ func (p *printer) applications(r *Report) {
 		return
 	}
 	p.section("Applications")
+	if slices.ContainsFunc(r.Applications, func(a Application) bool { return len(a.Keys) > 0 }) {
+		p.line("  %s", r.stripLegend())
+	}
 	for _, a := range r.Applications {
 		if r.amongCallers(a) {
 			continue // there is nothing more to say of it
@@ -18,6 +21,9 @@ func (p *printer) applications(r *Report) {
 		p.line("  %s: %s (%s)", a.Name, a.Action, a.Why)
 		if a.Secret != nil {
 			p.line("    %s", a.Secret.published())
+		}
+		if strip := r.strip(r.lives(a)); strip != "" {
+			p.line("    %s", strip)
 		}
 		p.table("    ", a.keyRows())
 		for _, sentence := range r.moreOf(a) {
