@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // ContentSecurityPolicy is what a page of this package may do: look as its own
@@ -75,15 +76,15 @@ type section struct {
 
 type grid struct {
 	Title string // for who cannot see where it stands
-	Head  []string
+	Head  []tile
 	Rows  [][]tile
 }
 
 // tile is a cell of a grid.
 type tile struct {
-	Text string
-	Sign string // good, bad or open: what its text means, where that is a sign
-	Name bool   // of the row
+	Text  string
+	Class string // good, bad or open: what its text means, where that is a sign; short, where it is
+	Name  bool   // of the row
 }
 
 type lines struct {
@@ -289,18 +290,26 @@ func gridOf(title string, head []string, rows [][]string) grid {
 			continue
 		}
 		if head != nil {
-			g.Head = append(g.Head, at(head))
+			g.Head = append(g.Head, tile{Text: at(head), Class: short(at(head))})
 		}
 		for i, row := range rows {
-			t := tile{Text: at(row), Name: !signs && !named}
+			t := tile{Text: at(row), Class: short(at(row)), Name: !signs && !named}
 			if signs {
-				t.Sign = sign(t.Text)
+				t.Class = sign(t.Text)
 			}
 			g.Rows[i] = append(g.Rows[i], t)
 		}
 		named = named || !signs
 	}
 	return g
+}
+
+// short is the class of text whose words need no breaking on paper, or "".
+func short(text string) string {
+	if utf8.RuneCountInString(text) > len("SCWQ6OSPE6T65IUHI8LE") {
+		return ""
+	}
+	return "short"
 }
 
 // sign is what a mark means, or "".

@@ -60,6 +60,12 @@ func read(t *testing.T, source string) page {
 				if a.Name.Local == "href" && !regexp.MustCompile(`^#[a-z]+$`).MatchString(a.Value) {
 					t.Errorf("a link leads to %q", a.Value)
 				}
+				if a.Name.Local == "class" { // it says how long a text is, among others
+					if !regexp.MustCompile(`^[a-z ]+$`).MatchString(a.Value) {
+						t.Errorf("%s is of the class %q", token.Name.Local, a.Value)
+					}
+					continue
+				}
 				p.values = append(p.values, a.Value)
 			}
 		case xml.CharData:

@@ -78,7 +78,9 @@ main{max-width:none;padding:0}
 table{width:auto}
 nav{display:none}
 .scroll{overflow:visible}
-th,td{overflow-wrap:anywhere}
+table{font-size:9pt}
+th,td,thead th{overflow-wrap:anywhere;white-space:normal;max-width:none;padding-right:.5rem}
+th.short,td.short{overflow-wrap:normal}
 h2,h3{break-after:avoid}
 tr,.matters>li{break-inside:avoid}
 svg{print-color-adjust:exact;-webkit-print-color-adjust:exact}
@@ -167,9 +169,9 @@ const templates = `{{define "page"}}{{template "top" .}}
 {{end}}
 
 {{define "grid"}}<div class="scroll" tabindex="0" role="region" aria-label="{{.Title}}"><table>
-{{with .Head}}<thead><tr>{{range .}}{{if .}}<th scope="col">{{.}}</th>{{else}}<td></td>{{end}}{{end}}</tr></thead>
+{{with .Head}}<thead><tr>{{range .}}{{if .Text}}<th scope="col"{{with .Class}} class="{{.}}"{{end}}>{{.Text}}</th>{{else}}<td></td>{{end}}{{end}}</tr></thead>
 {{end}}<tbody>
-{{range .Rows}}<tr>{{range .}}{{if .Name}}<th scope="row">{{.Text}}</th>{{else}}<td{{with .Sign}} class="{{.}}"{{end}}>{{.Text}}</td>{{end}}{{end}}</tr>
+{{range .Rows}}<tr>{{range .}}{{if .Name}}<th scope="row"{{with .Class}} class="{{.}}"{{end}}>{{.Text}}</th>{{else}}<td{{with .Class}} class="{{.}}"{{end}}>{{.Text}}</td>{{end}}{{end}}</tr>
 {{end}}</tbody></table></div>{{end}}
 
 {{define "picture"}}<section id="keys"><h2>The keys</h2>

@@ -120,23 +120,28 @@ func TestTheKeysOfAnApplicationAreDrawnOnALine(t *testing.T) {
 		want string
 	}{
 		"a young one": {
-			[]report.Key{key("A", "current", -9, day(81))}, []report.Event{rotate},
+			[]report.Key{key("A", "current", -9, day(81))},
+			[]report.Event{rotate},
 			"                 ├──●──────◆╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌┤",
 		},
 		"one that never dies": {
-			[]report.Key{key("A", "current", -9, nil)}, nil,
+			[]report.Key{key("A", "current", -9, nil)},
+			nil,
 			"                 ├──●───────────────────────────────────────",
 		},
 		"one that outlives the picture": {
-			[]report.Key{key("A", "current", -500, day(500))}, []report.Event{rotate},
+			[]report.Key{key("A", "current", -500, day(500))},
+			[]report.Event{rotate},
 			"────────────────────●──────◆╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌",
 		},
 		"and the one before it": {
-			[]report.Key{key("B", "superseded", -39, nil), key("A", "current", -9, day(81))}, []report.Event{remove, rotate},
+			[]report.Key{key("B", "superseded", -39, nil), key("A", "current", -9, day(81))},
+			[]report.Event{remove, rotate},
 			"       ├╌╌╌╌╌╌╌╌╌├──●─×────◆╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌┤",
 		},
 		"an expired one alone": {
-			[]report.Key{key("B", "superseded", -39, day(-12))}, nil,
+			[]report.Key{key("B", "superseded", -39, day(-12))},
+			nil,
 			"       ├╌╌╌╌╌╌╌╌×   ●",
 		},
 	} {
