@@ -68,7 +68,7 @@ type tale struct {
 
 func tell(t *testing.T, o emulator.Options, seed emulator.Seed, settings ...string) *tale {
 	t.Helper()
-	if sum := crc32.ChecksumIEEE([]byte(t.Name())); sum%uint32(min(*oneIn, 40)) != 0 { //nolint:gosec // neither is negative
+	if sum := crc32.ChecksumIEEE([]byte(t.Name())); sum%uint32(min(*oneIn, 40)) != 0 {
 		t.Skip("make test tells one story in forty, make test-all all of them")
 	}
 	r := startSeed(t, o, seed, settings...)
