@@ -17,7 +17,7 @@ export GOGC ?= 400
 export GOMEMLIMIT ?= 3GiB
 
 .PHONY: ci
-ci: tidy vet test lint archive test-deploy e2e test-all fuzz ## what CI runs: tidy, vet, test, lint, archive, test-deploy, e2e, test-all, fuzz
+ci: tidy vet test lint archive test-browser test-deploy e2e test-all fuzz ## what CI runs: tidy, vet, test, lint, archive, test-browser, test-deploy, e2e, test-all, fuzz
 
 .PHONY: help
 help: ## this list
@@ -45,6 +45,10 @@ test-all: ## every case of what make test takes a sample of: faults, lies, runs 
 	@go test -count=1 -timeout 30m -run 'FaultMatrix|SameTime|Histories|Lies|ClockThatIsWrong|ByChance|FarSide|RealSize|AskedFourTimes|APanicAnywhere|Story|ARunTakesLittle' -v ./internal/run ./handler -one-in $(ONE_IN) \
 		| grep -vE '^ *(=== |--- PASS: .*/)'
 
+.PHONY: test-browser
+test-browser: ## the report's pages in Chromium, which must be installed; screenshots in local/browser/screenshots
+	go test -count=1 -tags browser ./local/browser
+
 .PHONY: test-deploy
 test-deploy: node_modules ## the tests that run the real osls, against a stub of the API
 	go test -race -count=1 -tags deploy ./local/deploy
@@ -69,10 +73,11 @@ tidy: ## go.mod and go.sum are as go mod tidy leaves them; changes nothing
 	go mod tidy -diff
 
 .PHONY: vet
-vet: ## go vet, with and without the tests that need Node
+vet: ## go vet, with and without the tests that need Node or Chromium
 	go vet ./...
 	go vet -tags deploy ./local/deploy
 	go vet -tags e2e ./local/e2e
+	go vet -tags browser ./local/browser
 
 .PHONY: vuln
 vuln: ## known vulnerabilities in what is called; needs the Go vulnerability database

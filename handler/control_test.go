@@ -19,6 +19,7 @@ func TestWithoutTheControlSecretTheAnswerIsShort(t *testing.T) {
 		{http.MethodPost, "/", ""},
 		{http.MethodPost, "/", `{"steps": ["check"], "force": false}`},
 		{http.MethodPost, "/?format=text", `{"dry_run": true}`},
+		{http.MethodPost, "/?format=html", ""},
 	} {
 		a := f.send(t.Context(), ask.method, ask.target, ask.body, uncontrolled...)
 		if a.status != http.StatusOK {
@@ -29,7 +30,10 @@ func TestWithoutTheControlSecretTheAnswerIsShort(t *testing.T) {
 				t.Errorf("%v: %s stands in the answer:\n%s", ask, name, a.body)
 			}
 		}
-		if strings.Contains(ask.target, "text") {
+		if strings.Contains(ask.target, "html") && !strings.Contains(a.body, "X-Rotator-Control") {
+			t.Errorf("the page does not say how to see more:\n%s", a.body)
+		}
+		if strings.Contains(ask.target, "format") {
 			continue
 		}
 		d := json.NewDecoder(strings.NewReader(a.body))

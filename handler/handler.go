@@ -97,14 +97,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	may := h.authority(r)
 	want, err := wanted(r)
-	text := want.text
 	if err != nil {
-		h.refuse(w, log, false, err)
+		h.refuse(w, log, asJSON, err)
 		return
 	}
 	done, err := h.serve(r, may, runID, log)
 	if err != nil {
-		h.refuse(w, log, text, err)
+		h.refuse(w, log, want.format, err)
 		return
 	}
 	status := http.StatusOK
@@ -115,21 +114,29 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		done.SumUp()
 	}
 	var body bytes.Buffer
-	switch {
-	case may != control && text:
-		err = done.BriefText(&body, wholeReport)
-	case may != control:
-		err = encode(&body, done.Brief(wholeReport))
-	case text:
-		err = done.Text(&body)
-	default:
-		err = done.JSON(&body)
-	}
-	if err != nil {
-		h.refuse(w, log, text, err)
+	if err := draw(&body, done, want.format, may == control); err != nil {
+		h.refuse(w, log, want.format, err)
 		return
 	}
-	write(w, status, text, body.Bytes())
+	write(w, status, want.format, body.Bytes())
+}
+
+// draw writes a report as the caller wants it, and as much as they may see.
+func draw(w io.Writer, done *report.Report, as format, whole bool) error {
+	switch {
+	case as == asText && whole:
+		return done.Text(w)
+	case as == asText:
+		return done.BriefText(w, wholeReport)
+	case as == asHTML && whole:
+		return done.HTML(w)
+	case as == asHTML:
+		return done.BriefHTML(w, wholeReport)
+	case whole:
+		return done.JSON(w)
+	default:
+		return encode(w, done.Brief(wholeReport))
+	}
 }
 
 // serve checks the request and does the run.
@@ -173,7 +180,7 @@ func (h *Handler) serve(r *http.Request, may authority, runID string, log *slog.
 
 // refuse answers with an error. This is the only place where one becomes a
 // status.
-func (h *Handler) refuse(w http.ResponseWriter, log *slog.Logger, text bool, err error) {
+func (h *Handler) refuse(w http.ResponseWriter, log *slog.Logger, as format, err error) {
 	var (
 		known   *failure
 		refused *run.RequestError
@@ -200,21 +207,29 @@ func (h *Handler) refuse(w http.ResponseWriter, log *slog.Logger, text bool, err
 		w.Header().Set("Allow", "GET, POST")
 	}
 	var body bytes.Buffer
-	if text {
+	switch as {
+	case asText:
 		body.WriteString("✗ " + answer.text + "\n")
 		if answer.hint != "" {
 			body.WriteString("  → " + answer.hint + "\n")
 		}
-	} else {
+	case asHTML:
+		_ = report.RefusalHTML(&body, answer.text, answer.hint) // a buffer takes everything
+	default:
 		_ = encode(&body, map[string]string{"error": answer.text, "hint": answer.hint}) // strings always encode
 	}
-	write(w, answer.status, text, body.Bytes())
+	write(w, answer.status, as, body.Bytes())
 }
 
-func write(w http.ResponseWriter, status int, text bool, body []byte) {
+func write(w http.ResponseWriter, status int, as format, body []byte) {
 	kind := "application/json"
-	if text {
+	switch as {
+	case asText:
 		kind = "text/plain; charset=utf-8"
+	case asHTML:
+		kind = "text/html; charset=utf-8"
+		w.Header().Set("Content-Security-Policy", report.ContentSecurityPolicy())
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "no-store")
@@ -229,13 +244,22 @@ func encode(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
+// format is how an answer is written.
+type format int
+
+const (
+	asJSON format = iota
+	asText        // to be read
+	asHTML        // to be looked at
+)
+
 // wish is how a caller wants the report.
 type wish struct {
-	text bool // rather read than parse
-	full bool // each row that is as it should be, too
+	format format
+	full   bool // each row that is as it should be, too
 }
 
-const wishes = "want ?format=json or text, ?full=1, or none"
+const wishes = "want ?format=json, text or html, ?full=1, or none"
 
 // wanted reads it from the query, or the Accept header.
 func wanted(r *http.Request) (wish, error) {
@@ -256,14 +280,28 @@ func wanted(r *http.Request) (wish, error) {
 	default:
 		return w, bad("full: %s is not right; want 1, or 0", quote(full))
 	}
-	switch format := query.Get("format"); format {
+	switch name := query.Get("format"); name {
 	case "text":
-		w.text = true
+		w.format = asText
+	case "html":
+		w.format = asHTML
 	case "json":
 	case "":
-		w.text = strings.HasPrefix(r.Header.Get("Accept"), "text/plain")
+		w.format = accepted(r.Header.Get("Accept"))
 	default:
-		return w, &failure{http.StatusBadRequest, "format: " + quote(format) + " is not a format; want json or text", ""}
+		return w, &failure{http.StatusBadRequest, "format: " + quote(name) + " is not a format; want json, text or html", ""}
 	}
 	return w, nil
+}
+
+// accepted is the format that a caller names first, if there is such a one.
+func accepted(header string) format {
+	switch {
+	case strings.HasPrefix(header, "text/plain"):
+		return asText
+	case strings.HasPrefix(header, "text/html"):
+		return asHTML
+	default:
+		return asJSON
+	}
 }

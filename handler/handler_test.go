@@ -155,14 +155,18 @@ func TestBodyNarrowsTheRun(t *testing.T) {
 
 func TestFormatIsTheOneAskedFor(t *testing.T) {
 	t.Parallel()
-	const asText, asJSON = "text/plain; charset=utf-8", "application/json"
+	const asText, asJSON, asHTML = "text/plain; charset=utf-8", "application/json", "text/html; charset=utf-8"
 	for name, row := range map[string]struct{ target, accept, want string }{
 		"nothing said":              {"/", "", asJSON},
 		"any":                       {"/", "*/*", asJSON},
 		"Accept JSON":               {"/", "application/json", asJSON},
 		"Accept text":               {"/", "text/plain", asText},
 		"Accept text first":         {"/", "text/plain;q=0.9, application/json;q=0.1", asText},
-		"Accept of a browser":       {"/", "text/html,application/xhtml+xml", asJSON},
+		"Accept of a browser":       {"/", "text/html,application/xhtml+xml", asHTML},
+		"Accept JSON, then HTML":    {"/", "application/json, text/html", asJSON},
+		"format html":               {"/?format=html", "", asHTML},
+		"format json, Accept HTML":  {"/?format=json", "text/html", asJSON},
+		"format html, Accept text":  {"/?format=html", "text/plain", asHTML},
 		"format text":               {"/?format=text", "", asText},
 		"format json":               {"/?format=json", "", asJSON},
 		"format goes before Accept": {"/?format=json", "text/plain", asJSON},
@@ -174,11 +178,21 @@ func TestFormatIsTheOneAskedFor(t *testing.T) {
 			f := start(t, surroundings{})
 			a := f.send(t.Context(), http.MethodGet, row.target, "", "Accept", row.accept)
 			want := http.Header{"Content-Type": {row.want}, "Cache-Control": {"no-store"}}
+			if row.want == asHTML {
+				want.Set("Content-Security-Policy", report.ContentSecurityPolicy())
+				want.Set("X-Content-Type-Options", "nosniff")
+			}
 			if diff := cmp.Diff(want, a.header); diff != "" || a.status != http.StatusOK {
 				t.Errorf("status %d, headers (-want +got):\n%s", a.status, diff)
 			}
-			if row.want == asJSON {
+			switch row.want {
+			case asJSON:
 				a.report(t)
+				return
+			case asHTML:
+				if !strings.HasPrefix(a.body, "<!DOCTYPE html>\n") || !strings.Contains(a.body, "<title>SUCCESS: dry run run-1</title>") {
+					t.Errorf("the page starts with %.200q", a.body)
+				}
 				return
 			}
 			if first, _, _ := strings.Cut(a.body, "\n"); first != "✓ SUCCESS, 2 things to act on: dry run run-1 on project "+f.Project("demo") {

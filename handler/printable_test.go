@@ -113,7 +113,7 @@ func TestNothingUnprintableComesOut(t *testing.T) {
 			for _, method := range []string{http.MethodGet, http.MethodPost} {
 				t.Run(name+kind+" "+method, func(t *testing.T) {
 					t.Parallel()
-					for _, format := range []string{"text", "json"} {
+					for _, format := range []string{"text", "json", "html"} {
 						f := start(t, surroundings{api: spoiled(fields...), environ: []string{"ROTATOR_LOG_LEVEL=debug"}})
 						if kind != "" {
 							f.Arm(fault)
@@ -173,7 +173,7 @@ func TestNothingUnprintableOfARequestComesOut(t *testing.T) {
 		"a field":        `{` + string(quoted) + `: 1}`,
 		"no JSON":        hostile,
 	} {
-		for _, format := range []string{"text", "json"} {
+		for _, format := range []string{"text", "json", "html"} {
 			f := start(t, surroundings{})
 			a := f.send(t.Context(), http.MethodPost, "/?format="+format, body, "X-Request-Id", "a\u202eb\u009b")
 			if a.status < 400 {

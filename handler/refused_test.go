@@ -3,6 +3,7 @@ package handler_test
 import (
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"strings"
@@ -44,7 +45,7 @@ func method(name string) refusal {
 }
 
 func format(method, name string) refusal {
-	return refusal{method: method, target: "/?format=" + name, text: fmt.Sprintf("format: %q is not a format; want json or text", name)}
+	return refusal{method: method, target: "/?format=" + name, text: fmt.Sprintf("format: %q is not a format; want json, text or html", name)}
 }
 
 func application(name string) refusal {
@@ -91,10 +92,10 @@ func refusals() map[string]refusal {
 		"a string":                       body(`"dry_run"`, notAnObject),
 		"a number":                       body(`1`, notAnObject),
 		"true":                           body(`true`, notAnObject),
-		"an unknown parameter":           {target: "/?dry_run=true", hint: "nothing was changed", text: `"dry_run": no such parameter, or given twice; want ?format=json or text, ?full=1, or none; what a run is to do stands in its body`},
-		"a parameter twice":              {target: "/?format=json&format=text", hint: "nothing was changed", text: `"format": no such parameter, or given twice; want ?format=json or text, ?full=1, or none; what a run is to do stands in its body`},
+		"an unknown parameter":           {target: "/?dry_run=true", hint: "nothing was changed", text: `"dry_run": no such parameter, or given twice; want ?format=json, text or html, ?full=1, or none; what a run is to do stands in its body`},
+		"a parameter twice":              {target: "/?format=json&format=text", hint: "nothing was changed", text: `"format": no such parameter, or given twice; want ?format=json, text or html, ?full=1, or none; what a run is to do stands in its body`},
 		"full, and not a number":         {target: "/?full=yes", hint: "nothing was changed", text: `full: "yes" is not right; want 1, or 0`},
-		"a query that is none":           {target: "/?format=%zz", hint: "nothing was changed", text: "the query of the address cannot be read; want ?format=json or text, ?full=1, or none"},
+		"a query that is none":           {target: "/?format=%zz", hint: "nothing was changed", text: "the query of the address cannot be read; want ?format=json, text or html, ?full=1, or none"},
 		"another path":                   {target: "/dry_run", status: http.StatusNotFound, hint: "nothing was changed", text: `there is nothing at "/dry_run"; want /`},
 		"another path with a body":       {target: "/run", body: `{"dry_run": true}`, status: http.StatusNotFound, hint: "nothing was changed", text: `there is nothing at "/run"; want /`},
 		"a GET with a body":              {method: http.MethodGet, body: `{"dry_run": false}`, hint: "nothing was changed", text: "a GET is a dry run, and takes no body; send it with POST"},
@@ -240,9 +241,9 @@ func refusals() map[string]refusal {
 		"TRACE":              method(http.MethodTrace),
 		"post in lower case": method("post"),
 		"an unknown format":  format(http.MethodPost, "yaml"),
-		"and on a dry run":   format(http.MethodGet, "html"),
+		"and on a dry run":   format(http.MethodGet, "xhtml"),
 		"text in capitals":   format(http.MethodPost, "TEXT"),
-		"format goes first":  {method: http.MethodPut, target: "/?format=xml", text: `format: "xml" is not a format; want json or text`},
+		"format goes first":  {method: http.MethodPut, target: "/?format=xml", text: `format: "xml" is not a format; want json, text or html`},
 	}
 }
 
@@ -307,6 +308,24 @@ func TestWrongRequestIsRefusedAsTextToo(t *testing.T) {
 				t.Errorf("answer (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestWrongRequestIsRefusedAsAPageToo(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"a form", "a field twice", "a field with a line's end", "a secret key", "an application that is not there", "PUT"} {
+		row := refusals()[name]
+		want := row.answer(t, true)
+		want.header.Set("Content-Type", "text/html; charset=utf-8")
+		want.header.Set("Content-Security-Policy", report.ContentSecurityPolicy())
+		want.header.Set("X-Content-Type-Options", "nosniff")
+		got := row.send(t, start(t, surroundings{}), "Accept", "text/html")
+		if diff := cmp.Diff(want.header, got.header); diff != "" || want.status != got.status {
+			t.Errorf("%s: status %d, want %d; headers (-want +got):\n%s", name, got.status, want.status, diff)
+		}
+		if text := html.UnescapeString(got.body); !strings.Contains(text, ">"+row.text+"<") || !strings.Contains(text, row.hint) {
+			t.Errorf("%s: the page does not say %s:\n%s", name, row.text, text)
+		}
 	}
 }
 

@@ -48,7 +48,9 @@ func TestNoSecretGetsOut(t *testing.T) {
 	must(send(http.MethodGet, "/", ""), 200)
 	must(send(http.MethodPost, "/", ""), 200)
 	must(send(http.MethodPost, "/?format=text", `{"force": true}`), 200)
+	must(send(http.MethodGet, "/?format=html&full=1", ""), 200)
 	must(send(http.MethodPost, "/", "nonsense"), 400)
+	must(send(http.MethodPost, "/?format=html", "nonsense"), 400)
 	f.Clock().Advance(8 * 24 * time.Hour)
 	retired := must(send(http.MethodPost, "/", ""), 200)
 	if !strings.Contains(retired.body, `"delete_key"`) {

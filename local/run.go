@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/handler"
 	"github.com/scw-key-rotator/rotator/internal/clock"
+	"github.com/scw-key-rotator/rotator/internal/printable"
 	"github.com/scw-key-rotator/rotator/local/ask"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
@@ -19,6 +22,7 @@ type runCommand struct {
 	ask.Flags `embed:""`
 
 	JSON    bool   `help:"Print the report as JSON."`
+	HTML    string `help:"Write the report to a file, as a page for a browser." placeholder:"FILE"`
 	Full    bool   `help:"Print each row that is as it should be, too, where there are many."`
 	Log     bool   `help:"Print the function's log on standard error."`
 	Seed    string `default:"demo" help:"What the emulator holds: demo, or a file as local api takes it." placeholder:"FILE"`
@@ -45,6 +49,8 @@ func (c *runCommand) Run(ctx context.Context, p program) error {
 		return errors.New("--apply goes with --live; in the emulator everything is applied unless --dry-run")
 	case c.Live && c.Seed != "demo":
 		return errors.New("--seed is the emulator's, and goes without --live")
+	case c.JSON && c.HTML != "":
+		return errors.New("--html goes without --json: a run has one report")
 	case c.Profile != "" && !c.Live:
 		return errors.New("--profile goes with --live: the emulator has keys of its own")
 	}
@@ -56,8 +62,11 @@ func (c *runCommand) Run(ctx context.Context, p program) error {
 	}
 	function := handler.New(environ, &log, options)
 	format := "text"
-	if c.JSON {
+	switch {
+	case c.JSON:
 		format = "json"
+	case c.HTML != "":
+		format = "html"
 	}
 	full := ""
 	if c.Full {
@@ -70,7 +79,14 @@ func (c *runCommand) Run(ctx context.Context, p program) error {
 	if c.Log {
 		_, _ = log.WriteTo(p.stderr)
 	}
-	_, _ = answer.Body.WriteTo(p.stdout)
+	if c.HTML != "" {
+		if err := os.WriteFile(c.HTML, answer.Body.Bytes(), 0o600); err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+		fmt.Fprintf(p.stdout, "the report is in %s\n", printable.Line(c.HTML))
+	} else {
+		_, _ = answer.Body.WriteTo(p.stdout)
+	}
 	if answer.Code != http.StatusOK {
 		return exit(exitFailed)
 	}

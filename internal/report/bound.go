@@ -133,7 +133,14 @@ func (r *Report) shorten() bool {
 
 // sums writes what was summed up of a kind, a line for each product, region and
 // result: who wants to know by namespace has the JSON.
-func (p *printer) sums(r *Report, kind string) {
+func (p *printer) sums(r *Report, kind string) { p.table("  ", r.sumRows(kind)) }
+
+// hasSums tells whether something of a kind was summed up.
+func (r *Report) hasSums(kind string) bool {
+	return slices.ContainsFunc(r.SummedUp, func(s Sum) bool { return s.Kind == kind })
+}
+
+func (r *Report) sumRows(kind string) [][]string {
 	type line struct{ product, region, result, detail string }
 	many, namespaces := map[line]int{}, map[line]int{}
 	var order []line
@@ -156,7 +163,7 @@ func (p *printer) sums(r *Report, kind string) {
 		}
 		rows = append(rows, []string{"✓", fmt.Sprint(many[of], " more"), of.product, where, cmp.Or(of.detail, of.result)})
 	}
-	p.table("  ", rows)
+	return rows
 }
 
 // shown are the first rows of a table: nobody reads a thousand.

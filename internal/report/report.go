@@ -1,5 +1,5 @@
 // Package report is what a run says of itself: the types, as JSON, and the same
-// as text for a person. It holds no secret and has no field for one. The JSON
+// as text or a page for a person. It holds no secret and has no field for one. The JSON
 // is stable: fields are added, never renamed. It uses none of the names
 // statusCode, body, headers and isBase64Encoded at its top level, which the
 // platform's runtime would take for itself. What goes into it is decided by

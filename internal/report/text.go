@@ -46,26 +46,40 @@ func (p *printer) table(indent string, rows [][]string) {
 
 // Headline is how a run ended, in one line.
 func (r *Report) Headline() string {
-	kind := "run"
-	if r.DryRun {
-		kind = "dry run"
-	}
-	sign := "✓"
-	if r.Outcome != Success {
-		sign = "✗"
-	}
-	return fmt.Sprintf("%s %s, %s: %s %s on project %s", sign, strings.ToUpper(string(r.Outcome)), toDo(r.acting()), kind, r.RunID, r.ProjectID)
+	return fmt.Sprintf("%s %s, %s: %s %s on project %s", r.sign(), strings.ToUpper(string(r.Outcome)), toDo(r.acting()), r.kind(), r.RunID, r.ProjectID)
 }
 
 func (p *printer) head(r *Report) {
 	p.line("%s", r.Headline())
-	p.line("  %s", r.Summary())
+	for _, sentence := range r.inShort() {
+		p.line("  %s", sentence)
+	}
+}
+
+func (r *Report) kind() string {
+	if r.DryRun {
+		return "dry run"
+	}
+	return "run"
+}
+
+func (r *Report) sign() string {
+	if r.Outcome == Success {
+		return "✓"
+	}
+	return "✗"
+}
+
+// inShort is what was done and what is to come, in sentences.
+func (r *Report) inShort() []string {
+	sentences := []string{r.Summary()}
 	for _, c := range r.Coming {
-		p.line("  %s", c.Said(r.StartedAt))
+		sentences = append(sentences, c.Said(r.StartedAt))
 	}
 	if r.Clock != "" {
-		p.line("  All times here are %s", r.Clock)
+		sentences = append(sentences, "All times here are "+r.Clock)
 	}
+	return sentences
 }
 
 // Said is a sentence such as "On 4 December: 9 legacy tokens and 3 old keys go".
@@ -114,8 +128,12 @@ func count(n int, what string) string {
 }
 
 func (p *printer) found(r *Report) {
-	f := r.Found
 	p.section("Found")
+	p.table("  ", r.foundRows())
+}
+
+func (r *Report) foundRows() [][]string {
+	f := r.Found
 	rows := [][]string{
 		{"applications", fmt.Sprintf("%d in the organization, %d in scope", f.Applications, f.InScope)},
 		{"API keys", fmt.Sprintf("%d in the organization (%d of people and %d managed by Scaleway are never touched)", f.APIKeys, f.UserKeys, f.ManagedKeys)},
@@ -127,7 +145,7 @@ func (p *printer) found(r *Report) {
 	if k := r.OwnKey; k != nil {
 		rows = append(rows, []string{"own key", fmt.Sprintf("%s, %s old, %s", k.AccessKey, count(k.AgeDays, "day"), expiry(k.ExpiresAt, "expires"))})
 	}
-	p.table("  ", rows)
+	return rows
 }
 
 func expiry(at *time.Time, verb string) string {
@@ -139,12 +157,21 @@ func expiry(at *time.Time, verb string) string {
 
 func (p *printer) foot(r *Report) {
 	for _, t := range r.Told {
-		if t.Told {
-			p.line("\ntold %s", t.Target)
-		} else {
-			p.line("\nnot told: %s: %s", t.Target, t.Detail)
-		}
+		p.line("\n%s", t.line())
 	}
+	p.line("\n%s", r.cost())
+}
+
+// line says who was told of a run, or was not.
+func (t Told) line() string {
+	if t.Told {
+		return "told " + t.Target
+	}
+	return "not told: " + t.Target + ": " + t.Detail
+}
+
+// cost is what the run took.
+func (r *Report) cost() string {
 	cost := ""
 	if r.API.CPUSeconds > 0 {
 		cost = fmt.Sprintf(", %.2f s of CPU", r.API.CPUSeconds)
@@ -152,7 +179,7 @@ func (p *printer) foot(r *Report) {
 	if r.API.GBSeconds > 0 {
 		cost += fmt.Sprintf(", %.2f GB-s", r.API.GBSeconds)
 	}
-	p.line("\nversion %s: %d API calls (%d of them retries, %d a second allowed in the end) and %d requests to endpoints in %s%s",
+	return fmt.Sprintf("version %s: %d API calls (%d of them retries, %d a second allowed in the end) and %d requests to endpoints in %s%s",
 		r.Version, r.API.Calls, r.API.Retries, r.API.PerSecond, r.API.Probes, time.Duration(r.API.DurationSeconds*float64(time.Second)).Round(time.Millisecond), cost)
 }
 

@@ -105,3 +105,55 @@ func TestTimesSayWhoseTheyAre(t *testing.T) {
 		t.Errorf("Scaleway's own times need no word:\n%s", got)
 	}
 }
+
+func TestTheKeysOfAnApplicationAreDrawnOnALine(t *testing.T) {
+	t.Parallel()
+	day := func(n int) *time.Time { at := now.AddDate(0, 0, n); return &at }
+	key := func(name, state string, made int, expires *time.Time) report.Key {
+		return report.Key{AccessKey: name, State: state, CreatedAt: *day(made), ExpiresAt: expires}
+	}
+	rotate := report.Event{At: *day(21), What: "the key A is rotated", Kind: "rotate"}
+	remove := report.Event{At: *day(6), What: "the key B is deleted", Kind: "delete"}
+	for name, row := range map[string]struct {
+		keys []report.Key
+		next []report.Event
+		want string
+	}{
+		"a young one": {
+			[]report.Key{key("A", "current", -9, day(81))},
+			[]report.Event{rotate},
+			"                 ├──●──────◆╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌┤",
+		},
+		"one that never dies": {
+			[]report.Key{key("A", "current", -9, nil)},
+			nil,
+			"                 ├──●───────────────────────────────────────",
+		},
+		"one that outlives the picture": {
+			[]report.Key{key("A", "current", -500, day(500))},
+			[]report.Event{rotate},
+			"────────────────────●──────◆╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌",
+		},
+		"and the one before it": {
+			[]report.Key{key("B", "superseded", -39, nil), key("A", "current", -9, day(81))},
+			[]report.Event{remove, rotate},
+			"       ├╌╌╌╌╌╌╌╌╌├──●─×────◆╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌┤",
+		},
+		"an expired one alone": {
+			[]report.Key{key("B", "superseded", -39, day(-12))},
+			nil,
+			"       ├╌╌╌╌╌╌╌╌×   ●",
+		},
+	} {
+		got := written(t, &report.Report{Applications: []report.Application{{Name: "a", InScope: true, Action: "kept", Keys: row.keys, Next: row.next}}})
+		if !strings.Contains(got, "\n    "+row.want+"\n") {
+			t.Errorf("%s: no\n    %s\nin\n%s", name, row.want, got)
+		}
+		if strings.Count(got, "3 days a column, 21 October to 19 April 2027\n") != 1 {
+			t.Errorf("%s: the legend does not stand there once:\n%s", name, got)
+		}
+	}
+	if got := written(t, &report.Report{Applications: []report.Application{{Name: "a", InScope: true}}}); strings.Contains(got, "3 days a column") {
+		t.Errorf("nothing is drawn, and explained:\n%s", got)
+	}
+}

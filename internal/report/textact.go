@@ -62,10 +62,16 @@ func (p *printer) notes(r *Report) {
 	}
 }
 
-// findings are those of a level, once each, whatever their subject.
 func (p *printer) findings(r *Report, level Level) {
-	var said []Finding
-	subjects := map[Finding][]string{}
+	said, subjects := r.distinct(level)
+	shown(p, said, func(said []Finding) {
+		p.said(said, subjects, level)
+	})
+}
+
+// distinct are the findings of a level, once each, whatever their subjects.
+func (r *Report) distinct(level Level) (said []Finding, subjects map[Finding][]string) {
+	subjects = map[Finding][]string{}
 	for _, f := range r.Findings {
 		if f.Level != level {
 			continue
@@ -76,9 +82,7 @@ func (p *printer) findings(r *Report, level Level) {
 		}
 		subjects[same] = append(subjects[same], f.Subject)
 	}
-	shown(p, said, func(said []Finding) {
-		p.said(said, subjects, level)
-	})
+	return said, subjects
 }
 
 // listed are subjects of the same finding, a line each.
@@ -102,12 +106,7 @@ func (p *printer) said(said []Finding, subjects map[Finding][]string, level Leve
 // changes shows those that were not made, or may have been; the others stand
 // with what they were done to.
 func (p *printer) changes(r *Report) {
-	var rows [][]string
-	for _, c := range r.Changes {
-		if c.Result == Refused || c.Result == Unknown {
-			rows = append(rows, []string{"✗", string(c.Result), c.Kind, c.Object, c.Reason})
-		}
-	}
+	rows := changeRows(r.Changes, Change.wentWrong)
 	if len(rows) > 0 {
 		p.section("Changes that went wrong")
 		p.table("  ", rows)
@@ -151,4 +150,20 @@ func (r *Report) ToActOn(most int) (lines []string, more int) {
 	}
 	kept := min(len(lines), most)
 	return lines[:kept], len(lines) - kept
+}
+
+func (c Change) wentWrong() bool { return c.Result == Refused || c.Result == Unknown }
+
+func changeRows(changes []Change, shown func(Change) bool) (rows [][]string) {
+	for _, c := range changes {
+		if !shown(c) {
+			continue
+		}
+		sign := "✓"
+		if c.wentWrong() {
+			sign = "✗"
+		}
+		rows = append(rows, []string{sign, string(c.Result), c.Kind, c.Object, c.Reason})
+	}
+	return rows
 }

@@ -11,31 +11,49 @@ func (p *printer) applications(r *Report) {
 		return
 	}
 	p.section("Applications")
+	if slices.ContainsFunc(r.Applications, func(a Application) bool { return len(a.Keys) > 0 }) {
+		p.line("  %s", r.stripLegend())
+	}
 	for _, a := range r.Applications {
 		if r.amongCallers(a) {
 			continue // there is nothing more to say of it
 		}
 		p.line("  %s: %s (%s)", a.Name, a.Action, a.Why)
 		if a.Secret != nil {
-			p.line("    %s %s/%s in %s", a.Secret.published(), strings.TrimRight(a.Secret.Path, "/"), a.Secret.Name, a.Secret.Region)
+			p.line("    %s", a.Secret.published())
 		}
-		rows := make([][]string, 0, len(a.Keys))
-		for _, k := range a.Keys {
-			rows = append(rows, []string{k.AccessKey, k.State, count(k.AgeDays, "day") + " old", expiry(k.ExpiresAt, "expires"), k.Note})
+		if strip := r.strip(r.lives(a)); strip != "" {
+			p.line("    %s", strip)
 		}
-		p.table("    ", rows)
-		if line := r.letIn(a); line != "" {
-			p.line("    %s", line)
-		}
-		for _, d := range a.Dead {
-			p.line("    %s is deleted and %s", d.AccessKey, d.said())
-		}
-		for _, e := range a.Next {
-			if e.Kind == "rotate" { // when a key dies stands with the key
-				p.line("    next: %s on %s", e.What, Date(e.At))
-			}
+		p.table("    ", a.keyRows())
+		for _, sentence := range r.moreOf(a) {
+			p.line("    %s", sentence)
 		}
 	}
+}
+
+func (a Application) keyRows() [][]string {
+	rows := make([][]string, 0, len(a.Keys))
+	for _, k := range a.Keys {
+		rows = append(rows, []string{k.AccessKey, k.State, count(k.AgeDays, "day") + " old", expiry(k.ExpiresAt, "expires"), k.Note})
+	}
+	return rows
+}
+
+// moreOf is what there is to say of an application besides its keys.
+func (r *Report) moreOf(a Application) (sentences []string) {
+	if line := r.letIn(a); line != "" {
+		sentences = append(sentences, line)
+	}
+	for _, d := range a.Dead {
+		sentences = append(sentences, d.AccessKey+" is deleted and "+d.said())
+	}
+	for _, e := range a.Next {
+		if e.Kind == "rotate" { // when a key dies stands with the key
+			sentences = append(sentences, "next: "+e.What+" on "+Date(e.At))
+		}
+	}
+	return sentences
 }
 
 // amongCallers tells whether an application is left alone, and stands with those
@@ -44,10 +62,16 @@ func (r *Report) amongCallers(a Application) bool {
 	return !a.InScope && len(a.Keys) == 0 && slices.ContainsFunc(r.Callers, func(c Caller) bool { return c.ID == a.ID })
 }
 
-// callers are all who can call private endpoints and whose keys are not rotated
-// here.
 func (p *printer) callers(r *Report) {
-	var rows [][]string
+	if rows := r.callerRows(); len(rows) > 0 {
+		p.section("Who else can call private endpoints")
+		p.table("  ", rows)
+	}
+}
+
+// callerRows are all who can call private endpoints and whose keys are not rotated
+// here.
+func (r *Report) callerRows() (rows [][]string) {
 	for _, c := range r.Callers {
 		why := "left alone: " + c.Why
 		switch {
@@ -58,10 +82,7 @@ func (p *printer) callers(r *Report) {
 		}
 		rows = append(rows, []string{c.Kind + " " + c.Name, strings.Join(c.Products, ", "), c.means(), why})
 	}
-	if len(rows) > 0 {
-		p.section("Who else can call private endpoints")
-		p.table("  ", rows)
-	}
+	return rows
 }
 
 // means is what lets a caller call.
@@ -109,10 +130,11 @@ func (r *Report) endpoint(url string) string {
 }
 
 func (s *Secret) published() string {
-	if s.Revision == 0 {
-		return "to be published in"
+	said := "to be published in"
+	if s.Revision > 0 {
+		said = fmt.Sprintf("published as version %d of", s.Revision)
 	}
-	return fmt.Sprintf("published as version %d of", s.Revision)
+	return fmt.Sprintf("%s %s/%s in %s", said, strings.TrimRight(s.Path, "/"), s.Name, s.Region)
 }
 
 func (d Dead) said() string {
@@ -128,15 +150,15 @@ func (d Dead) said() string {
 
 // consumers shows who carries a key in its environment.
 func (p *printer) consumers(r *Report) {
-	if len(r.Consumers) == 0 && !slices.ContainsFunc(r.SummedUp, func(s Sum) bool { return s.Kind == "consumer" }) {
+	if len(r.Consumers) == 0 && !r.hasSums("consumer") {
 		return
 	}
 	p.section("Consumers: who carries a key")
-	shown(p, r.Consumers, p.carriers)
+	shown(p, r.Consumers, func(consumers []Consumer) { p.table("  ", carrierRows(consumers)) })
 	p.sums(r, "consumer")
 }
 
-func (p *printer) carriers(consumers []Consumer) {
+func carrierRows(consumers []Consumer) [][]string {
 	rows := make([][]string, 0, len(consumers))
 	for _, c := range consumers {
 		sign := "✓"
@@ -157,5 +179,5 @@ func (p *printer) carriers(consumers []Consumer) {
 		}
 		rows = append(rows, row)
 	}
-	p.table("  ", rows)
+	return rows
 }

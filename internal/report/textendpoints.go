@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -12,23 +11,38 @@ func (p *printer) endpoints(r *Report) {
 		return
 	}
 	p.section("Endpoints: who is let in")
-	p.line("  A key is let in where the gateway's refusal does not come back; on functions, their runtime then says 404.")
-	var callers []string
-	for _, k := range r.CheckingKeys {
-		callers = append(callers, k.Application)
-		p.line("  The key of %s asks every endpoint of %s (%s).", k.Application, strings.Join(k.Products, " and "), k.Why)
+	for _, sentence := range r.howAsked() {
+		p.line("  %s", sentence)
 	}
-	if len(callers) > 0 {
-		p.line("  Each other key asks one endpoint of each product, and stands with its application.")
-	}
-	if len(r.Endpoints) > 0 {
-		shown(p, r.Endpoints, func(rows []Endpoint) { p.matrix(rows, callers) })
+	if callers := r.checking(); len(r.Endpoints) > 0 {
+		head := append([]string{"", "", "NO TOKEN", "MALFORMED", "UNKNOWN"}, callers...)
+		shown(p, r.Endpoints, func(rows []Endpoint) { p.table("  ", append([][]string{head}, matrix(rows, callers)...)) })
 	}
 	p.sums(r, "endpoint")
 }
 
-func (p *printer) matrix(endpoints []Endpoint, callers []string) {
-	rows := [][]string{append([]string{"", "", "NO TOKEN", "MALFORMED", "UNKNOWN"}, callers...)}
+// howAsked says how the matrix is to be read.
+func (r *Report) howAsked() []string {
+	sentences := []string{"A key is let in where the gateway's refusal does not come back; on functions, their runtime then says 404."}
+	for _, k := range r.CheckingKeys {
+		sentences = append(sentences, fmt.Sprintf("The key of %s asks every endpoint of %s (%s).", k.Application, strings.Join(k.Products, " and "), k.Why))
+	}
+	if len(r.CheckingKeys) > 0 {
+		sentences = append(sentences, "Each other key asks one endpoint of each product, and stands with its application.")
+	}
+	return sentences
+}
+
+// checking are the applications whose keys have a column of the matrix.
+func (r *Report) checking() (callers []string) {
+	for _, k := range r.CheckingKeys {
+		callers = append(callers, k.Application)
+	}
+	return callers
+}
+
+// matrix has a row an endpoint, a column a caller, and a note at the end.
+func matrix(endpoints []Endpoint, callers []string) (rows [][]string) {
 	for _, e := range endpoints {
 		row := []string{mark(e), name(e), cell(e.NoToken), cell(e.Malformed), cell(e.Unknown)}
 		for _, c := range callers {
@@ -42,7 +56,7 @@ func (p *printer) matrix(endpoints []Endpoint, callers []string) {
 		}
 		rows = append(rows, append(row, e.note()))
 	}
-	p.table("  ", rows)
+	return rows
 }
 
 func mark(e Endpoint) string {
@@ -83,18 +97,20 @@ func cell(p Probe) string {
 }
 
 func (p *printer) tokens(r *Report) {
-	if len(r.LegacyTokens) == 0 && !slices.ContainsFunc(r.SummedUp, func(s Sum) bool { return s.Kind == "legacy token" }) {
+	if len(r.LegacyTokens) == 0 && !r.hasSums("legacy token") {
 		return
 	}
 	p.section("Legacy tokens")
-	shown(p, r.LegacyTokens, func(tokens []LegacyToken) {
-		rows := make([][]string, 0, len(tokens))
-		for _, t := range tokens {
-			rows = append(rows, []string{t.ID, t.Scope + " " + t.Of, t.Region, expiry(t.ExpiresAt, "expires"), t.fate(), t.Why})
-		}
-		p.table("  ", rows)
-	})
+	shown(p, r.LegacyTokens, func(tokens []LegacyToken) { p.table("  ", tokenRows(tokens)) })
 	p.sums(r, "legacy token")
+}
+
+func tokenRows(tokens []LegacyToken) [][]string {
+	rows := make([][]string, 0, len(tokens))
+	for _, t := range tokens {
+		rows = append(rows, []string{t.ID, t.Scope + " " + t.Of, t.Region, expiry(t.ExpiresAt, "expires"), t.fate(), t.Why})
+	}
+	return rows
 }
 
 // fate is what became of the token, and of a held one when it goes.

@@ -144,7 +144,13 @@ func TestReportOfTheDemoReadsWell(t *testing.T) {
 	t.Parallel()
 	r := start(t, emulator.Options{Seed: 1})
 	golden(t, "demo-dry.txt", []byte(text(t, r.mustRun(t, run.Request{DryRun: true}))))
-	golden(t, "demo.txt", []byte(text(t, r.mustRun(t, run.Request{}))))
+	demo := r.mustRun(t, run.Request{})
+	golden(t, "demo.txt", []byte(text(t, demo)))
+	var page bytes.Buffer
+	if err := demo.HTML(&page); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "demo.html", page.Bytes())
 	r.Clock().Advance(8 * 24 * time.Hour)
 	golden(t, "demo-after-grace.txt", []byte(text(t, r.mustRun(t, run.Request{}))))
 }
