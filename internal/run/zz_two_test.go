@@ -133,7 +133,9 @@ func TestZZLedger(t *testing.T) {
 			l.says("courier")
 			l.t.Log(l.outcomes)
 		}},
-		{"a huge ledger by hand", emulator.Options{}, world(31, 31), nil, daily(3, func(l *tale) { l.zzWrite(`{"version":1,"carrying_none":"` + strings.Repeat("abcdefghijkl ", 4500) + `"}`) })},
+		{"a huge ledger by hand", emulator.Options{}, world(31, 31), nil, daily(3, func(l *tale) {
+			l.zzWrite(`{"version":1,"carrying_none":"` + strings.Repeat("abcdefghijkl ", 4500) + `"}`)
+		})},
 		{"path and ledger are moved, to and fro each day", emulator.Options{}, world(31, 31), nil, func(l *tale) {
 			for i := range 20 {
 				l.cfg.SecretPath = []string{"/rotator", "/elsewhere"}[i%2]
@@ -158,7 +160,10 @@ func TestZZLedger(t *testing.T) {
 			seed.Applications[len(seed.Applications)-1].Keys = []emulator.SeedKey{minted(keyC, 26)}
 			return seed
 		}(), nil, func(l *tale) {
-			l.other(func(c *config.Config) { c.SecretKey = redact.New(l.pair("rotator2", keyC).SecretKey); c.AccessKey = keyC })
+			l.other(func(c *config.Config) {
+				c.SecretKey = redact.New(l.pair("rotator2", keyC).SecretKey)
+				c.AccessKey = keyC
+			})
 			l.noDry, l.second.noDry = true, true
 			most, mostB := 0, 0
 			for range 120 {
@@ -356,3 +361,70 @@ var (
 	_ = slices.Sorted[string]
 	_ = report.Success
 )
+
+// zzDeaths logs when own keys go.
+func (l *tale) zzOwnDays(n int) {
+	l.t.Helper()
+	for range n {
+		before := l.Keys("rotator")
+		l.ask(run.Request{})
+		for _, k := range before {
+			if !slices.ContainsFunc(l.Keys("rotator"), func(o emulator.KeyPair) bool { return o.AccessKey == k.AccessKey }) {
+				l.t.Logf("%s: %s is gone; runs on %s", l.Clock().Now().Format("01-02 15h"), k.AccessKey, l.cfg.AccessKey)
+			}
+		}
+		for _, k := range l.Keys("rotator") {
+			if !slices.ContainsFunc(before, func(o emulator.KeyPair) bool { return o.AccessKey == k.AccessKey }) {
+				l.t.Logf("%s: %s is made; runs on %s", l.Clock().Now().Format("01-02 15h"), k.AccessKey, l.cfg.AccessKey)
+			}
+		}
+		l.pass(24)
+	}
+}
+
+func TestZZDebug(t *testing.T) {
+	t.Parallel()
+	playAll(t, []bstory{
+		{"mixed", emulator.Options{}, world(10, 31), nil, func(l *tale) {
+			l.zzOwnDays(1)
+			k := l.zzNewKey(true)
+			l.t.Logf("%s by hand", k.AccessKey)
+			l.put("key-rotator", nil, map[string]string{"ROTATOR_SECRET_KEY": k.SecretKey})
+			l.zzOwnDays(40)
+			k = l.zzNewKey(true)
+			l.t.Logf("%s: %s by hand", l.Clock().Now(), k.AccessKey)
+			l.deployOwn(k)
+			l.zzOwnDays(40)
+		}},
+		{"half a pair, the first own key is a person's and young", emulator.Options{}, zzUnmarked(world(10, 3), 3), nil, func(l *tale) {
+			l.ask(run.Request{Force: true, Steps: []string{run.StepOwnKey}})
+			l.pass(24)
+			l.put("key-rotator", map[string]string{"ROTATOR_ACCESS_KEY": keyD}, nil)
+			l.zzOwnDays(40)
+			l.zzUp()
+		}},
+		{"half a pair, the secret of a person's young key", emulator.Options{}, zzUnmarked(world(10, 3), 3), nil, func(l *tale) {
+			old := l.pair("rotator", keyD)
+			l.ask(run.Request{Force: true, Steps: []string{run.StepOwnKey}})
+			l.pass(24)
+			l.put("key-rotator", nil, map[string]string{"ROTATOR_SECRET_KEY": old.SecretKey})
+			l.zzOwnDays(40)
+			l.zzUp()
+		}},
+		{"half a pair: a person's new access key beside the secret of a rotator's", emulator.Options{}, world(10, 31), nil, func(l *tale) {
+			l.days(1)
+			k := l.zzNewKey(false)
+			l.put("key-rotator", map[string]string{"ROTATOR_ACCESS_KEY": k.AccessKey}, nil)
+			l.zzOwnDays(40)
+			l.zzUp()
+		}},
+		{"half a pair, the ledger is lost: a marked deployer's access key beside the secret of a rotator's", emulator.Options{}, world(10, 31), nil, func(l *tale) {
+			l.days(1)
+			k := l.zzNewKey(true)
+			l.put("key-rotator", map[string]string{"ROTATOR_ACCESS_KEY": k.AccessKey}, nil)
+			l.forgetLedger()
+			l.zzOwnDays(40)
+			l.zzUp()
+		}},
+	})
+}
