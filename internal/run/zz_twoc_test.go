@@ -290,7 +290,7 @@ func TestZZTokens(t *testing.T) {
 					for _, n := range []string{"checkout", "courier", "seller"} {
 						e, _ := l.Endpoint(n)
 						l.MustCall(http.MethodDelete, fnPath+e.ID, nil)
-						delete(l.calls, n)
+						clear(l.calls)
 					}
 					l.MustCall(http.MethodDelete, "/functions/v1beta1/regions/fr-par/namespaces/"+id, nil)
 				}
