@@ -20,6 +20,7 @@ type HoldError struct {
 	Doubt bool
 	// Unknown tells that the run could not look everywhere, or had no time to.
 	Unknown   bool
+	Redeploy  bool     // what may run with it goes on so until a person redeploys it
 	Variables []string // each with what has it
 	cause     error
 }
@@ -88,10 +89,12 @@ func (d *Delivery) hold(key string) *HoldError {
 	c := d.Credentials[credential]
 	k := c.Old[slices.IndexFunc(c.Old, func(k scaleway.KeyPair) bool { return k.AccessKey == key })]
 	if why := d.BeforeNow(k.APIKey); len(why) > 0 {
-		return &HoldError{Why: why[0]}
+		return &HoldError{Why: why[0], Redeploy: strings.HasSuffix(why[0], redeployIt)}
 	}
 	return d.doubt(c, k)
 }
+
+const redeployIt = ": redeploy it"
 
 // BeforeNow tells what may run with a key that its variables do not show any
 // more: what is being deployed, or failed to be, goes on with what it had,
@@ -110,7 +113,7 @@ func (d *Delivery) BeforeNow(k scaleway.APIKey) (why []string) {
 		case e.State == scaleway.EnvFailed && d.now.Before(until):
 			why = append(why, fmt.Sprintf("the last deployment of %s failed, and the revision before may run with it until %s", e, until.UTC().Format("2 January 15:04")))
 		case known && e.UpdatedAt.Before(since.At):
-			why = append(why, fmt.Sprintf("%s was deployed before its namespace was changed, and may run with it: redeploy it", e))
+			why = append(why, fmt.Sprintf("%s was deployed before its namespace was changed, and may run with it"+redeployIt, e))
 		}
 	}
 	return why

@@ -50,6 +50,11 @@ func (s *session) carriable(ctx context.Context, c *credential) (deliver.Credent
 				out.Other = append(out.Other, scaleway.KeyPair{APIKey: k, Secret: p.Secret})
 			}
 		}
+		for _, d := range s.world.memory.ledger.Deleted { // by a run that was killed before it did, or was refused
+			if old.Secret.Empty() && d.AccessKey == k.AccessKey {
+				old.Secret = d.Secret
+			}
+		}
 		if err := s.proveSecret(ctx, &old); err != nil {
 			return out, err
 		}

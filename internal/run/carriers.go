@@ -143,7 +143,7 @@ func (s *session) observeDoubts(d *deliver.Delivery) {
 			if k.Revoke && s.req.Now && !d.Credentials[at].Lives(k.Key.AccessKey) {
 				s.brokenNow(d, c, *k)
 			}
-			if !superseded || k.Revoke || !errors.As(d.Holds(k.Key.AccessKey), &hold) || !hold.Doubt {
+			if !superseded || k.Revoke || !errors.As(d.Holds(k.Key.AccessKey), &hold) || !hold.Doubt && !hold.Redeploy {
 				continue
 			}
 			text := "is kept: " + hold.Why
@@ -152,6 +152,10 @@ func (s *session) observeDoubts(d *deliver.Delivery) {
 			}
 			if at := k.Key.ExpiresAt; !at.IsZero() {
 				text += "; it expires on " + at.UTC().Format("2 January 2006") + " all the same"
+			}
+			if hold.Redeploy {
+				s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.app.Name, text, "redeploy what may run with it, and see that it has the current key")
+				continue
 			}
 			s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.app.Name, text,
 				fmt.Sprintf(`put the published key of %s (%s) into those variables that carry it; then, or if none does, ask for {"revoke": ["%s"]}`,

@@ -101,7 +101,7 @@ func (s *session) rememberOwn(ctx context.Context, pair scaleway.KeyPair) error 
 	}
 	next := m.ledger
 	next.Own = map[string]string{pair.AccessKey: ledger.KeyOf(pair)}
-	for _, k := range s.world.own.keys {
+	for _, k := range s.world.keys { // another function's, too: one ledger may be two functions'
 		if trace, is := m.ledger.Own[k.AccessKey]; is {
 			next.Own[k.AccessKey] = trace
 		}

@@ -38,25 +38,41 @@ type own struct {
 	// foreign is why it may be another of its keys that this run really calls with,
 	// or "": then none of them goes.
 	foreign string
+	mixed   bool // it is, for sure
 }
 
 // foreignSecret tells why the secret key that the function has may not be that of
-// its access key, or "": somebody may have set one of the two variables. Of a key
-// that a person made, nobody but that person can tell.
-func (s *session) foreignSecret() string {
+// its access key, or "": somebody may have set one of the two variables. mixed
+// tells that it is another's for sure. Of a key that a person made there is no
+// trace: its secret is told from those of the keys that have one.
+func (s *session) foreignSecret() (why string, mixed bool) {
 	k := s.world.ownKey
-	if k == nil || !rotate.MintedBy(*k, s.cfg.ProjectID) {
-		return ""
+	if k == nil {
+		return "", false
 	}
-	pair := scaleway.KeyPair{APIKey: *k, Secret: s.cfg.SecretKey}
-	switch trace := s.world.memory.ledger.Own[k.AccessKey]; trace {
-	case ledger.KeyOf(pair):
-		return ""
-	case "":
-		return "nothing is left that tells whether " + ownSecretKey + " is the secret key of " + k.AccessKey
-	default:
-		return ownSecretKey + " is not the secret key that belongs to " + k.AccessKey + ", which " + ownAccessKey + " names: somebody, or a pipeline, has set one of them"
+	traces := s.world.memory.ledger.Own
+	of := func(k scaleway.APIKey) string {
+		return ledger.KeyOf(scaleway.KeyPair{APIKey: k, Secret: s.cfg.SecretKey})
 	}
+	untraced := ""
+	for _, other := range s.world.own.keys {
+		switch {
+		case other.AccessKey == k.AccessKey:
+		case traces[other.AccessKey] == of(other):
+			return ownSecretKey + " is the secret key of " + other.AccessKey + ", and " + ownAccessKey + " names " + k.AccessKey + ": somebody, or a pipeline, has set one of them", true
+		case traces[other.AccessKey] == "" && rotate.MintedBy(other, s.cfg.ProjectID):
+			untraced = other.AccessKey
+		}
+	}
+	switch trace := traces[k.AccessKey]; {
+	case trace == of(*k):
+		return "", false
+	case trace != "":
+		return ownSecretKey + " is not the secret key that belongs to " + k.AccessKey + ", which " + ownAccessKey + " names: somebody, or a pipeline, has set one of them", true
+	case rotate.MintedBy(*k, s.cfg.ProjectID), untraced != "":
+		return "nothing is left that tells whether " + ownSecretKey + " is the secret key of " + k.AccessKey, false
+	}
+	return "", false
 }
 
 // isOwn tells whether an environment is that of a function of ours: it has a key
@@ -111,7 +127,7 @@ func (s *session) planOwn() {
 			state.Since = since
 		}
 	}
-	o.foreign = s.foreignSecret()
+	o.foreign, o.mixed = s.foreignSecret()
 	state.Settled = state.Settled && s.world.blind == nil && o.foreign == ""
 	for _, v := range o.published.versions {
 		if access := rotate.VersionKey(v.Description); access != "" {
@@ -381,9 +397,9 @@ func (s *session) observeOwnKey() {
 		CreatedAt: k.CreatedAt, AgeDays: report.Days(age), ExpiresAt: report.Expiry(k.ExpiresAt),
 	}
 	const subject = "the function's own key"
-	switch trace, why := s.world.memory.ledger.Own[k.AccessKey], s.world.own.foreign; {
+	switch why := s.world.own.foreign; {
 	case why == "":
-	case trace == "":
+	case !s.world.own.mixed:
 		s.find(report.Note, subject, why+": its keys before are kept until another was made", "")
 	default:
 		s.find(report.Warning, subject, why+"; this run calls with another key, so none of its keys is deleted", "make deploy ARGS=--new-key gives the function two that belong together; have nothing else set them")

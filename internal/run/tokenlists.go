@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/probe"
 	"github.com/scw-key-rotator/rotator/internal/safe"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
@@ -39,8 +40,11 @@ type productRegion struct {
 	region  string
 }
 
-// listTokens begins to read them. It leaves a slot for what goes on meanwhile.
+// listTokens begins to read them. It leaves a slot for what goes on meanwhile, and
+// a third of the run's time for what comes after: lists that hang must keep no key
+// from being retired, nor the function's own from being replaced.
 func (s *session) listTokens(ctx context.Context) *tokenLists {
+	ctx, cancel := clock.WithTimeout(ctx, s.clock, s.remaining()*2/3)
 	l := &tokenLists{client: s.client, read: make(chan struct{})}
 	var scopes []scaleway.Scope
 	if s.asked(StepPurge) {
@@ -58,6 +62,7 @@ func (s *session) listTokens(ctx context.Context) *tokenLists {
 			})
 		}
 		workers.Wait()
+		cancel()
 		l.conclude(s.world.unseen)
 	})
 	if s.clock.Emulated { // it jumps over waiting, and would end the requests that are under way
