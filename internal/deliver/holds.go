@@ -119,6 +119,27 @@ func (d *Delivery) BeforeNow(k scaleway.APIKey) (why []string) {
 	return why
 }
 
+// Stranded is what runs with keys that its namespace carried before, and that are
+// gone: nothing shows it but the ledger.
+type Stranded struct {
+	Env  scaleway.Environment
+	Keys []string
+}
+
+// Stranded finds what was deployed before its namespace was changed, where none of
+// the keys that the namespace carried then is one of lives.
+func (d *Delivery) Stranded(lives func(accessKey string) bool) (out []Stranded) {
+	for _, e := range d.Environments {
+		since := d.Found.Compared.Namespaces[e.NamespaceID]
+		before := strings.Fields(since.Before)
+		if e.OfNamespace() || e.State == scaleway.EnvIdle || d.settled[e.ID] || len(before) == 0 || !e.UpdatedAt.Before(since.At) || slices.ContainsFunc(before, lives) {
+			continue
+		}
+		out = append(out, Stranded{e, before})
+	}
+	return out
+}
+
 // doubt finds the variables that may hold a key for all that is known: of
 // environments that changed since it was made, those that hold none of the known
 // keys, where its secret is not known; and those that cannot be compared.
@@ -172,7 +193,7 @@ func listed(all []string) string {
 func (d *Delivery) learn(c *Consumer, now scaleway.Environment) {
 	d.Learned = true
 	if c.Env.OfNamespace() {
-		d.Found.Compared.Namespaces[now.ID] = ledger.Compared{}.SinceOf(now)
+		d.Found.Compared.Namespaces[now.ID] = d.Found.Compared.SinceOf(now)
 	}
 	before, whole := d.Found.Compared.Environments[ledger.PrintOf(c.Env)]
 	if !whole || !sameBut(c.Env.Hashes, now.Hashes, c.secrets) || !sameBut(c.Env.Plain, now.Plain, c.plain) {

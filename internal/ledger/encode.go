@@ -41,8 +41,9 @@ type writtenKey struct {
 }
 
 type writtenSince struct {
-	Print string    `json:"print"`
-	At    time.Time `json:"since"`
+	Print  string    `json:"print"`
+	At     time.Time `json:"since"`
+	Before string    `json:"before,omitempty"` // access keys
 }
 
 const version = 1
@@ -60,7 +61,7 @@ func (l Ledger) Encode() (data []byte, whole bool) {
 	}
 	w.Namespaces = map[string]writtenSince{}
 	for id, n := range l.Compared.Namespaces {
-		w.Namespaces[id] = writtenSince{string(n.Print), n.At.UTC()}
+		w.Namespaces[id] = writtenSince{string(n.Print), n.At.UTC(), n.Before}
 	}
 	var none []string
 	for _, p := range slices.Sorted(maps.Keys(l.Compared.Environments)) {
@@ -149,7 +150,7 @@ func Decode(data []byte) (Ledger, error) {
 	}
 	l.Compared.Namespaces = map[string]Since{}
 	for id, n := range w.Namespaces {
-		l.Compared.Namespaces[id] = Since{Print(n.Print), n.At}
+		l.Compared.Namespaces[id] = Since{Print(n.Print), n.At, n.Before}
 	}
 	for p := range strings.FieldsSeq(w.Environments) {
 		l.Compared.Environments[Print(p)] = nil

@@ -76,6 +76,9 @@ type Compared struct {
 type Since struct {
 	Print Print
 	At    time.Time
+	// Before are the access keys that the namespace carried before that, with a
+	// space between: what was deployed then may run with one of them.
+	Before string
 }
 
 // Forms stands in Without for all texts but the secret alone.
@@ -96,10 +99,17 @@ func (c Compared) KeyNamed(access string) (name string, is bool) {
 // what they were.
 func (c Compared) SinceOf(e scaleway.Environment) Since {
 	now := PrintOf(e)
-	if known, is := c.Namespaces[e.ID]; is && known.Print == now {
+	known, is := c.Namespaces[e.ID]
+	if is && known.Print == now {
 		return known
 	}
-	return Since{Print: now, At: e.UpdatedAt}
+	before := strings.Fields(known.Before)
+	for _, use := range c.Environments[known.Print] {
+		access, _, _ := strings.Cut(use, "/")
+		before = append(before, access)
+	}
+	slices.Sort(before)
+	return Since{Print: now, At: e.UpdatedAt, Before: strings.Join(slices.Compact(before), " ")}
 }
 
 // Print tells an environment's variables from all others, and from what they

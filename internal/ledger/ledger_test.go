@@ -40,7 +40,7 @@ func full() ledger.Ledger {
 			Environments: map[ledger.Print]map[string]string{p: {"A": "SCW1"}, other: nil},
 			Owners:       map[string]string{"SCW1": "app"},
 			Without:      map[ledger.Print][]string{other: {"SCW2"}},
-			Namespaces:   map[string]ledger.Since{"ns": {Print: "x", At: now}},
+			Namespaces:   map[string]ledger.Since{"ns": {Print: "x", At: now, Before: "SCW1 SCW2"}},
 		},
 	}
 }

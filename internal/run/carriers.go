@@ -31,6 +31,7 @@ func (s *session) observeConsumers(d *deliver.Delivery) {
 		}
 	}
 	s.observeOrphaned(d)
+	s.observeStranded(d)
 	for _, text := range d.Found.Why {
 		s.find(report.Warning, "consumers", "cannot be compared with the keys, which are kept for that: "+text, "report it: the API shows hashes of a new form")
 	}
@@ -69,6 +70,21 @@ func (s *session) observeOrphaned(d *deliver.Delivery) {
 			s.find(report.Error, e.String(), fmt.Sprintf("carries %s of %s in %s, which is gone, and no run replaces it: whoever calls with it is refused", access, name, variable),
 				"put the published key of an application in scope there, or delete the variable")
 		}
+	}
+}
+
+// observeStranded names what goes on with variables that its namespace has no more,
+// and that hold a key which is gone.
+func (s *session) observeStranded(d *deliver.Delivery) {
+	if !s.world.attributable {
+		return
+	}
+	lives := func(access string) bool {
+		return slices.ContainsFunc(s.world.keys, func(k scaleway.APIKey) bool { return k.AccessKey == access && !k.Expired(s.world.now) })
+	}
+	for _, e := range d.Stranded(lives) {
+		s.find(report.Error, e.Env.String(), fmt.Sprintf("was deployed before its namespace was changed, and runs with what that had then: %s, which is gone; whoever calls with it is refused", strings.Join(e.Keys, ", ")),
+			"redeploy it")
 	}
 }
 

@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	zzKeyE = "SCWEEEEEEEEEEEEEEEEE"
-	zzKeyF = "SCWFFFFFFFFFFFFFFFFF"
-	zzAppE = "7a6c1e2d-7f43-4b19-9c58-3d2e8b90f2e1"
-	zzAppF = "7a6c1e2d-7f43-4b19-9c58-3d2e8b90f2f1"
+	toldKeyE = "SCWEEEEEEEEEEEEEEEEE"
+	toldKeyF = "SCWFFFFFFFFFFFFFFFFF"
+	toldAppE = "7a6c1e2d-7f43-4b19-9c58-3d2e8b90f2e1"
+	toldAppF = "7a6c1e2d-7f43-4b19-9c58-3d2e8b90f2f1"
 )
 
-// zzHub has four applications whose keys stand in one function, hub.
-func zzHub(o, s, e, f int) emulator.Seed {
+// toldHub has four applications whose keys stand in one function, hub.
+func toldHub(o, s, e, f int) emulator.Seed {
 	seed := world(o, 10)
 	seed.Applications[len(seed.Applications)-1].Keys = []emulator.SeedKey{minted(keyS, s)}
 	sales := credentialOf(holds(keyS, s))
@@ -32,7 +32,7 @@ func zzHub(o, s, e, f int) emulator.Seed {
 	for _, a := range []struct {
 		name, id, key string
 		days          int
-	}{{"east", zzAppE, zzKeyE, e}, {"far", zzAppF, zzKeyF, f}} {
+	}{{"east", toldAppE, toldKeyE, e}, {"far", toldAppF, toldKeyF, f}} {
 		seed.Applications = append(seed.Applications, emulator.SeedApplication{
 			Name: a.name, ID: a.id, Keys: []emulator.SeedKey{minted(a.key, a.days)},
 			Policies: []emulator.SeedPolicy{{Name: a.name, Rules: emulator.CallerRules("demo")}},
@@ -44,8 +44,8 @@ func zzHub(o, s, e, f int) emulator.Seed {
 	place := &seed.Serverless[0]
 	place.FunctionNamespaces[0].Functions = append(place.FunctionNamespaces[0].Functions, emulator.SeedFunction{
 		Name: "hub", Privacy: "public",
-		Env:       map[string]string{"O_ID": keyA, "S_ID": keyS, "E_ID": zzKeyE},
-		SecretEnv: map[string]string{"O": "${secret_key:" + keyA + "}", "S": "${secret_key:" + keyS + "}", "E": "${secret_key:" + zzKeyE + "}", "F": "${secret_key:" + zzKeyF + "}", "DB": "x"},
+		Env:       map[string]string{"O_ID": keyA, "S_ID": keyS, "E_ID": toldKeyE},
+		SecretEnv: map[string]string{"O": "${secret_key:" + keyA + "}", "S": "${secret_key:" + keyS + "}", "E": "${secret_key:" + toldKeyE + "}", "F": "${secret_key:" + toldKeyF + "}", "DB": "x"},
 	})
 	return seed
 }
@@ -87,10 +87,10 @@ func (l *tale) allConverged(names ...string) {
 	}
 }
 
-func TestZZNarrow(t *testing.T) {
+func TestStoryNarrow(t *testing.T) {
 	t.Parallel()
 	apps := []string{"orders", "sales", "east", "far"}
-	seed := func() emulator.Seed { return zzHub(31, 31, 20, 5) }
+	seed := func() emulator.Seed { return toldHub(31, 31, 20, 5) }
 	playAll(t, []bstory{
 		{"only narrow runs, one application a day, in turn, for 80 days", emulator.Options{}, seed(), nil, func(l *tale) {
 			for i := range 80 {
@@ -112,7 +112,7 @@ func TestZZNarrow(t *testing.T) {
 			l.hub(20)
 			l.green()
 			l.allConverged(apps...)
-			l.zzTwice()
+			l.toldTwice()
 		}},
 		{"a narrow run of two before each whole run", emulator.Options{}, seed(), nil, func(l *tale) {
 			l.hub(45, narrow(false, "sales", "far"), run.Request{})
@@ -138,7 +138,7 @@ func TestZZNarrow(t *testing.T) {
 				l.ask(rollback("orders"))
 				l.hubCalls("rollback")
 				l.pass(12)
-				k := l.zzCurrent("orders")
+				k := l.toldCurrent("orders")
 				l.auditor.Revoked(k)
 				l.ask(revoke(k))
 				l.hubCalls("revoke")
@@ -150,7 +150,7 @@ func TestZZNarrow(t *testing.T) {
 		{"revoke of another application's key each day", emulator.Options{}, seed(), nil, func(l *tale) {
 			l.hub(1)
 			for i := range 12 {
-				k := l.zzCurrent(apps[i%4])
+				k := l.toldCurrent(apps[i%4])
 				l.auditor.Revoked(k)
 				l.ask(revoke(k))
 				l.hubCalls("revoke")
@@ -193,7 +193,7 @@ func TestZZNarrow(t *testing.T) {
 			l.hub(1, narrow(false, "sales"))
 			l.hub(40)
 			l.green()
-			l.zzTwice()
+			l.toldTwice()
 		}},
 		{"the superseded key of sales is put into hub while only orders is run", emulator.Options{}, seed(), nil, func(l *tale) {
 			old := l.pair("sales", keyS)
@@ -206,8 +206,8 @@ func TestZZNarrow(t *testing.T) {
 	})
 }
 
-// zzCurrent is the access key that readers of an application's secret get.
-func (l *tale) zzCurrent(app string) string {
+// toldCurrent is the access key that readers of an application's secret get.
+func (l *tale) toldCurrent(app string) string {
 	l.t.Helper()
 	for _, a := range l.last.Applications {
 		for _, k := range a.Keys {
@@ -220,7 +220,7 @@ func (l *tale) zzCurrent(app string) string {
 	return ""
 }
 
-func (l *tale) zzUnset(path, name string) {
+func (l *tale) unset(path, name string) {
 	l.t.Helper()
 	if strings.HasPrefix(path, "/functions/") {
 		l.MustCall(http.MethodPatch, path, map[string]any{"secret_environment_variables": []any{map[string]any{"key": name, "value": nil}}})
@@ -237,7 +237,7 @@ func (l *tale) redeployByHand(name string) {
 	l.Clock().Advance(10 * time.Minute)
 }
 
-func (l *tale) zzNS(product, name string) string {
+func (l *tale) namespacePath(product, name string) string {
 	l.t.Helper()
 	path := "/" + product + "/regions/fr-par/namespaces"
 	for _, n := range l.MustCall(http.MethodGet, path+"?page_size=100", nil)["namespaces"].([]any) {
@@ -249,12 +249,12 @@ func (l *tale) zzNS(product, name string) string {
 	return ""
 }
 
-func TestZZNamespaces(t *testing.T) {
+func TestStoryNamespaces(t *testing.T) {
 	t.Parallel()
 	playAll(t, []bstory{
 		{"the namespace's secret is removed, the function not redeployed, 100 days", emulator.Options{}, world(31, 10), nil, func(l *tale) {
 			l.days(2)
-			l.zzUnset(l.zzNS("functions/v1beta1", "batch"), "X_AUTH_TOKEN")
+			l.unset(l.namespacePath("functions/v1beta1", "batch"), "X_AUTH_TOKEN")
 			l.days(40)
 			l.says("nightly", "redeploy")
 			l.redeployByHand("nightly")
@@ -263,19 +263,19 @@ func TestZZNamespaces(t *testing.T) {
 		}},
 		{"the same, of containers", emulator.Options{}, world(31, 10), nil, func(l *tale) {
 			l.days(2)
-			l.zzUnset(l.zzNS("containers/v1", "jobs"), "ORDERS_TOKEN")
+			l.unset(l.namespacePath("containers/v1", "jobs"), "ORDERS_TOKEN")
 			l.days(100)
 		}},
 		{"removed, and added again with the old value after 3 days, not redeployed", emulator.Options{}, world(31, 10), nil, func(l *tale) {
 			old := l.pair("orders", keyA)
 			l.days(1)
-			l.zzUnset(l.zzNS("functions/v1beta1", "batch"), "X_AUTH_TOKEN")
+			l.unset(l.namespacePath("functions/v1beta1", "batch"), "X_AUTH_TOKEN")
 			l.days(3)
 			l.nsPut("functions/v1beta1", "batch", map[string]string{"X_AUTH_TOKEN": old.SecretKey})
 			l.days(40)
 			l.green()
 			l.converged("orders")
-			l.zzTwice()
+			l.toldTwice()
 		}},
 		{"a function's own variable overrides with the superseded key", emulator.Options{}, world(31, 10), nil, func(l *tale) {
 			old := l.pair("orders", keyA)
@@ -310,7 +310,7 @@ func TestZZNamespaces(t *testing.T) {
 			l.makeFunction("nightly", l.namespaceID("shop"), map[string]string{"A": "b"}, map[string]string{"X_AUTH_TOKEN": old.SecretKey})
 			l.days(5)
 			e, _ := l.Endpoint("nightly")
-			l.zzUnset(fnPath+e.ID, "X_AUTH_TOKEN")
+			l.unset(fnPath+e.ID, "X_AUTH_TOKEN")
 			l.days(40)
 			l.green()
 		}},
@@ -319,12 +319,12 @@ func TestZZNamespaces(t *testing.T) {
 			for i := range 6 {
 				k := l.newest("orders")
 				if i%2 == 0 {
-					l.zzUnset(l.zzNS("functions/v1beta1", "batch"), "X_AUTH_TOKEN")
+					l.unset(l.namespacePath("functions/v1beta1", "batch"), "X_AUTH_TOKEN")
 					l.put("nightly", nil, map[string]string{"X_AUTH_TOKEN": k.SecretKey})
 				} else {
 					l.nsPut("functions/v1beta1", "batch", map[string]string{"X_AUTH_TOKEN": k.SecretKey})
 					e, _ := l.Endpoint("nightly")
-					l.zzUnset(fnPath+e.ID, "X_AUTH_TOKEN")
+					l.unset(fnPath+e.ID, "X_AUTH_TOKEN")
 				}
 				l.redeployByHand("nightly")
 				l.days(7)
@@ -335,7 +335,7 @@ func TestZZNamespaces(t *testing.T) {
 		{"removed from the namespace while what is in it fails to deploy", emulator.Options{}, world(31, 10), nil, func(l *tale) {
 			l.days(1)
 			l.fail("nightly", true)
-			l.zzUnset(l.zzNS("functions/v1beta1", "batch"), "X_AUTH_TOKEN")
+			l.unset(l.namespacePath("functions/v1beta1", "batch"), "X_AUTH_TOKEN")
 			l.days(3)
 			l.fail("nightly", false)
 			l.days(20)
@@ -353,15 +353,31 @@ func TestZZNamespaces(t *testing.T) {
 		{"the namespace's value is changed by hand to the current key without a redeployment, under exclude", emulator.Options{}, world(31, 10), []string{"ROTATOR_CONSUMERS_EXCLUDE=batch"}, func(l *tale) {
 			l.days(2)
 			l.nsPut("functions/v1beta1", "batch", map[string]string{"X_AUTH_TOKEN": l.newest("orders").SecretKey})
+			l.excused["nightly"] = true // a person wants it left, and is told
 			l.days(90)
-			l.says("nightly")
-			l.t.Log(l.outcomes)
+			l.says("nightly", "which is gone", "redeploy it")
+		}},
+		{"the namespace's variable is removed, and the function never redeployed", emulator.Options{}, world(31, 10), nil, func(l *tale) {
+			l.days(2)
+			l.unset(l.namespacePath("functions/v1beta1", "batch"), "X_AUTH_TOKEN")
+			l.days(40)
+			l.says("nightly", "redeploy")
+			l.excused["nightly"] = true // nobody did what was said
+			l.days(60)
+			l.says("nightly", "which is gone", "redeploy it")
+			l.redeployByHand("nightly")
+			l.days(1)
+			for _, f := range l.last.Findings {
+				if strings.Contains(f.Text, "which is gone") {
+					l.t.Errorf("it was redeployed, and is named still: %s", f.Text)
+				}
+			}
 		}},
 	})
 }
 
-// zzMany has so many functions that carry the key of orders.
-func zzMany(n int) emulator.Seed {
+// throng has so many functions that carry the key of orders.
+func throng(n int) emulator.Seed {
 	seed := world(31, 10)
 	place := &seed.Serverless[0]
 	for i := range n {
@@ -372,13 +388,13 @@ func zzMany(n int) emulator.Seed {
 	return seed
 }
 
-func TestZZMany(t *testing.T) {
+func TestStoryMany(t *testing.T) {
 	t.Parallel()
 	for _, each := range []time.Duration{2 * time.Millisecond, 30 * time.Millisecond, 150 * time.Millisecond} {
 		for _, lose := range []bool{false, true} {
 			t.Run(fmt.Sprint(each, lose), func(t *testing.T) {
 				t.Parallel()
-				l := tell(t, emulator.Options{}, zzMany(60), "ROTATOR_REGIONS=fr-par", "ROTATOR_VERIFY_WINDOW=5s", "ROTATOR_VERIFY_BOUND=20s", "ROTATOR_DEPLOY_BOUND=1m", "ROTATOR_BUDGET=100s")
+				l := tell(t, emulator.Options{}, throng(60), "ROTATOR_REGIONS=fr-par", "ROTATOR_VERIFY_WINDOW=5s", "ROTATOR_VERIFY_BOUND=20s", "ROTATOR_DEPLOY_BOUND=1m", "ROTATOR_BUDGET=100s")
 				l.noDry = true
 				l.cfg.Budget = time.Minute
 				var looks atomic.Int64
@@ -402,7 +418,7 @@ func TestZZMany(t *testing.T) {
 	}
 }
 
-func TestZZCaps(t *testing.T) {
+func TestStoryCaps(t *testing.T) {
 	t.Parallel()
 	eternal := func() emulator.Seed {
 		seed := world(31, 31)
@@ -475,7 +491,7 @@ func TestZZCaps(t *testing.T) {
 		{"no run for 30 days, then revoke, then none for 30", emulator.Options{}, world(25, 25), nil, func(l *tale) {
 			l.days(8)
 			l.pass(30 * 24)
-			k := l.zzCurrent("orders")
+			k := l.toldCurrent("orders")
 			l.auditor.Revoked(k)
 			l.ask(revoke(k))
 			l.pass(30 * 24)
@@ -488,7 +504,7 @@ func TestZZCaps(t *testing.T) {
 				l.pass(30 * 24)
 			}
 			l.green()
-			l.zzUp()
+			l.toldUp()
 		}},
 	})
 }

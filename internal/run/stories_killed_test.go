@@ -1,3 +1,4 @@
+//nolint:bodyclose // of answers that are made up, and that the client closes
 package run_test
 
 import (
@@ -17,7 +18,7 @@ import (
 )
 
 // via does one run through a transport.
-func (l *tale) via(req run.Request, strike func(*http.Request) *http.Response) {
+func (l *tale) via(strike func(*http.Request) *http.Response) {
 	l.t.Helper()
 	if !l.start() {
 		l.down++
@@ -30,14 +31,14 @@ func (l *tale) via(req run.Request, strike func(*http.Request) *http.Response) {
 		resp := strike(r)
 		mu.Unlock()
 		switch {
-		case resp == zzDead:
+		case resp == toldDead:
 			return nil, errDead
 		case resp != nil:
 			return resp, nil
 		}
 		return l.RoundTripper().RoundTrip(r)
 	})
-	rep, err := run.Do(l.t.Context(), l.cfg, req, o)
+	rep, err := run.Do(l.t.Context(), l.cfg, run.Request{}, o)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -49,26 +50,27 @@ func (l *tale) via(req run.Request, strike func(*http.Request) *http.Response) {
 	}
 }
 
-var zzDead = &http.Response{} //nolint:gochecknoglobals
+// toldDead stands for a process that is killed before it sends a request.
+var toldDead = &http.Response{}
 
 func killAt(method, prefix string) func(*http.Request) *http.Response {
 	dead := false
 	return func(r *http.Request) *http.Response {
 		dead = dead || r.Method == method && strings.Contains(r.URL.Path, prefix)
 		if dead {
-			return zzDead
+			return toldDead
 		}
 		return nil
 	}
 }
 
-func TestZZKilled(t *testing.T) {
+func TestStoryKilled(t *testing.T) {
 	t.Parallel()
 	kill := func(method, at string, from int) func(l *tale) {
 		return func(l *tale) {
 			l.days(from)
 			old := l.pair("orders", keyA)
-			l.via(run.Request{}, killAt(method, at))
+			l.via(killAt(method, at))
 			l.pass(24)
 			l.put("courier", map[string]string{"ORDERS_ACCESS_KEY": keyA}, map[string]string{"ORDERS_SECRET_KEY": old.SecretKey})
 			l.excused["courier"] = true // should the key be dead
@@ -78,7 +80,7 @@ func TestZZKilled(t *testing.T) {
 			l.days(12)
 			l.green()
 			l.converged("orders")
-			l.zzTwice()
+			l.toldTwice()
 		}
 	}
 	playAll(t, []bstory{
@@ -89,7 +91,7 @@ func TestZZKilled(t *testing.T) {
 		{"at the same, daily for a week", emulator.Options{}, world(31, 31), nil, func(l *tale) {
 			l.days(7)
 			for range 7 {
-				l.via(run.Request{}, killAt(http.MethodDelete, "/api-keys/"))
+				l.via(killAt(http.MethodDelete, "/api-keys/"))
 				l.pass(24)
 			}
 			l.days(5)
@@ -99,29 +101,29 @@ func TestZZKilled(t *testing.T) {
 		{"killed at each own redeployment, for a week", emulator.Options{}, world(10, 31), nil, func(l *tale) {
 			e, _ := l.Endpoint("key-rotator")
 			for range 7 {
-				l.via(run.Request{}, killAt(http.MethodPatch, e.ID))
+				l.via(killAt(http.MethodPatch, e.ID))
 				l.pass(24)
 			}
 			l.days(20)
 			l.green()
 			l.converged("rotator")
-			l.zzUp()
+			l.toldUp()
 		}},
 		{"killed after each own redeployment's ledger write, and the ledger restored to before", emulator.Options{}, world(10, 31), nil, func(l *tale) {
 			e, _ := l.Endpoint("key-rotator")
 			l.ask(run.Request{Steps: []string{run.StepDeliver}})
-			text := l.zzRead()
+			text := l.toldRead()
 			for range 4 {
-				l.via(run.Request{}, killAt(http.MethodPatch, e.ID))
-				l.zzWrite(text)
+				l.via(killAt(http.MethodPatch, e.ID))
+				l.toldWrite(text)
 				l.pass(24)
 			}
 			l.days(60)
-			l.zzUp()
+			l.toldUp()
 			l.green()
 		}},
 		{"killed while it delivers to a namespace, and rolled back", emulator.Options{}, world(31, 31), nil, func(l *tale) {
-			l.via(run.Request{}, killAt(http.MethodPatch, "/namespaces/"))
+			l.via(killAt(http.MethodPatch, "/namespaces/"))
 			l.pass(12)
 			l.ask(rollback("orders"))
 			l.days(3)
@@ -149,7 +151,7 @@ func (l *tale) limited(lasts time.Duration, after string, pick func(*http.Reques
 	}
 }
 
-func TestZZRates(t *testing.T) {
+func TestStoryRates(t *testing.T) {
 	t.Parallel()
 	all := func(*http.Request) bool { return true }
 	writes := func(r *http.Request) bool { return r.Method != http.MethodGet }
@@ -159,12 +161,12 @@ func TestZZRates(t *testing.T) {
 			for _, lasts := range []time.Duration{2 * time.Minute, 8 * time.Minute} {
 				rows = append(rows, bstory{fmt.Sprintf("%s for %s, Retry-After %q", what, lasts, after), emulator.Options{}, world(31, 31), nil, func(l *tale) {
 					for range 3 {
-						l.via(run.Request{}, l.limited(lasts, after, pick))
+						l.via(l.limited(lasts, after, pick))
 						l.pass(24)
 					}
 					l.days(6)
 					for range 2 {
-						l.via(run.Request{}, l.limited(lasts, after, pick))
+						l.via(l.limited(lasts, after, pick))
 						l.pass(24)
 					}
 					l.days(9)
@@ -190,7 +192,7 @@ func tokened() emulator.Seed {
 	return seed
 }
 
-func zzListed(l *tale) (n int) {
+func toldListed(l *tale) (n int) {
 	for _, tok := range l.Tokens() {
 		if tok.Project == demoProject {
 			n++
@@ -199,7 +201,7 @@ func zzListed(l *tale) (n int) {
 	return n
 }
 
-func TestZZTokens(t *testing.T) {
+func TestStoryTokens(t *testing.T) {
 	t.Parallel()
 	tokenList := func(r *http.Request) bool {
 		return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/tokens")
@@ -215,12 +217,12 @@ func TestZZTokens(t *testing.T) {
 	const notFound = `{"message":"resource is not found","resource":"function","resource_id":"x","type":"not_found"}`
 	playAll(t, []bstory{
 		{"the list of functions fails, the namespace's tokens are listed", emulator.Options{}, tokened(), nil, func(l *tale) {
-			n := zzListed(l)
-			l.via(run.Request{}, failing(500, `{"message":"x"}`, func(r *http.Request) bool {
+			n := toldListed(l)
+			l.via(failing(500, `{"message":"x"}`, func(r *http.Request) bool {
 				return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/functions")
 			}))
-			l.t.Log(n, zzListed(l))
-			if zzListed(l) < 2 {
+			l.t.Log(n, toldListed(l))
+			if toldListed(l) < 2 {
 				l.t.Errorf("tokens of functions went without evidence")
 			}
 		}},
@@ -254,20 +256,20 @@ func TestZZTokens(t *testing.T) {
 			}
 		}},
 		{"token lists fail for functions only", emulator.Options{}, tokened(), nil, func(l *tale) {
-			l.via(run.Request{}, failing(500, `{"message":"x"}`, func(r *http.Request) bool { return tokenList(r) && strings.HasPrefix(r.URL.Path, "/functions/") }))
+			l.via(failing(500, `{"message":"x"}`, func(r *http.Request) bool { return tokenList(r) && strings.HasPrefix(r.URL.Path, "/functions/") }))
 			if l.last.Outcome == report.Success {
 				l.t.Error("success with lists unread")
 			}
 			l.days(2)
 			l.green()
-			if n := zzListed(l); n != 0 {
+			if n := toldListed(l); n != 0 {
 				l.t.Errorf("%d tokens are left", n)
 			}
 		}},
 		{"token lists end with 410 and no such route", emulator.Options{}, tokened(), nil, func(l *tale) {
-			l.via(run.Request{}, failing(404, `404 page not found`, tokenList))
+			l.via(failing(404, `404 page not found`, tokenList))
 			l.t.Log(text(l.t, l.last))
-			if n := zzListed(l); n != 4 {
+			if n := toldListed(l); n != 4 {
 				l.t.Errorf("%d are left", n)
 			}
 		}},
@@ -277,14 +279,14 @@ func TestZZTokens(t *testing.T) {
 				l.days(1)
 			}
 			l.green()
-			if n := zzListed(l); n != 0 {
+			if n := toldListed(l); n != 0 {
 				l.t.Errorf("%d tokens are left", n)
 			}
 		}},
 		{"a namespace is deleted after the lists were read", emulator.Options{}, tokened(), nil, func(l *tale) {
 			id := l.namespaceID("shop")
 			gone := false
-			l.via(run.Request{}, func(r *http.Request) *http.Response {
+			l.via(func(r *http.Request) *http.Response {
 				if !gone && r.Method == http.MethodDelete && strings.Contains(r.URL.Path, "/tokens/") {
 					gone = true
 					for _, n := range []string{"checkout", "courier", "seller"} {
@@ -304,21 +306,21 @@ func TestZZTokens(t *testing.T) {
 		{"a private function is made in a namespace with a token, after the discovery", emulator.Options{}, tokened(), nil, func(l *tale) {
 			id := l.namespaceID("shop")
 			made := false
-			l.via(run.Request{}, func(r *http.Request) *http.Response {
+			l.via(func(r *http.Request) *http.Response {
 				if !made && tokenList(r) {
 					made = true
 					l.MustCall(http.MethodPost, "/functions/v1beta1/regions/fr-par/functions", map[string]any{"name": "fresh", "namespace_id": id, "runtime": "go126", "privacy": "private"})
 				}
 				return nil
 			})
-			l.t.Log(errs(l.last), zzListed(l))
+			l.t.Log(errs(l.last), toldListed(l))
 			l.days(2)
 		}},
 	})
 }
 
 // The lists are read in the background, in time that passes.
-func TestZZTokensInTime(t *testing.T) {
+func TestStoryTokensInTime(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name            string

@@ -16,8 +16,8 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
-// zzLedger is the path of the ledger, or "".
-func (l *tale) zzLedger() string {
+// toldLedger is the path of the ledger, or "".
+func (l *tale) toldLedger() string {
 	const base = "/secret-manager/v1beta1/regions/fr-par/secrets"
 	rows := l.MustCall(http.MethodGet, base+"?name=rotator-ledger&project_id="+demoProject, nil)["secrets"].([]any)
 	if len(rows) == 0 {
@@ -26,9 +26,9 @@ func (l *tale) zzLedger() string {
 	return base + "/" + rows[0].(map[string]any)["id"].(string)
 }
 
-func (l *tale) zzRead() string {
+func (l *tale) toldRead() string {
 	l.t.Helper()
-	data := l.MustCall(http.MethodGet, l.zzLedger()+"/versions/latest_enabled/access", nil)["data"].(string)
+	data := l.MustCall(http.MethodGet, l.toldLedger()+"/versions/latest_enabled/access", nil)["data"].(string)
 	raw, err := base64.StdEncoding.DecodeString(data)
 	if err != nil {
 		l.t.Fatal(err)
@@ -36,19 +36,19 @@ func (l *tale) zzRead() string {
 	return string(raw)
 }
 
-func (l *tale) zzWrite(text string) {
+func (l *tale) toldWrite(text string) {
 	l.t.Helper()
-	l.MustCall(http.MethodPost, l.zzLedger()+"/versions", map[string]any{"data": base64.StdEncoding.EncodeToString([]byte(text))})
+	l.MustCall(http.MethodPost, l.toldLedger()+"/versions", map[string]any{"data": base64.StdEncoding.EncodeToString([]byte(text))})
 }
 
-func (l *tale) zzLedgerVersion(what string) {
+func (l *tale) toldLedgerVersion(what string) {
 	l.t.Helper()
-	for _, v := range l.MustCall(http.MethodGet, l.zzLedger()+"/versions?page_size=100", nil)["versions"].([]any) {
+	for _, v := range l.MustCall(http.MethodGet, l.toldLedger()+"/versions?page_size=100", nil)["versions"].([]any) {
 		row := v.(map[string]any)
 		if row["status"] != "enabled" && what == "disable" {
 			continue
 		}
-		path := fmt.Sprint(l.zzLedger(), "/versions/", row["revision"])
+		path := fmt.Sprint(l.toldLedger(), "/versions/", row["revision"])
 		if what == "delete" {
 			l.MustCall(http.MethodDelete, path, nil)
 		} else {
@@ -57,8 +57,8 @@ func (l *tale) zzLedgerVersion(what string) {
 	}
 }
 
-// zzTwice: the same run once more changes nothing (proofs of death apart).
-func (l *tale) zzTwice() {
+// toldTwice: the same run once more changes nothing (proofs of death apart).
+func (l *tale) toldTwice() {
 	l.t.Helper()
 	l.ask(run.Request{})
 	l.ask(run.Request{})
@@ -68,7 +68,7 @@ func (l *tale) zzTwice() {
 	}
 }
 
-func TestZZLedger(t *testing.T) {
+func TestStoryLedger(t *testing.T) {
 	t.Parallel()
 	daily := func(n int, act func(l *tale)) func(l *tale) {
 		return func(l *tale) {
@@ -79,53 +79,53 @@ func TestZZLedger(t *testing.T) {
 			}
 			l.days(20)
 			l.green()
-			l.zzTwice()
+			l.toldTwice()
 		}
 	}
 	playAll(t, []bstory{
 		{"deleted each day for two weeks", emulator.Options{}, world(31, 31), nil, daily(14, func(l *tale) { l.forgetLedger() })},
-		{"its version is disabled each day", emulator.Options{}, world(31, 31), nil, daily(14, func(l *tale) { l.zzLedgerVersion("disable") })},
+		{"its version is disabled each day", emulator.Options{}, world(31, 31), nil, daily(14, func(l *tale) { l.toldLedgerVersion("disable") })},
 		{"its version is deleted each third day", emulator.Options{}, world(31, 31), nil, func(l *tale) {
 			l.days(1)
 			for range 5 {
-				l.zzLedgerVersion("disable")
+				l.toldLedgerVersion("disable")
 				l.days(3)
 			}
 			l.days(20)
 			l.green()
-			l.zzTwice()
+			l.toldTwice()
 		}},
-		{"garbage each day", emulator.Options{}, world(31, 31), nil, daily(14, func(l *tale) { l.zzWrite("not a ledger") })},
-		{"an empty ledger of its version each day", emulator.Options{}, world(31, 31), nil, daily(14, func(l *tale) { l.zzWrite(`{"version":1}`) })},
+		{"garbage each day", emulator.Options{}, world(31, 31), nil, daily(14, func(l *tale) { l.toldWrite("not a ledger") })},
+		{"an empty ledger of its version each day", emulator.Options{}, world(31, 31), nil, daily(14, func(l *tale) { l.toldWrite(`{"version":1}`) })},
 		{"the ledger of the first day each day, for 50 days", emulator.Options{}, world(25, 25), nil, func(l *tale) {
 			l.days(1)
-			old := l.zzRead()
+			old := l.toldRead()
 			for range 50 {
 				l.days(1)
-				l.zzWrite(old)
+				l.toldWrite(old)
 			}
 			l.days(20)
 			l.green()
-			l.zzTwice()
+			l.toldTwice()
 		}},
 		{"the ledger of before a delivery, restored on the last day of the grace", emulator.Options{}, world(29, 29), []string{"ROTATOR_CONSUMERS_EXCLUDE=courier"}, func(l *tale) {
 			old := l.pair("orders", keyA)
 			l.days(1)
-			text := l.zzRead()
+			text := l.toldRead()
 			l.days(8)
-			l.zzWrite(text)
+			l.toldWrite(text)
 			l.put("courier", nil, map[string]string{"ORDERS_SECRET_KEY": l.newest("orders").SecretKey})
 			l.days(6)
 			l.put("courier", nil, map[string]string{"ORDERS_SECRET_KEY": old.SecretKey})
 			l.days(20)
-			l.zzWrite(text)
+			l.toldWrite(text)
 			l.days(20)
-			l.zzTwice()
+			l.toldTwice()
 		}},
 		{"ledger garbage, and a deleted key is put back the same day", emulator.Options{}, world(31, 31), nil, func(l *tale) {
 			old := l.pair("orders", keyA)
 			l.days(10)
-			l.zzWrite("garbage")
+			l.toldWrite("garbage")
 			l.put("courier", map[string]string{"ORDERS_ACCESS_KEY": keyA}, map[string]string{"ORDERS_SECRET_KEY": old.SecretKey})
 			l.excused["courier"] = true
 			l.days(3)
@@ -133,7 +133,7 @@ func TestZZLedger(t *testing.T) {
 			l.t.Log(l.outcomes)
 		}},
 		{"a huge ledger by hand", emulator.Options{}, world(31, 31), nil, daily(3, func(l *tale) {
-			l.zzWrite(`{"version":1,"carrying_none":"` + strings.Repeat("abcdefghijkl ", 4500) + `"}`)
+			l.toldWrite(`{"version":1,"carrying_none":"` + strings.Repeat("abcdefghijkl ", 4500) + `"}`)
 		})},
 		{"path and ledger are moved, to and fro each day", emulator.Options{}, world(31, 31), nil, func(l *tale) {
 			for i := range 20 {
@@ -176,17 +176,17 @@ func TestZZLedger(t *testing.T) {
 		}},
 		{"the ledger is scheduled for deletion by hand, and restored after a run made another", emulator.Options{}, world(31, 31), nil, func(l *tale) {
 			l.days(2)
-			path := l.zzLedger()
+			path := l.toldLedger()
 			l.MustCall(http.MethodDelete, path, nil)
 			l.days(2)
 			l.Call(l.Secret, http.MethodPost, path+"/restore", map[string]any{})
 			l.days(15)
 			l.green()
-			l.zzTwice()
+			l.toldTwice()
 		}},
 		{"the ledger is tagged and described by hand, and protected", emulator.Options{}, world(31, 31), nil, func(l *tale) {
 			l.days(2)
-			l.MustCall(http.MethodPost, l.zzLedger()+"/protect", map[string]any{})
+			l.MustCall(http.MethodPost, l.toldLedger()+"/protect", map[string]any{})
 			l.days(15)
 			l.green()
 			l.forgetLedgerQuiet()
@@ -196,18 +196,18 @@ func TestZZLedger(t *testing.T) {
 }
 
 func (l *tale) forgetLedgerQuiet() {
-	if p := l.zzLedger(); p != "" {
+	if p := l.toldLedger(); p != "" {
 		l.Call(l.Secret, http.MethodDelete, p, nil)
 	}
 }
 
 // unmarked has own keys that a person made.
-func zzUnmarked(seed emulator.Seed, days int) emulator.Seed {
+func toldUnmarked(seed emulator.Seed, days int) emulator.Seed {
 	seed.Applications[0].Keys = []emulator.SeedKey{{AccessKey: keyD, Age: age(days), Project: "demo"}}
 	return seed
 }
 
-func (l *tale) zzNewKey(marked bool) emulator.KeyPair {
+func (l *tale) toldNewKey(marked bool) emulator.KeyPair {
 	l.t.Helper()
 	body := map[string]any{"application_id": rotatorID, "description": "mine", "default_project_id": demoProject}
 	if marked {
@@ -218,14 +218,14 @@ func (l *tale) zzNewKey(marked bool) emulator.KeyPair {
 	return emulator.KeyPair{AccessKey: row["access_key"].(string), SecretKey: row["secret_key"].(string)}
 }
 
-func (l *tale) zzUp() {
+func (l *tale) toldUp() {
 	l.t.Helper()
 	if l.down > 0 || strings.HasSuffix(l.outcomes, "FFF") {
 		l.t.Errorf("the function lost its key: %s\n%s", l.outcomes, text(l.t, l.last))
 	}
 }
 
-func TestZZOwn(t *testing.T) {
+func TestStoryOwnAndLedger(t *testing.T) {
 	t.Parallel()
 	var rows []bstory
 	for _, marked := range []bool{true, false} {
@@ -234,7 +234,7 @@ func TestZZOwn(t *testing.T) {
 			if marked {
 				return world(10, days)
 			}
-			return zzUnmarked(world(10, days), days)
+			return toldUnmarked(world(10, days), days)
 		}
 		rows = append(rows, []bstory{
 			{"first own key " + name + ": ledger lost right after the rotation", emulator.Options{}, seed(31), nil, func(l *tale) {
@@ -242,28 +242,28 @@ func TestZZOwn(t *testing.T) {
 				l.forgetLedger()
 				l.days(120)
 				l.green()
-				l.zzUp()
+				l.toldUp()
 				l.t.Log(len(l.Keys("rotator")))
 			}},
 			{name + ": the access key only is put back", emulator.Options{}, seed(31), nil, func(l *tale) {
 				l.days(2)
 				l.put("key-rotator", map[string]string{"ROTATOR_ACCESS_KEY": keyD}, nil)
 				l.days(60)
-				l.zzUp()
+				l.toldUp()
 			}},
 			{name + ": the access key only, and the ledger is lost", emulator.Options{}, seed(31), nil, func(l *tale) {
 				l.days(2)
 				l.put("key-rotator", map[string]string{"ROTATOR_ACCESS_KEY": keyD}, nil)
 				l.forgetLedger()
 				l.days(60)
-				l.zzUp()
+				l.toldUp()
 			}},
 			{name + ": the secret only is put back", emulator.Options{}, seed(31), nil, func(l *tale) {
 				old := l.pair("rotator", keyD)
 				l.days(2)
 				l.put("key-rotator", nil, map[string]string{"ROTATOR_SECRET_KEY": old.SecretKey})
 				l.days(60)
-				l.zzUp()
+				l.toldUp()
 			}},
 			{name + ": the secret only, and the ledger is lost", emulator.Options{}, seed(31), nil, func(l *tale) {
 				old := l.pair("rotator", keyD)
@@ -271,7 +271,7 @@ func TestZZOwn(t *testing.T) {
 				l.put("key-rotator", nil, map[string]string{"ROTATOR_SECRET_KEY": old.SecretKey})
 				l.forgetLedger()
 				l.days(60)
-				l.zzUp()
+				l.toldUp()
 			}},
 			{name + ": put back fully in the night of the ledger's loss", emulator.Options{}, seed(31), nil, func(l *tale) {
 				old := l.pair("rotator", keyD)
@@ -279,7 +279,7 @@ func TestZZOwn(t *testing.T) {
 				l.forgetLedger()
 				l.deployOwn(old)
 				l.days(60)
-				l.zzUp()
+				l.toldUp()
 			}},
 			{name + ": several own rotations in the grace, the first secret put back", emulator.Options{}, seed(31), nil, func(l *tale) {
 				old := l.pair("rotator", keyD)
@@ -289,7 +289,7 @@ func TestZZOwn(t *testing.T) {
 				}
 				l.put("key-rotator", nil, map[string]string{"ROTATOR_SECRET_KEY": old.SecretKey})
 				l.days(40)
-				l.zzUp()
+				l.toldUp()
 			}},
 			{name + ": several own rotations in the grace, the first access key put back", emulator.Options{}, seed(31), nil, func(l *tale) {
 				for range 3 {
@@ -298,31 +298,31 @@ func TestZZOwn(t *testing.T) {
 				}
 				l.put("key-rotator", map[string]string{"ROTATOR_ACCESS_KEY": keyD}, nil)
 				l.days(40)
-				l.zzUp()
+				l.toldUp()
 			}},
 			{name + ": --new-key by hand, then the access key before it put back", emulator.Options{}, seed(10), nil, func(l *tale) {
 				l.days(2)
-				l.deployOwn(l.zzNewKey(marked))
+				l.deployOwn(l.toldNewKey(marked))
 				l.days(3)
 				l.put("key-rotator", map[string]string{"ROTATOR_ACCESS_KEY": keyD}, nil)
 				l.days(60)
-				l.zzUp()
+				l.toldUp()
 			}},
 			{name + ": --new-key by hand, 120 days", emulator.Options{}, seed(10), nil, func(l *tale) {
 				l.days(2)
-				l.deployOwn(l.zzNewKey(marked))
+				l.deployOwn(l.toldNewKey(marked))
 				l.days(120)
-				l.zzUp()
+				l.toldUp()
 				l.green()
 				l.t.Log(len(l.Keys("rotator")))
 			}},
 			{name + ": --new-key by hand each week, 15 times", emulator.Options{}, seed(10), nil, func(l *tale) {
 				for range 15 {
 					l.days(7)
-					l.deployOwn(l.zzNewKey(marked))
+					l.deployOwn(l.toldNewKey(marked))
 				}
 				l.days(60)
-				l.zzUp()
+				l.toldUp()
 				l.green()
 				if n := len(l.Keys("rotator")); n > 3 && marked {
 					l.t.Errorf("%d own keys\n%s", n, text(l.t, l.last))
@@ -331,14 +331,14 @@ func TestZZOwn(t *testing.T) {
 			{name + ": --new-key right after an own rotation, both halves mixed", emulator.Options{}, seed(31), nil, func(l *tale) {
 				l.noAudit = true // it takes a deployer's key for a person's
 				l.days(1)
-				k := l.zzNewKey(marked)
+				k := l.toldNewKey(marked)
 				l.put("key-rotator", nil, map[string]string{"ROTATOR_SECRET_KEY": k.SecretKey})
 				l.days(40)
-				l.zzUp()
-				k = l.zzNewKey(marked)
+				l.toldUp()
+				k = l.toldNewKey(marked)
 				l.deployOwn(k)
 				l.days(40)
-				l.zzUp()
+				l.toldUp()
 				l.green()
 				l.quietOwn()
 			}},
@@ -362,8 +362,8 @@ var (
 	_ = report.Success
 )
 
-// zzDeaths logs when own keys go.
-func (l *tale) zzOwnDays(n int) {
+// toldDeaths logs when own keys go.
+func (l *tale) toldOwnDays(n int) {
 	l.t.Helper()
 	for range n {
 		before := l.Keys("rotator")
@@ -382,50 +382,50 @@ func (l *tale) zzOwnDays(n int) {
 	}
 }
 
-func TestZZDebug(t *testing.T) {
+func TestStoryHalfPairs(t *testing.T) {
 	t.Parallel()
 	playAll(t, []bstory{
 		{"mixed", emulator.Options{}, world(10, 31), nil, func(l *tale) {
 			l.noAudit = true
-			l.zzOwnDays(1)
-			k := l.zzNewKey(true)
+			l.toldOwnDays(1)
+			k := l.toldNewKey(true)
 			l.t.Logf("%s by hand", k.AccessKey)
 			l.put("key-rotator", nil, map[string]string{"ROTATOR_SECRET_KEY": k.SecretKey})
-			l.zzOwnDays(40)
-			k = l.zzNewKey(true)
+			l.toldOwnDays(40)
+			k = l.toldNewKey(true)
 			l.t.Logf("%s: %s by hand", l.Clock().Now(), k.AccessKey)
 			l.deployOwn(k)
-			l.zzOwnDays(40)
+			l.toldOwnDays(40)
 		}},
-		{"half a pair, the first own key is a person's and young", emulator.Options{}, zzUnmarked(world(10, 3), 3), nil, func(l *tale) {
+		{"half a pair, the first own key is a person's and young", emulator.Options{}, toldUnmarked(world(10, 3), 3), nil, func(l *tale) {
 			l.ask(run.Request{Force: true, Steps: []string{run.StepOwnKey}})
 			l.pass(24)
 			l.put("key-rotator", map[string]string{"ROTATOR_ACCESS_KEY": keyD}, nil)
-			l.zzOwnDays(40)
-			l.zzUp()
+			l.toldOwnDays(40)
+			l.toldUp()
 		}},
-		{"half a pair, the secret of a person's young key", emulator.Options{}, zzUnmarked(world(10, 3), 3), nil, func(l *tale) {
+		{"half a pair, the secret of a person's young key", emulator.Options{}, toldUnmarked(world(10, 3), 3), nil, func(l *tale) {
 			old := l.pair("rotator", keyD)
 			l.ask(run.Request{Force: true, Steps: []string{run.StepOwnKey}})
 			l.pass(24)
 			l.put("key-rotator", nil, map[string]string{"ROTATOR_SECRET_KEY": old.SecretKey})
-			l.zzOwnDays(40)
-			l.zzUp()
+			l.toldOwnDays(40)
+			l.toldUp()
 		}},
 		{"half a pair: a person's new access key beside the secret of a rotator's", emulator.Options{}, world(10, 31), nil, func(l *tale) {
 			l.days(1)
-			k := l.zzNewKey(false)
+			k := l.toldNewKey(false)
 			l.put("key-rotator", map[string]string{"ROTATOR_ACCESS_KEY": k.AccessKey}, nil)
-			l.zzOwnDays(40)
-			l.zzUp()
+			l.toldOwnDays(40)
+			l.toldUp()
 		}},
 		{"half a pair, the ledger is lost: a marked deployer's access key beside the secret of a rotator's", emulator.Options{}, world(10, 31), nil, func(l *tale) {
 			l.days(1)
-			k := l.zzNewKey(true)
+			k := l.toldNewKey(true)
 			l.put("key-rotator", map[string]string{"ROTATOR_ACCESS_KEY": k.AccessKey}, nil)
 			l.forgetLedger()
-			l.zzOwnDays(40)
-			l.zzUp()
+			l.toldOwnDays(40)
+			l.toldUp()
 		}},
 	})
 }

@@ -14,7 +14,7 @@ import (
 
 // Lists of legacy tokens that hang keep no key from being retired, nor the
 // function's own from being replaced.
-func TestZZHangingTokenListsStarveNothing(t *testing.T) {
+func TestStoryHangingTokenListsStarveNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		seed := world(31, 31)
