@@ -43,6 +43,10 @@ func (s *session) observe() {
 		s.find(report.Warning, "policy "+name, "does not say whose it is: what it gives, any application may have",
 			"give it a principal, or delete it; list applications in ROTATOR_APPLICATIONS to have their keys rotated all the same")
 	}
+	if m := w.memory; m.spoilt != nil {
+		s.find(report.Warning, "secret "+m.secret.FullName(), "what earlier runs found out cannot be read: "+m.spoilt.Error()+"; it is written anew, and a key that was deleted before is not recognized if something puts it back",
+			"have nothing but the rotator write there")
+	}
 	if offset, known := s.client.ClockOffset(); known && offset.Abs() > skewMax {
 		s.find(report.Warning, "clock", fmt.Sprintf("the function's clock is %s off the API's; ages are told by the API's", offset.Round(time.Second)), "")
 	}

@@ -123,3 +123,25 @@ func TestAKeyThatReadersElsewhereGetIsNotAnnouncedToGo(t *testing.T) {
 	}
 	l.unbroken()
 }
+
+// What is not a ledger is written anew, and that is said: what it held is forgotten.
+func TestALedgerThatCannotBeReadIsSaid(t *testing.T) {
+	t.Parallel()
+	l := live(t, rotated())
+	l.days(1)
+	const base = "/secret-manager/v1beta1/regions/fr-par/secrets"
+	for _, s := range l.MustCall(http.MethodGet, base+"?name=rotator-ledger", nil)["secrets"].([]any) {
+		l.MustCall(http.MethodPost, base+"/"+s.(map[string]any)["id"].(string)+"/versions", map[string]any{"data": "bWFkZSB1cA=="})
+	}
+	l.run()
+	l.says("rotator-ledger", "cannot be read", "nothing but the rotator write there")
+	if strings.Contains(text(t, l.last), "made up") {
+		t.Error("and what it holds is shown")
+	}
+	l.run()
+	if strings.Contains(text(t, l.last), "cannot be read: it does not hold") {
+		t.Error("the next run says it again")
+	}
+	l.days(9)
+	l.unbroken()
+}
