@@ -1,6 +1,7 @@
 package rotator_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"path/filepath"
@@ -10,6 +11,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 	"github.com/scw-key-rotator/rotator/local/manifest"
@@ -180,5 +184,58 @@ func TestAModuleThatDeploysSomethingElseIsSeen(t *testing.T) {
 				t.Error("nothing was seen")
 			}
 		})
+	}
+}
+
+// The lines of docs/terraform.md that people copy fit the module, and read what a
+// run publishes.
+func TestTheLinesForTerraformFit(t *testing.T) {
+	t.Parallel()
+	module, blocks := terraformModule(t, moduleTexts(t)), map[string]*hclsyntax.Body{}
+	for i, part := range strings.Split(document(t, "docs/terraform.md"), "```hcl\n") {
+		if i == 0 {
+			continue
+		}
+		text, _, _ := strings.Cut(part, "```")
+		for _, block := range parseHCL(t, "docs/terraform.md", text).Blocks {
+			blocks[block.Type] = block.Body
+		}
+	}
+	if blocks["module"] == nil || blocks["data"] == nil || blocks["locals"] == nil {
+		t.Fatal("the page has no module, data or locals to copy")
+	}
+	for name := range blocks["module"].Attributes {
+		if module.variables[name] == nil && name != "source" {
+			t.Errorf("the module has no variable %s", name)
+		}
+	}
+	for name, body := range module.variables {
+		if body.Attributes["default"] == nil && blocks["module"].Attributes[name] == nil {
+			t.Errorf("the page does not give %s, which has no default", name)
+		}
+	}
+	if got := module.text(t, blocks["data"], "revision"); got != "latest_enabled" {
+		t.Errorf("revision is %q, want latest_enabled", got)
+	}
+	published := base64.StdEncoding.EncodeToString([]byte(`{"access_key":"SCW1","secret_key":"s"}`))
+	version := cty.ObjectVal(map[string]cty.Value{"checkout": cty.ObjectVal(map[string]cty.Value{"data": cty.StringVal(published)})})
+	scope := &hcl.EvalContext{Functions: functions, Variables: map[string]cty.Value{
+		"data": cty.ObjectVal(map[string]cty.Value{"scaleway_secret_version": version}),
+	}}
+	pair, problems := blocks["locals"].Attributes["checkout"].Expr.Value(scope)
+	if problems.HasErrors() {
+		t.Fatal(problems)
+	}
+	scope.Variables["local"] = cty.ObjectVal(map[string]cty.Value{"checkout": pair})
+	for name, want := range map[string]string{"environment_variables": "SCW1", "secret_environment_variables": "s"} {
+		given, problems := blocks["resource"].Attributes[name].Expr.Value(scope)
+		if problems.HasErrors() {
+			t.Fatal(problems)
+		}
+		for _, value := range given.AsValueMap() {
+			if got := value.AsString(); got != want {
+				t.Errorf("%s gets %q, want %q", name, got, want)
+			}
+		}
 	}
 }
