@@ -8,8 +8,9 @@ import (
 
 type archiveCommand struct {
 	Root string `arg:"" optional:"" default:"." help:"The project's folder." type:"existingdir"`
+	Out  string `help:"Write the archive to this file: the same code gives the same bytes." placeholder:"FILE" type:"path"`
 }
 
 func (c *archiveCommand) Run(ctx context.Context, p program) error {
-	return platform.Archive(ctx, c.Root, p.stdout)
+	return platform.Archive(ctx, c.Root, c.Out, p.stdout)
 }

@@ -30,7 +30,7 @@ func (p program) check(ctx context.Context, s service, env environment) error {
 		checkSettings(s.Function, env),
 	)
 	if err == nil {
-		err = platform.Archive(ctx, p.root, p.stdout)
+		err = platform.Archive(ctx, p.root, "", p.stdout)
 	}
 	if err != nil {
 		return fmt.Errorf("nothing was deployed:\n%w", err)

@@ -4,7 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"os"
@@ -124,7 +128,7 @@ func TestBuildTakesAModulePathWithAMajorVersion(t *testing.T) {
 func TestThisProjectsArchiveBuildsAlone(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := platform.Archive(t.Context(), filepath.Join("..", ".."), &out); err != nil {
+	if err := platform.Archive(t.Context(), filepath.Join("..", ".."), "", &out); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"internal/", "handler Handle", "zipped"} {
@@ -139,7 +143,7 @@ func TestArchiveSummarizesByFolder(t *testing.T) {
 	files := good()
 	files["serverless.yml"] = "functions: {f: {handler: Handle}}\npackage: {patterns: ['!**', 'go.mod', '**/*.go']}\n"
 	var out bytes.Buffer
-	if err := platform.Archive(t.Context(), tree(t, files), &out); err != nil {
+	if err := platform.Archive(t.Context(), tree(t, files), "", &out); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
@@ -148,6 +152,54 @@ func TestArchiveSummarizesByFolder(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, strings.Split(out.String(), "\n")[:2]); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// Terraform compares the archive by its hash: another one means another build.
+func TestTheArchiveOfTheSameCodeIsTheSameFile(t *testing.T) {
+	t.Parallel()
+	files := good()
+	files["serverless.yml"] = "functions: {f: {handler: Handle}}\npackage: {patterns: ['!**', 'go.mod', '**/*.go']}\n"
+	var written [2][]byte
+	for i := range written {
+		// Of another folder, and of another age.
+		root, out := tree(t, files), filepath.Join(t.TempDir(), "rotator.zip")
+		then := time.Date(2026, time.January, 1+i, 0, 0, 0, 0, time.UTC)
+		if err := os.Chtimes(filepath.Join(root, "function.go"), then, then); err != nil {
+			t.Fatal(err)
+		}
+		var said bytes.Buffer
+		if err := platform.Archive(t.Context(), root, out, &said); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if written[i], err = os.ReadFile(out); err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("it is in %s, SHA-256 %x\n", out, sha256.Sum256(written[i])); !strings.HasSuffix(said.String(), want) {
+			t.Errorf("said %q, want %q at the end", said.String(), want)
+		}
+	}
+	if !bytes.Equal(written[0], written[1]) {
+		t.Error("the same code gave another archive")
+	}
+	want := []string{"function.go", "go.mod", "internal/answer/answer.go"}
+	if diff := cmp.Diff(want, names(t, written[0])); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestNoArchiveIsWrittenOfCodeThatDoesNotBuild(t *testing.T) {
+	t.Parallel()
+	files := good()
+	files["serverless.yml"] = "functions: {f: {handler: Handle}}\npackage: {patterns: ['!**', 'go.mod', '**/*.go']}\n"
+	files["internal/answer/answer.go"] = "package answer\n\nfunc Write() {}\n"
+	out := filepath.Join(t.TempDir(), "rotator.zip")
+	if err := platform.Archive(t.Context(), tree(t, files), out, io.Discard); err == nil {
+		t.Error("no error")
+	}
+	if _, err := os.Stat(out); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file is there: %v", err)
 	}
 }
 

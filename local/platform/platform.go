@@ -11,6 +11,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"maps"
@@ -23,8 +24,9 @@ import (
 )
 
 // Archive packs the project at root as its serverless.yml says, checks the archive, builds it, and writes to stdout
-// what is in it. Nothing is left behind.
-func Archive(ctx context.Context, root string, stdout io.Writer) error {
+// what is in it. The archive itself is written to the file out if that is not "", and only once it was built. Nothing
+// else is left behind.
+func Archive(ctx context.Context, root, out string, stdout io.Writer) error {
 	root = filepath.Clean(root) // "" is this folder
 	service, err := os.ReadFile(filepath.Join(root, "serverless.yml"))
 	if err != nil {
@@ -58,7 +60,14 @@ func Archive(ctx context.Context, root string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return summarize(stdout, archive, handler, built.Size())
+	if err := summarize(stdout, archive, handler, built.Size()); err != nil || out == "" {
+		return err
+	}
+	if err := os.WriteFile(out, archive, 0o600); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "it is in %s, SHA-256 %x\n", out, sha256.Sum256(archive))
+	return err
 }
 
 func summarize(stdout io.Writer, archive []byte, handler string, binary int64) error {
