@@ -75,6 +75,7 @@ func (s *IAM) Route(mux *http.ServeMux) {
 	s.routeGroups(mux)
 	s.routeUsers(mux)
 	s.routeSettings(mux)
+	s.handle(mux, "GET "+root+"/permission-sets", permission.ReadPolicy, listPermissionSets)
 }
 
 const root = "/iam/v1alpha1"

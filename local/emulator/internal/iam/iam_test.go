@@ -293,3 +293,22 @@ func TestExpiredKeyIsDeniedAndStaysListed(t *testing.T) {
 	}
 	env.MustCall("GET", emulatortest.KeysPath+"/"+pair.AccessKey, nil)
 }
+
+// Clients of the whole API ask for the permission sets: those that calls here need
+// are there, each with the kind of its scope.
+func TestPermissionSetsAreListed(t *testing.T) {
+	t.Parallel()
+	env := emulatortest.Start(t, emulator.Options{}, emulator.Demo())
+	rows := env.MustCall("GET", "/iam/v1alpha1/permission-sets?page_size=100&organization_id="+env.Organization(), nil)["permission_sets"].([]any)
+	kinds := map[string]string{}
+	for _, row := range rows {
+		set := row.(map[string]any)
+		kinds[set["name"].(string)] = set["scope_type"].(string)
+	}
+	if len(rows) < 20 || kinds["FunctionsPrivateAccess"] != "projects" || kinds["IAMApplicationManager"] != "organization" {
+		t.Errorf("%d sets: %v", len(rows), kinds)
+	}
+	if triggers := env.MustCall("GET", "/containers/v1/regions/fr-par/triggers", nil)["triggers"].([]any); len(triggers) != 0 {
+		t.Errorf("triggers: %v", triggers)
+	}
+}

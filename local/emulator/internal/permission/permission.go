@@ -104,3 +104,16 @@ func ScopeType(sets []string) string {
 	}
 	return "projects"
 }
+
+// Sets are the permission sets that any call here asks for, in the order of their
+// names. Scaleway has many more.
+func Sets() []string {
+	var names []string
+	for _, n := range []Need{
+		ReadApplication, CreateApplication, WriteApplication, DeleteApplication, ReadKey, CreateKey, WriteKey, DeleteKey, ReadPolicy, CreatePolicy, WritePolicy, DeletePolicy, ReadGroup, CreateGroup, WriteGroup, DeleteGroup, ReadUser, ReadSettings, WriteSettings, ReadProject, CreateProject, WriteProject, DeleteProject, ReadSecret, AccessVersion, CreateSecret, CreateVersion, WriteSecret, WriteVersion, DeleteSecret, DeleteVersion, ReadFunctions, WriteFunctions, DeleteFunctions, ReadContainers, WriteContainers, DeleteContainers, CallFunction, CallContainer,
+	} {
+		names = append(names, n.Sets...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
