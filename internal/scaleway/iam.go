@@ -40,9 +40,10 @@ type KeyPair struct {
 
 // Application is an IAM application.
 type Application struct {
-	ID      string
-	Name    string
-	Managed bool
+	ID          string
+	Name        string
+	Description string
+	Managed     bool
 }
 
 // Grant is one rule of a policy, as it reaches an application.
@@ -61,6 +62,7 @@ type Grant struct {
 type Principal struct {
 	PolicyID      string
 	PolicyName    string
+	Description   string
 	ApplicationID string // one of the three, or none for orphans
 	GroupID       string
 	UserID        string
@@ -180,7 +182,7 @@ func (c *Client) Applications(ctx context.Context) ([]Application, error) {
 			return nil, failure("list the organization's applications", needIAMRead, missing("application "+a.ID, "organization_id"))
 		}
 		if a.OrganizationID == c.organization {
-			apps = append(apps, Application{ID: a.ID, Name: a.Name, Managed: a.Managed})
+			apps = append(apps, Application{ID: a.ID, Name: a.Name, Description: a.Description, Managed: a.Managed})
 		}
 	}
 	return apps, nil
@@ -208,7 +210,7 @@ func (c *Client) Policies(ctx context.Context) ([]Principal, error) {
 		}
 		if p.OrganizationID == c.organization {
 			policies = append(policies, Principal{
-				PolicyID: p.ID, PolicyName: p.Name, ApplicationID: value(p.ApplicationID), GroupID: value(p.GroupID), UserID: value(p.UserID),
+				PolicyID: p.ID, PolicyName: p.Name, Description: p.Description, ApplicationID: value(p.ApplicationID), GroupID: value(p.GroupID), UserID: value(p.UserID),
 				Unknown: value(p.ApplicationID) == "" && value(p.GroupID) == "" && value(p.UserID) == "" && !value(p.NoPrincipal),
 			})
 		}
