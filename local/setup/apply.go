@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -28,7 +29,7 @@ func Apply(ctx context.Context, o Options, f Facts, steps []Step, done func(Step
 	if err != nil {
 		return err
 	}
-	a := applying{api: iam.NewAPI(sdk), facts: f, ids: map[Role]string{}}
+	a := applying{api: iam.NewAPI(sdk), facts: f, root: o.Root, ids: map[Role]string{}}
 	for _, role := range Roles() {
 		app, err := f.application(role)
 		if err != nil {
@@ -60,6 +61,7 @@ func Apply(ctx context.Context, o Options, f Facts, steps []Step, done func(Step
 type applying struct {
 	api   *iam.API
 	facts Facts
+	root  string
 	ids   map[Role]string // of applications that are there
 	draft *draft
 }
@@ -127,6 +129,13 @@ func (a *applying) specs(list []Rule) []*iam.RuleSpecs {
 
 // write fills .env. A control secret is made up here, and nowhere shown.
 func (a *applying) write(s Step) error {
+	now, err := readDotEnv(a.root)
+	if err != nil {
+		return err
+	}
+	if now.Text != a.facts.Env.Text || now.Exists != a.facts.Env.Exists { // a person had time while we asked
+		return errors.New(".env: was changed meanwhile, and is left as it is; run the same again, and it goes on from here")
+	}
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // it never fails
 	text := a.facts.Env.with(s.fill, map[string]string{

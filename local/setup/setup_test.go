@@ -182,7 +182,7 @@ func TestTheDoctorAgrees(t *testing.T) {
 	r := enter(t)
 	r.set(false)
 	key := r.MustCall("POST", emulatortest.KeysPath, emulatortest.Object{"application_id": r.Application("key-rotator demo"), "default_project_id": r.o.ProjectID})
-	r.deploy(key["access_key"].(string))
+	r.deploy(key["access_key"].(string), "nl-ams", "")
 	server := httptest.NewServer(r.API())
 	t.Cleanup(server.Close)
 	text, err := os.ReadFile("../../serverless.yml")
@@ -219,15 +219,16 @@ func TestTheDoctorAgrees(t *testing.T) {
 	}
 }
 
-// deploy makes a function that runs on a key.
-func (r *room) deploy(accessKey string) (remove func()) {
+// deploy makes a function that runs on a key, and checks endpoints with that of an
+// application.
+func (r *room) deploy(accessKey, where, checks string) (remove func()) {
 	r.t.Helper()
-	const region = "/functions/v1beta1/regions/nl-ams"
+	region := "/functions/v1beta1/regions/" + where
 	namespace := r.MustCall("POST", region+"/namespaces", emulatortest.Object{"name": "scw-key-rotator", "project_id": r.o.ProjectID})
 	r.Clock().Advance(time.Minute)
 	r.MustCall("POST", region+"/functions", emulatortest.Object{
 		"namespace_id": namespace["id"], "name": "rotator", "runtime": "go126",
-		"environment_variables": emulatortest.Object{"ROTATOR_ACCESS_KEY": accessKey, "ROTATOR_PROJECT_ID": r.o.ProjectID},
+		"environment_variables": emulatortest.Object{"ROTATOR_ACCESS_KEY": accessKey, "ROTATOR_PROJECT_ID": r.o.ProjectID, "ROTATOR_PROBE_APPLICATION": checks},
 	})
 	return func() {
 		r.t.Helper()
@@ -353,10 +354,15 @@ func TestRemoveLeavesTheOrganizationAsItWas(t *testing.T) {
 	before := state()
 	r.set(false)
 	key := r.MustCall("POST", emulatortest.KeysPath, emulatortest.Object{"application_id": r.Application("key-rotator demo")})["access_key"].(string)
-	undeploy := r.deploy(key)
+	undeploy := r.deploy(key, "nl-ams", "")
 	_, _, err := r.plan(t.Context(), true)
 	if err == nil || !strings.Contains(err.Error(), "function scw-key-rotator/rotator (nl-ams) works with application \"key-rotator demo\": make undeploy first") {
 		t.Fatalf("with a function that runs on it, it says: %v", err)
+	}
+	undeploy()
+	undeploy = r.deploy("SCWOTHERS00000000001", "pl-waw", r.Application("key-rotator demo checks"))
+	if _, _, err := r.plan(t.Context(), true); err == nil || !strings.Contains(err.Error(), "(pl-waw) works with application \"key-rotator demo checks\": make undeploy first") {
+		t.Errorf("with a function that checks with it, it says: %v", err)
 	}
 	undeploy()
 	control := r.values()["ROTATOR_CONTROL_SECRET"]
@@ -397,6 +403,45 @@ func TestOtherLinesStay(t *testing.T) {
 		"SCW_DEFAULT_ORGANIZATION_ID=(SCW_DEFAULT_ORGANIZATION_ID)\r\nSCW_DEFAULT_PROJECT_ID=(SCW_DEFAULT_PROJECT_ID)\nROTATOR_PROBE_APPLICATION=(ROTATOR_PROBE_APPLICATION)\n"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// A person has time to edit the file while setup asks.
+func TestAFileThatWasChangedMeanwhileIsLeft(t *testing.T) {
+	t.Parallel()
+	for _, before := range []string{"", "ROTATOR_GRACE=2d\n"} {
+		r := enter(t)
+		if before != "" {
+			r.put(before, 0o600)
+		}
+		f, steps, err := r.plan(t.Context(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.put("ROTATOR_GRACE=3d\n", 0o600)
+		err = setup.Apply(t.Context(), r.o, f, steps, func(setup.Step) {})
+		if err == nil || !strings.Contains(err.Error(), ".env: was changed meanwhile") || r.text() != "ROTATOR_GRACE=3d\n" {
+			t.Errorf("it says %v", err)
+		}
+		if diff := cmp.Diff([]string{"write .env"}, r.set(false)); diff != "" || r.values()["ROTATOR_GRACE"] != "3d" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		r.complete()
+	}
+}
+
+func TestALinkStaysOne(t *testing.T) {
+	t.Parallel()
+	r := enter(t)
+	real := filepath.Join(t.TempDir(), "settings")
+	path := filepath.Join(r.o.Root, ".env")
+	if err := errors.Join(os.WriteFile(real, []byte("A=b\n"), 0o600), os.Symlink(real, path)); err != nil {
+		t.Fatal(err)
+	}
+	r.set(false)
+	r.complete()
+	if at, err := os.Readlink(path); err != nil || at != real {
+		t.Errorf("it leads to %q, %v", at, err)
 	}
 }
 
