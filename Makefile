@@ -111,6 +111,10 @@ golden: ## rewrite the golden files in testdata
 archive: ## pack the function's archive, check it and build it as the platform would
 	@go run ./local archive
 
+.PHONY: setup
+setup: ## make what the first deployment needs, with your scw profile, after asking (ARGS='--dry-run', --scw, --remove)
+	@go run ./local setup $(ARGS)
+
 .PHONY: deploy
 deploy: node_modules ## check everything, then deploy (ARGS=--new-key, --lose)
 	@go run ./local/deploy run $(ARGS)

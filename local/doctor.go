@@ -1,13 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/printable"
@@ -52,45 +50,22 @@ func (c *doctorCommand) Run(ctx context.Context, p program) error {
 	return err
 }
 
-var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-
 // options are whom to ask, by the profile, and what should be there, by
 // serverless.yml and .env.
 func (c *doctorCommand) options(p program) (doctor.Options, error) {
-	profile, err := liveProfile(c.Profile)
+	who, err := p.caller(c.Profile, c.Project, c.Root)
 	if err != nil {
 		return doctor.Options{}, err
-	}
-	env, err := manifest.Environment(c.Root, p.environ())
-	if err != nil {
-		return doctor.Options{}, err
-	}
-	text := func(s *string) string {
-		if s == nil {
-			return ""
-		}
-		return *s
-	}
-	wouldBe := env["SCW_DEFAULT_PROJECT_ID"] // where make deploy deploys
-	project := cmp.Or(c.Project, text(profile.DefaultProjectID), wouldBe)
-	organization := cmp.Or(text(profile.DefaultOrganizationID), env["SCW_DEFAULT_ORGANIZATION_ID"])
-	switch {
-	case text(profile.AccessKey) == "" || text(profile.SecretKey) == "":
-		return doctor.Options{}, fmt.Errorf("no key to look with: want a profile of the scw configuration file (scw init makes one), or SCW_ACCESS_KEY and SCW_SECRET_KEY")
-	case !uuid.MatchString(project):
-		return doctor.Options{}, fmt.Errorf("%q is no project: want --project with a UUID, a profile that has a default project, or SCW_DEFAULT_PROJECT_ID", project)
-	case !uuid.MatchString(organization):
-		return doctor.Options{}, fmt.Errorf("%q is no organization: want a profile that has a default organization, or SCW_DEFAULT_ORGANIZATION_ID", organization)
 	}
 	o := doctor.Options{Caller: []string{
-		config.Prefix + "ACCESS_KEY=" + text(profile.AccessKey), config.Prefix + "SECRET_KEY=" + text(profile.SecretKey),
-		config.Prefix + "ORGANIZATION_ID=" + organization, config.Prefix + "PROJECT_ID=" + project,
-		config.Prefix + "API_URL=" + cmp.Or(text(profile.APIURL), config.DefaultAPIURL),
+		config.Prefix + "ACCESS_KEY=" + who.accessKey, config.Prefix + "SECRET_KEY=" + who.secretKey,
+		config.Prefix + "ORGANIZATION_ID=" + who.organization, config.Prefix + "PROJECT_ID=" + who.project,
+		config.Prefix + "API_URL=" + who.api,
 	}}
-	if wouldBe != project && uuid.MatchString(wouldBe) {
-		o.Elsewhere = wouldBe
+	if who.wouldBe != who.project && uuid.MatchString(who.wouldBe) {
+		o.Elsewhere = who.wouldBe
 	}
-	o.Manifest, err = wouldDeploy(c.Root, env, organization, project)
+	o.Manifest, err = wouldDeploy(c.Root, who.env, who.organization, who.project)
 	return o, err
 }
 

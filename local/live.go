@@ -3,20 +3,23 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/scaleway/scaleway-sdk-go/scw"
 
 	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/printable"
+	"github.com/scw-key-rotator/rotator/local/manifest"
 )
 
 // live is the environment of a run on the real API. What it is about is shown
 // before anything is asked of it; who changes things is asked first.
-func (c *runCommand) live(p program) ([]string, error) {
+func (c *runCommand) live(ctx context.Context, p program) ([]string, error) {
 	environ, err := liveEnviron(p, c.Profile)
 	if err != nil {
 		return nil, err
@@ -44,25 +47,44 @@ func (c *runCommand) live(p program) ([]string, error) {
 	if c.DryRun || c.Yes {
 		return environ, nil
 	}
-	return environ, p.confirmed("Change things there?")
+	return environ, p.confirmed(ctx, "Change things there?")
 }
 
-// confirmed asks, and wants yes.
-func (p program) confirmed(question string) error {
-	if file, is := p.stdin.(*os.File); p.stdin == nil || is && !isTerminal(file) {
+// confirmed asks, and wants yes. An interruption is a no.
+func (p program) confirmed(ctx context.Context, question string) error {
+	if !p.canAsk() {
 		return errors.New("nothing was changed: there is no terminal to ask at; --yes says that it is meant")
 	}
 	fmt.Fprint(p.stderr, question+" Type yes: ")
-	said, _ := bufio.NewReader(p.stdin).ReadString('\n') // what there is of it
-	if strings.TrimSpace(said) != "yes" {
-		return errors.New("nothing was changed")
+	answer := make(chan string, 1)
+	go func() { // who does not answer is not waited for
+		said, _ := bufio.NewReader(p.stdin).ReadString('\n') // what there is of it
+		answer <- said
+	}()
+	select {
+	case said := <-answer:
+		if strings.TrimSpace(said) == "yes" {
+			return nil
+		}
+	case <-ctx.Done():
+		fmt.Fprintln(p.stderr)
 	}
-	return nil
+	return errors.New("nothing was changed")
+}
+
+// canAsk tells whether there is somebody to ask.
+func (p program) canAsk() bool {
+	file, is := p.stdin.(*os.File)
+	return p.stdin != nil && (!is || isTerminal(file))
 }
 
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull) // a device of that kind, too
+	return err != nil || !os.SameFile(info, null)
 }
 
 // liveEnviron takes the key, organization and project from the user's scw
@@ -114,4 +136,47 @@ func liveProfile(name string) (*scw.Profile, error) {
 		return nil, fmt.Errorf("--profile %s: %w", name, err)
 	}
 	return profile, nil
+}
+
+var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// caller is who asks, and of what.
+type caller struct {
+	accessKey, secretKey, api string
+	organization, project     string
+	env                       map[string]string // of this process and .env
+	wouldBe                   string            // the project into which make deploy deploys
+}
+
+// caller is by the profile, and by .env what that does not say.
+func (p program) caller(name, project, root string) (caller, error) {
+	profile, err := liveProfile(name)
+	if err != nil {
+		return caller{}, err
+	}
+	env, err := manifest.Environment(root, p.environ())
+	if err != nil {
+		return caller{}, err
+	}
+	text := func(s *string) string {
+		if s == nil {
+			return ""
+		}
+		return *s
+	}
+	c := caller{
+		accessKey: text(profile.AccessKey), secretKey: text(profile.SecretKey), api: cmp.Or(text(profile.APIURL), config.DefaultAPIURL),
+		organization: cmp.Or(text(profile.DefaultOrganizationID), env["SCW_DEFAULT_ORGANIZATION_ID"]),
+		wouldBe:      env["SCW_DEFAULT_PROJECT_ID"], env: env,
+	}
+	c.project = cmp.Or(project, text(profile.DefaultProjectID), c.wouldBe)
+	switch {
+	case c.accessKey == "" || c.secretKey == "":
+		return c, fmt.Errorf("no key to look with: want a profile of the scw configuration file (scw init makes one), or SCW_ACCESS_KEY and SCW_SECRET_KEY")
+	case !uuid.MatchString(c.project):
+		return c, fmt.Errorf("%q is no project: want --project with a UUID, a profile that has a default project, or SCW_DEFAULT_PROJECT_ID", c.project)
+	case !uuid.MatchString(c.organization):
+		return c, fmt.Errorf("%q is no organization: want a profile that has a default organization, or SCW_DEFAULT_ORGANIZATION_ID", c.organization)
+	}
+	return c, nil
 }

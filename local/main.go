@@ -32,6 +32,7 @@ type cli struct {
 	Run     runCommand     `cmd:"" help:"Do one run on a demo project in the emulator and print its report."`
 	Serve   serveCommand   `cmd:"" help:"Serve the function behind an emulated front door, to try it with curl."`
 	API     apiCommand     `cmd:"" name:"api" help:"Serve the emulated Scaleway API alone, for any client."`
+	Setup   setupCommand   `cmd:"" help:"Make what the first deployment needs, with your own scw profile: applications, policies, .env."`
 	Doctor  doctorCommand  `cmd:"" help:"Look at the deployed function and its project with your own scw profile; changes nothing."`
 	Archive archiveCommand `cmd:"" help:"Pack the function's archive, check it by the platform's rules and build it alone."`
 }

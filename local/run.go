@@ -56,7 +56,7 @@ func (c *runCommand) Run(ctx context.Context, p program) error {
 	}
 	var log bytes.Buffer
 	c.DryRun = c.DryRun || c.Live && !c.Apply
-	environ, control, options, err := c.surroundings(p)
+	environ, control, options, err := c.surroundings(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -94,9 +94,9 @@ func (c *runCommand) Run(ctx context.Context, p program) error {
 }
 
 // surroundings are the emulator's, or the real API's.
-func (c *runCommand) surroundings(p program) (environ []string, control string, o handler.Options, err error) {
+func (c *runCommand) surroundings(ctx context.Context, p program) (environ []string, control string, o handler.Options, err error) {
 	if c.Live {
-		environ, err = c.live(p)
+		environ, err = c.live(ctx, p)
 		control, environ = controlSecret(environ)
 		return environ, control, handler.Options{}, err
 	}

@@ -11,9 +11,10 @@ import (
 
 // Application is an IAM application.
 type Application struct {
-	ID      string
-	Name    string
-	Managed bool
+	ID          string
+	Name        string
+	Description string
+	Managed     bool
 }
 
 // Grant is one rule of a policy, as it reaches an application.
@@ -32,6 +33,7 @@ type Grant struct {
 type Principal struct {
 	PolicyID      string
 	PolicyName    string
+	Description   string
 	ApplicationID string // one of the three, or none for orphans
 	GroupID       string
 	UserID        string
@@ -71,7 +73,7 @@ func (c *Client) Applications(ctx context.Context) ([]Application, error) {
 			return nil, failure("list the organization's applications", needIAMRead, missing("application "+a.ID, "organization_id"))
 		}
 		if a.OrganizationID == c.organization {
-			apps = append(apps, Application{ID: a.ID, Name: a.Name, Managed: a.Managed})
+			apps = append(apps, Application{ID: a.ID, Name: a.Name, Description: a.Description, Managed: a.Managed})
 		}
 	}
 	return apps, nil
@@ -99,7 +101,7 @@ func (c *Client) Policies(ctx context.Context) ([]Principal, error) {
 		}
 		if p.OrganizationID == c.organization {
 			policies = append(policies, Principal{
-				PolicyID: p.ID, PolicyName: p.Name, ApplicationID: value(p.ApplicationID), GroupID: value(p.GroupID), UserID: value(p.UserID),
+				PolicyID: p.ID, PolicyName: p.Name, Description: p.Description, ApplicationID: value(p.ApplicationID), GroupID: value(p.GroupID), UserID: value(p.UserID),
 				Unknown: value(p.ApplicationID) == "" && value(p.GroupID) == "" && value(p.UserID) == "" && !value(p.NoPrincipal),
 			})
 		}

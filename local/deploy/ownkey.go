@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	functions "github.com/scaleway/scaleway-sdk-go/api/function/v1beta1"
@@ -14,10 +15,11 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/redact"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/local/setup"
 )
 
-// The function replaces its own key, in its own variables and nowhere else. So the key in the environment or .env is
-// for the first deployment. Every later one leaves the two variables as they are on the platform: the plain one is read
+// The function replaces its own key, in its own variables and nowhere else. So the key of the first deployment, made
+// there or in the environment or .env, is for that one. Every later one leaves the two variables as they are on the platform: the plain one is read
 // there and sent unchanged, the secret one is not sent at all.
 
 const (
@@ -43,7 +45,7 @@ func (env environment) withOwnKey() environment {
 }
 
 // ownKey puts the key into the environment with which the function is deployed: what it has, a new one, or at first
-// the environment's.
+// the environment's, or else one of the application that make setup has made.
 func (p program) ownKey(ctx context.Context, s service, env environment, r *remote, f found, o options) (environment, error) {
 	env = maps.Clone(env)
 	running := f.ownKey()
@@ -59,9 +61,14 @@ func (p program) ownKey(ctx context.Context, s service, env environment, r *remo
 			p.say("own key: the function keeps %s; %s of the environment is not deployed (%s gives it another)", running, given, useNewKey)
 		}
 		env[ownAccessKey], env[ownSecretKey], env[keepSetting] = running, keptSecret, ownSecretKey
+	case env[ownSecretKey] == keptSecret && running == "":
+		made, err := p.firstKey(ctx, s, env, r)
+		if err != nil {
+			return nil, err
+		}
+		env[ownAccessKey], env[ownSecretKey] = made.AccessKey, made.Secret.Reveal()
 	case env[ownSecretKey] == keptSecret:
-		return nil, fmt.Errorf("%s, %s: not set, neither in the environment nor in .env: the first deployment needs them (deploy/env.example has a line for each)",
-			ownAccessKey, ownSecretKey)
+		return nil, fmt.Errorf("the function has no secret key, and %s, %s are not set, neither in the environment nor in .env: %s gives it a key", ownAccessKey, ownSecretKey, useNewKey)
 	default:
 		if err := r.keyWorks(ctx, env[ownAccessKey]); err != nil {
 			return nil, err
@@ -70,17 +77,82 @@ func (p program) ownKey(ctx context.Context, s service, env environment, r *remo
 	return env, nil
 }
 
+// firstKey makes a key of the application that make setup has made. Those that a
+// deployment made before, and that no function has, go first: nobody else has ever
+// had their secrets.
+func (p program) firstKey(ctx context.Context, s service, env environment, r *remote) (scaleway.KeyPair, error) {
+	api, err := iamAsDeployer(s, env)
+	if err != nil {
+		return scaleway.KeyPair{}, err
+	}
+	application, err := described(ctx, api, env[deployerProject])
+	if err != nil {
+		return scaleway.KeyPair{}, err
+	}
+	if application == "" {
+		return scaleway.KeyPair{}, fmt.Errorf("%s, %s: not set, neither in the environment nor in .env, and no application is described %q, for which a key could be made: run make setup first",
+			ownAccessKey, ownSecretKey, setup.Description(setup.Function, env[deployerProject]))
+	}
+	keys, err := api.ApplicationKeys(ctx, application)
+	if err != nil {
+		return scaleway.KeyPair{}, fmt.Errorf("look for keys of an earlier attempt: %w", asDeployer(err))
+	}
+	keys = slices.DeleteFunc(keys, func(k scaleway.APIKey) bool { return !rotate.MintedBy(k, env[deployerProject]) })
+	if len(keys) > 0 {
+		carried, err := r.carried(ctx)
+		if err != nil {
+			return scaleway.KeyPair{}, err
+		}
+		for _, k := range keys {
+			if carried[k.AccessKey] {
+				return scaleway.KeyPair{}, fmt.Errorf("a function of this project in another region or namespace runs on %s, of the application that this one would have: delete that function first", k.AccessKey)
+			}
+		}
+		for _, k := range keys {
+			if err := api.DeleteKey(ctx, k.AccessKey); err != nil {
+				return scaleway.KeyPair{}, fmt.Errorf("delete a key of an earlier attempt: %w", asDeployer(err))
+			}
+			p.say("own key: deleted %s, which an earlier deployment made and no function has", k.AccessKey)
+		}
+	}
+	return p.newKey(ctx, s, env, "", application)
+}
+
+// described is the ID of the application that make setup has made; "": there is none.
+func described(ctx context.Context, api *scaleway.Client, project string) (string, error) {
+	all, err := api.Applications(ctx)
+	if err != nil {
+		return "", fmt.Errorf("look for the function's application: %w", asDeployer(err))
+	}
+	id := ""
+	for _, a := range all {
+		if a.Description != setup.Description(setup.Function, project) {
+			continue
+		}
+		if id != "" {
+			return "", fmt.Errorf("applications %s and %s are both described %q: make setup says what to do", id, a.ID, a.Description)
+		}
+		id = a.ID
+	}
+	return id, nil
+}
+
+// iamAsDeployer reads and changes keys with the deployer's rights.
+func iamAsDeployer(s service, env environment) (*scaleway.Client, error) {
+	return scaleway.New(scaleway.Options{
+		APIURL: apiURL(env), AccessKey: deployerAccessKey, SecretKey: redact.New(env[deployerKey]),
+		OrganizationID: s.Function.Env["ROTATOR_ORGANIZATION_ID"], ProjectID: env[deployerProject],
+		Clock: clock.Real(), Concurrency: 1, RequestsPerSecond: 20,
+	})
+}
+
 // newKey makes a key of the function's application, with the deployer's rights.
 func (p program) newKey(ctx context.Context, s service, env environment, running, application string) (scaleway.KeyPair, error) {
 	lifetime, ok := duration.Parse(s.Function.Env["ROTATOR_KEY_LIFETIME"])
 	if !ok {
 		return scaleway.KeyPair{}, errors.New("ROTATOR_KEY_LIFETIME: want a duration such as 90d")
 	}
-	api, err := scaleway.New(scaleway.Options{
-		APIURL: apiURL(env), AccessKey: deployerAccessKey, SecretKey: redact.New(env[deployerKey]),
-		OrganizationID: s.Function.Env["ROTATOR_ORGANIZATION_ID"], ProjectID: env[deployerProject],
-		Clock: clock.Real(), Concurrency: 1, RequestsPerSecond: 20,
-	})
+	api, err := iamAsDeployer(s, env)
 	if err != nil {
 		return scaleway.KeyPair{}, err
 	}
@@ -94,6 +166,11 @@ func (p program) newKey(ctx context.Context, s service, env environment, running
 		}
 		if known != nil {
 			application = known.ApplicationID
+		}
+	}
+	if application == "" {
+		if application, err = described(ctx, api, env[deployerProject]); err != nil {
+			return scaleway.KeyPair{}, err
 		}
 	}
 	if application == "" {

@@ -78,6 +78,7 @@ type deployed struct {
 	output  *buffer
 	environ []string
 	secrets map[string]string // by access key
+	first   bool              // it is the first deployment, which makes a key
 }
 
 func deployment(t *testing.T, s scene, o emulator.Options) deployed {
@@ -136,7 +137,7 @@ func (d deployed) prepare(t *testing.T, o options) (chosen environment, said str
 		}
 	}
 	for _, r := range d.env.History()[before:] {
-		if r.Method != "GET" && !o.newKey {
+		if r.Method != "GET" && !o.newKey && !d.first {
 			t.Errorf("a look changes something: %s %s", r.Method, r.Path)
 		}
 	}

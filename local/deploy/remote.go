@@ -124,6 +124,27 @@ func (r *remote) look(ctx context.Context, s service) (found, error) {
 	return f, err
 }
 
+// carried are the access keys on which functions of the project run, wherever they are.
+func (r *remote) carried(ctx context.Context) (map[string]bool, error) {
+	keys := map[string]bool{}
+	for _, region := range r.api.Regions() {
+		namespaces, err := r.api.ListNamespaces(&functions.ListNamespacesRequest{Region: region, ProjectID: &r.project}, scw.WithContext(ctx), scw.WithAllPages())
+		if err != nil {
+			return nil, fmt.Errorf("list the project's namespaces in %s: %w", region, err)
+		}
+		for _, n := range namespaces.Namespaces {
+			list, err := r.api.ListFunctions(&functions.ListFunctionsRequest{Region: region, NamespaceID: n.ID}, scw.WithContext(ctx), scw.WithAllPages())
+			if err != nil {
+				return nil, fmt.Errorf("list the functions of namespace %s: %w", n.ID, err)
+			}
+			for _, f := range list.Functions {
+				keys[f.EnvironmentVariables[ownAccessKey]] = true
+			}
+		}
+	}
+	return keys, nil
+}
+
 func (r *remote) lost(ctx context.Context, want function, have *functions.Function) ([]string, error) {
 	var lost []string
 	list, err := r.api.ListDomains(&functions.ListDomainsRequest{FunctionID: have.ID}, scw.WithContext(ctx), scw.WithAllPages())

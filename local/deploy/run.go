@@ -31,6 +31,7 @@ func (p program) deploy(ctx context.Context, s service, env environment, o optio
 	if err := p.check(ctx, s, env); err != nil {
 		return err
 	}
+	given := env[ownAccessKey]
 	s, env, before, r, err := p.prepare(ctx, s, env, o)
 	if err != nil {
 		return fmt.Errorf("nothing was deployed:\n%w", err)
@@ -53,7 +54,7 @@ func (p program) deploy(ctx context.Context, s service, env environment, o optio
 		verifyErr = before.kept(deployed)
 	}
 	if err := errors.Join(err, verifyErr); err != nil {
-		if o.newKey {
+		if env[keepSetting] == "" && env[ownAccessKey] != given {
 			err = fmt.Errorf("%w\nthe key %s was made; run the same again, and delete it if the function does not have it then", err, env[ownAccessKey])
 		}
 		return fmt.Errorf("the deploy did not succeed; mend what is named, then run make deploy again:\n%w", err)
