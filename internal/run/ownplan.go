@@ -196,6 +196,7 @@ func (s *session) observeOwnKey() {
 	const subject = "the function's own key"
 	switch why := s.world.own.foreign; {
 	case why == "":
+	case !s.world.own.mixed && !slices.ContainsFunc(s.world.own.plan.Others, func(k rotate.OwnKeyPlan) bool { return !k.Theirs }): // there is none to keep
 	case !s.world.own.mixed:
 		s.find(report.Note, subject, why+": its keys before are kept until another was made", "")
 	default:
