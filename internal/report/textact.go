@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -154,7 +156,19 @@ func (r *Report) ToActOn(most int) (lines []string, more int) {
 
 func (c Change) wentWrong() bool { return c.Result == Refused || c.Result == Unknown }
 
+// kinds are those of changes, in the order in which a run makes them.
+var kinds = []string{ //nolint:gochecknoglobals // a table, never changed
+	"create_key", "create_secret", "publish", "mark_version", "update_environment", "redeploy", "delete_token",
+	"remember", "disable_version", "delete_key", "delete_version", "delete_secret",
+}
+
+// changeRows are changes for a table, by kind: those of one kind are made together,
+// and end in any order.
 func changeRows(changes []Change, shown func(Change) bool) (rows [][]string) {
+	changes = slices.Clone(changes)
+	slices.SortStableFunc(changes, func(a, b Change) int {
+		return cmp.Or(slices.Index(kinds, a.Kind)-slices.Index(kinds, b.Kind), strings.Compare(a.Object, b.Object))
+	})
 	for _, c := range changes {
 		if !shown(c) {
 			continue
