@@ -149,7 +149,7 @@ func TestFaultMatrix(t *testing.T) {
 			})
 			chance := rand.New(rand.NewPCG(4, uint64(n)))
 			for _, f := range faults() {
-				for k := 1 + chance.IntN(*oneIn); k <= n; k += *oneIn {
+				for k := 1 + chance.IntN(min(*oneIn, n)); k <= n; k += *oneIn { // each fault once at the least
 					cases.Add(1)
 					synctest.Test(t, func(t *testing.T) { requests.Add(sc.try(t, f, k, want)) })
 					if t.Failed() {
