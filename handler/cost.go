@@ -5,20 +5,10 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/report"
 )
-
-// cpuTime is what this process has taken so far.
-func cpuTime() time.Duration {
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		return 0
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
-}
 
 // instanceMemory is how much memory the instance has, in bytes, as its control
 // group says; 0: it does not.

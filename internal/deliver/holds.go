@@ -89,18 +89,22 @@ func (d *Delivery) hold(key string) *HoldError {
 	c := d.Credentials[credential]
 	k := c.Old[slices.IndexFunc(c.Old, func(k scaleway.KeyPair) bool { return k.AccessKey == key })]
 	if why := d.BeforeNow(k.APIKey); len(why) > 0 {
-		return &HoldError{Why: why[0], Redeploy: strings.HasSuffix(why[0], redeployIt)}
+		return &HoldError{Why: why[0].Why, Redeploy: why[0].Redeploy}
 	}
 	return d.doubt(c, k)
 }
 
-const redeployIt = ": redeploy it"
+// Past is why something may run with a key that its variables do not show.
+type Past struct {
+	Why      string
+	Redeploy bool // it goes on so until a person redeploys it
+}
 
 // BeforeNow tells what may run with a key that its variables do not show any
 // more: what is being deployed, or failed to be, goes on with what it had,
 // and what was deployed before its namespace changed has the namespace's
 // variables of then.
-func (d *Delivery) BeforeNow(k scaleway.APIKey) (why []string) {
+func (d *Delivery) BeforeNow(k scaleway.APIKey) (why []Past) {
 	for _, e := range d.Environments {
 		if e.OfNamespace() || e.State == scaleway.EnvIdle || d.own != nil && d.own(e) || ChangedBefore(e, k.CreatedAt, d.now) {
 			continue
@@ -109,11 +113,11 @@ func (d *Delivery) BeforeNow(k scaleway.APIKey) (why []string) {
 		switch until := e.UpdatedAt.Add(FailedFor); {
 		case d.settled[e.ID]: // in this run
 		case e.State == scaleway.EnvChanging:
-			why = append(why, fmt.Sprintf("%s is being deployed, and may run with it until that is done", e))
+			why = append(why, Past{Why: fmt.Sprintf("%s is being deployed, and may run with it until that is done", e)})
 		case e.State == scaleway.EnvFailed && d.now.Before(until):
-			why = append(why, fmt.Sprintf("the last deployment of %s failed, and the revision before may run with it until %s", e, until.UTC().Format("2 January 15:04")))
+			why = append(why, Past{Why: fmt.Sprintf("the last deployment of %s failed, and the revision before may run with it until %s", e, until.UTC().Format("2 January 15:04"))})
 		case known && e.UpdatedAt.Before(since.At):
-			why = append(why, fmt.Sprintf("%s was deployed before its namespace was changed, and may run with it"+redeployIt, e))
+			why = append(why, Past{fmt.Sprintf("%s was deployed before its namespace was changed, and may run with it: redeploy it", e), true})
 		}
 	}
 	return why

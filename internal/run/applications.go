@@ -133,8 +133,8 @@ func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPla
 			line.State, line.Note = string(rotate.Current), "published again"
 		case k.Key.AccessKey == s.cfg.AccessKey:
 			line.Note = "the function runs on it; deleted once a run has used the published one, and its grace is over"
-		case or(c.readElsewhere(k.Key.AccessKey), s.heldBy(k.Key.AccessKey)) != "":
-			if line.Note = or(c.readElsewhere(k.Key.AccessKey), s.heldBy(k.Key.AccessKey)); !expires.IsZero() {
+		case s.livesOn(c, k.Key.AccessKey) != "":
+			if line.Note = s.livesOn(c, k.Key.AccessKey); !expires.IsZero() {
 				a.Next = append(a.Next, report.Event{At: expires, What: called + k.Key.AccessKey + " expires", Kind: "expire"})
 			}
 		case k.Key.Expired(s.world.now) && s.policy.Made(k.Key):

@@ -62,7 +62,7 @@ func (s *session) observeOrphaned(d *deliver.Delivery) {
 			} else {
 				name += ", which is gone"
 			}
-			if slices.ContainsFunc(s.world.keys, func(k scaleway.APIKey) bool { return k.AccessKey == access && !k.Expired(s.world.now) }) {
+			if s.world.alive(access) {
 				s.find(report.Warning, e.String(), fmt.Sprintf("carries %s of %s in %s, and no run replaces it any more: what is said of that application tells why", access, name, variable),
 					"see that the application may still call what this calls, and who replaces its key; or put the published key of another application there")
 				continue
@@ -79,10 +79,7 @@ func (s *session) observeStranded(d *deliver.Delivery) {
 	if !s.world.attributable {
 		return
 	}
-	lives := func(access string) bool {
-		return slices.ContainsFunc(s.world.keys, func(k scaleway.APIKey) bool { return k.AccessKey == access && !k.Expired(s.world.now) })
-	}
-	for _, e := range d.Stranded(lives) {
+	for _, e := range d.Stranded(s.world.alive) {
 		s.find(report.Error, e.Env.String(), fmt.Sprintf("was deployed before its namespace was changed, and runs with what that had then: %s, which is gone; whoever calls with it is refused", strings.Join(e.Keys, ", ")),
 			"redeploy it")
 	}
@@ -140,9 +137,11 @@ func (s *session) broken(d *deliver.Delivery, c *deliver.Consumer, key string) {
 	if c.Result == deliver.Behind {
 		level = report.Error
 		why += "; it is refused, and left so: " + c.Detail
-		hint = "give it the current key of " + name + ", which is published in Secret Manager; " + hint
-		if slices.Contains(s.req.Revoke, key) {
-			hint = "give it the current key of " + name + ", which is published in Secret Manager"
+		give := "give it the current key of " + name + ", which is published in Secret Manager"
+		if slices.Contains(s.req.Revoke, key) { // nothing is on its way to it
+			hint = give
+		} else {
+			hint = give + "; " + hint
 		}
 	}
 	s.find(level, c.Env.String(), fmt.Sprintf("carried %s of application %s in %s, %s: %s", key, name, strings.Join(in, ", "), when, why), hint)
@@ -186,8 +185,8 @@ func (s *session) brokenNow(d *deliver.Delivery, c *credential, k rotate.KeyPlan
 	if slices.Contains(c.gave, k.Key.AccessKey) {
 		s.mayBreak(c, k, d.Unmatched(k.Key))
 	}
-	for _, why := range d.BeforeNow(k.Key) {
-		s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.app.Name, "is revoked by a person's word, and something may go on with it, and be refused: "+why,
+	for _, past := range d.BeforeNow(k.Key) {
+		s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.app.Name, "is revoked by a person's word, and something may go on with it, and be refused: "+past.Why,
 			"see that it is deployed with the published key")
 	}
 }
@@ -267,13 +266,19 @@ func (s *session) heldBy(accessKey string) string {
 	return report.Line(strings.TrimPrefix(err.Error(), "key "+accessKey+" is "))
 }
 
-// readElsewhere says that a superseded key outlives its grace for readers at
-// another place, or is "".
-func (c *credential) readElsewhere(accessKey string) string {
-	if where, _ := c.publishedElsewhere(accessKey); where != "" {
+// livesOn says why a superseded key outlives its grace, for readers at another place
+// or of another application's secret, or for what carries it; or is "".
+func (s *session) livesOn(c *credential, accessKey string) string {
+	where, _ := c.publishedElsewhere(accessKey)
+	for _, other := range s.world.credentials {
+		if v := other.state.Published(); other != c && v != nil && rotate.VersionKey(v.Description) == accessKey {
+			where = other.state.Secret.FullName()
+		}
+	}
+	if where != "" {
 		return "kept: readers of " + where + " may get it"
 	}
-	return ""
+	return s.heldBy(accessKey)
 }
 
 // publishedElsewhere names the place at which readers get a key that is not

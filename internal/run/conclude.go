@@ -59,10 +59,6 @@ func (s *session) observe() {
 
 // observeProject counts what of the project is there once everything was read.
 func (s *session) observeProject() {
-	if s.counted {
-		return
-	}
-	s.counted = true
 	w, found, lists := s.world, &s.report.Found, s.tokensRead()
 	for _, n := range w.namespaces {
 		if n.Product == scaleway.Functions {
@@ -114,7 +110,6 @@ func (s *session) observeUnlisted() {
 // conclude writes the report.
 func (s *session) conclude() {
 	r := s.report
-	s.observeProject()
 	r.Changes = s.journal.Changes()
 	r.Applications = s.applications()
 	r.Callers = s.callers()

@@ -128,6 +128,7 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 	if !s.req.Now {
 		s.step(ctx, StepRetire, s.asked(StepRetire), s.retire)
 	}
+	s.observeProject() // before the last step, which tells of the run
 	s.step(ctx, StepOwnKey, s.asked(StepOwnKey), s.rotateOwn)
 	s.conclude()
 	s.tell(ctx)
@@ -152,7 +153,6 @@ type session struct {
 	world     *world
 	tokens    *tokenLists
 	telling   telling
-	counted   bool // what of the project is there
 	endpoints []probe.Endpoint
 	rows      []probe.Row      // what was checked, once it was
 	checkers  []probe.Key      // that asked every endpoint

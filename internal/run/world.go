@@ -94,6 +94,11 @@ type placed struct {
 	versions []scaleway.Version
 }
 
+// alive tells whether a key is there, whosever it is, and has not expired.
+func (w *world) alive(accessKey string) bool {
+	return slices.ContainsFunc(w.keys, func(k scaleway.APIKey) bool { return k.AccessKey == accessKey && !k.Expired(w.now) })
+}
+
 func (w *world) failed(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
