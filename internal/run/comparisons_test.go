@@ -112,7 +112,7 @@ func TestComparingGoesOnWhereTheRunBeforeEnded(t *testing.T) {
 	}
 	r.Clock().Advance(5 * 24 * time.Hour)
 	total, runs := 0, 0
-	for ; runs < 100; runs++ {
+	for ; runs < 60; runs++ {
 		o := r.surroundings()
 		o.Clock.Now = slowly(o.Clock.Now, time.Second) // each look at the clock takes a second, and so each comparison
 		rep, err := run.Do(t.Context(), r.cfg, run.Request{}, o)

@@ -36,6 +36,7 @@ type pace struct {
 	grows   float64   // by so much a second, used to the full
 	refused time.Time // when the rate was halved last
 	until   time.Time // nothing goes out before
+	taken   int       // answers other than 429 by which the rate has not grown yet
 }
 
 // newPace starts with a second's worth of the ceiling in hand: small projects
@@ -49,6 +50,10 @@ func newPace(c clock.Clock, ceiling int) *pace {
 func (p *pace) wait(ctx context.Context) error {
 	p.mu.Lock()
 	now := p.clock.Now()
+	current := float64(p.limiter.Limit())
+	grown := current + p.grows*float64(p.taken)/current
+	p.taken = 0
+	p.limiter.SetLimitAt(now, rate.Limit(min(grown, p.ceiling)))
 	turn := p.limiter.ReserveN(now, 1)
 	delay := max(turn.DelayFrom(now), p.until.Sub(now))
 	p.mu.Unlock()
@@ -67,18 +72,18 @@ func (p *pace) wait(ctx context.Context) error {
 func (p *pace) answered(resp *http.Response) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now, current := p.clock.Now(), float64(p.limiter.Limit())
 	if resp.StatusCode != http.StatusTooManyRequests {
-		p.limiter.SetLimitAt(now, rate.Limit(min(current+p.grows/current, p.ceiling)))
+		p.taken++
 		return
 	}
+	now, current := p.clock.Now(), float64(p.limiter.Limit())
 	if wait, ok := retryAfter(resp); ok && now.Add(wait).After(p.until) {
 		p.until = now.Add(wait)
 	}
 	if now.Sub(p.refused) < paceOnce {
 		return
 	}
-	p.refused, p.grows = now, paceRefused
+	p.refused, p.grows, p.taken = now, paceRefused, 0
 	half := max(current/2, paceLeast)
 	p.limiter.SetLimitAt(now, rate.Limit(half))
 	p.limiter.SetBurstAt(now, max(int(half), 1))
