@@ -285,6 +285,15 @@ func TestKeysThatNobodyReplaces(t *testing.T) {
 	})
 	r := open(t, seed).examine()
 	says(t, r, doctor.Warning, "key SCWPARTNER0000000001 of application partner expires on 11 September 2026, in 9 days, and nobody replaces it: it reaches more than this project")
+	named := 0
+	for _, line := range r.Lines {
+		if strings.Contains(line.Text, "SCWPARTNER0000000001") && line.Mark != doctor.Right {
+			named++
+		}
+	}
+	if named != 1 {
+		t.Errorf("%d lines say that the key dies: a run's own finding is one of them", named)
+	}
 }
 
 func TestRunsThatLeaveNothing(t *testing.T) {

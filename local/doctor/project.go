@@ -121,30 +121,32 @@ func some(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// expiring are keys that let somebody in and die within a rotation, while nobody
-// replaces them.
+// unreplaced are keys that let somebody in and die within a rotation, while nobody
+// replaces them, each with who calls with it.
+func (f *facts) unreplaced(found func(scaleway.APIKey, report.Caller)) {
+	for _, k := range f.keys {
+		left := k.ExpiresAt.Sub(f.now)
+		i := slices.IndexFunc(f.report.Callers, func(c report.Caller) bool { return c.ID == k.ApplicationID || c.ID == k.UserID })
+		if i < 0 || k.ExpiresAt.IsZero() || left <= 0 || left >= f.settings.RotateAfter || k.Managed || k.ApplicationID != "" && k.ApplicationID == f.own() {
+			continue
+		}
+		if c := f.report.Callers[i]; !c.InScope { // else its own lines say when it is replaced
+			found(k, c)
+		}
+	}
+}
+
+// expiring are keys that die within a rotation, while no run replaces them.
 func expiring(f *facts) []Line {
 	if f.report == nil {
 		return nil
 	}
-	soon := func(k scaleway.APIKey) bool {
-		left := k.ExpiresAt.Sub(f.now)
-		return !k.ExpiresAt.IsZero() && left > 0 && left < f.settings.RotateAfter
-	}
 	var out []Line
-	for _, k := range f.keys {
-		i := slices.IndexFunc(f.report.Callers, func(c report.Caller) bool { return c.ID == k.ApplicationID || c.ID == k.UserID })
-		if i < 0 || !soon(k) || k.Managed || k.ApplicationID != "" && k.ApplicationID == f.own() {
-			continue
-		}
-		c := f.report.Callers[i]
-		if c.InScope {
-			continue // its own lines say when it is replaced
-		}
+	f.unreplaced(func(k scaleway.APIKey, c report.Caller) {
 		out = append(out, warning("scw iam api-key create "+bearer(k)+", and give it to whoever has the old one",
 			"key %s of %s %s expires on %s, in %s, and nobody replaces it: %s", k.AccessKey, c.Kind, c.Name, day(k.ExpiresAt),
 			count(report.Days(k.ExpiresAt.Sub(f.now)), "day"), c.Why))
-	}
+	})
 	for _, a := range f.report.Applications {
 		for _, k := range a.Keys {
 			if a.InScope && k.State == "current" && k.ExpiresAt != nil && k.ExpiresAt.Sub(f.now) < f.settings.RotateAfter && !renews(a) {
@@ -185,8 +187,13 @@ func findings(f *facts) []Line {
 		}
 		out = append(out, wrong("go run ./local run --live", "in a dry run with your key, the step %s ends in %s: %s", s.Name, s.Outcome, why))
 	}
+	expiring := map[string]bool{} // have lines of their own
+	f.unreplaced(func(k scaleway.APIKey, c report.Caller) { expiring[c.Kind+" "+c.Name+": its key "+k.AccessKey] = true })
 	for _, found := range f.report.Findings {
 		if found.Subject == ownSubject { // looked at by itself, and not with its secret
+			continue
+		}
+		if about, _, _ := strings.Cut(found.Subject+": "+found.Text, ","); expiring[about] {
 			continue
 		}
 		mend := found.Hint
