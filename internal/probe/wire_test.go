@@ -102,7 +102,10 @@ func drip(status int) http.HandlerFunc {
 
 func TestTroubleOnTheWireTellsNothing(t *testing.T) {
 	t.Parallel()
-	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	hang := func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler) // else it would end with a 200, which a client that is just hanging up may still read
+	}
 	const leak = "LEAK-5d41"
 	rows := []struct {
 		name    string
