@@ -8,13 +8,18 @@ MAKEFLAGS += --no-print-directory
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
+# Tests that play weeks of runs, or hundreds of cases: make test-all has them.
+LONG := ^Test(Long|Story)
+
 FUZZTIME ?= 20s
 ONE_IN ?= 1
 ARGS ?=
 
-# Half the time of the tests would go into collecting garbage.
+# Half the time of the tests would go into collecting garbage, and a second at the
+# end of each program into waiting for races.
 export GOGC ?= 400
 export GOMEMLIMIT ?= 3GiB
+export GORACE ?= atexit_sleep_ms=20
 
 .PHONY: ci
 ci: tidy vet test lint archive test-browser test-deploy e2e test-all fuzz ## what CI runs: tidy, vet, test, lint, archive, test-browser, test-deploy, e2e, test-all, fuzz
@@ -36,13 +41,14 @@ api: ## the emulated Scaleway API alone
 	@go run ./local api $(ARGS)
 
 .PHONY: test
-test: ## all tests that need Go only
-	go test -race -ldflags=-w -shuffle=on -timeout 30m ./...
+test: ## the tests that need Go only, a sample of the long ones
+	go test -race -ldflags=-w -shuffle=on -skip '$(LONG)' -timeout 30m ./...
 
 .PHONY: test-all
-test-all: ## every case of what make test takes a sample of: faults, lies, runs at once, histories (ONE_IN=4: a quarter)
+test-all: ## what make test leaves out or takes a sample of: faults, lies, runs at once, histories, stories (ONE_IN=4: a quarter)
 	@go test -count=1 -run TestMemoryOfARun . -largest -v
-	@go test -count=1 -timeout 30m -run 'FaultMatrix|SameTime|Histories|Lies|ClockThatIsWrong|ByChance|FarSide|RealSize|ComparedOnce|AskedFourTimes|APanicAnywhere|Story|ARunTakesLittle' -v ./internal/run ./handler -one-in $(ONE_IN) \
+	@go test -count=1 -run '$(LONG)' $$(grep -rlE --include='*_test.go' '^func Test(Long|Story)' . | xargs dirname | sort -u | grep -vE '/(run|handler)$$')
+	@go test -count=1 -timeout 30m -run 'FaultMatrix|SameTime|Histories|Lies|ClockThatIsWrong|ByChance|FarSide|RealSize|ComparedOnce|AskedFourTimes|APanicAnywhere|$(LONG)' -v ./internal/run ./handler -one-in $(ONE_IN) \
 		| grep -vE '^ *(=== |--- PASS: .*/)'
 
 .PHONY: test-browser

@@ -122,7 +122,11 @@ func files(t *testing.T) (names []string) {
 func TestNothingCitesADocumentOfElsewhere(t *testing.T) {
 	t.Parallel()
 	for _, file := range files(t) {
-		for i, line := range strings.Split(document(t, file), "\n") {
+		text := document(t, file)
+		if !strings.Contains(text, "F"+"ACTS") && !strings.Contains(text, "D"+"ESIGN") { // an expression takes a hundred times as long
+			continue
+		}
+		for i, line := range strings.Split(text, "\n") {
 			if word := foreign.FindString(line); word != "" {
 				t.Errorf("%s:%d: cites %s, which is no document of this project: name a section of docs/scaleway.md or docs/design.md", file, i+1, word)
 			}

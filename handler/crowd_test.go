@@ -151,7 +151,7 @@ func TestAPanicAnywhereIsA500(t *testing.T) {
 		t.Fatalf("the demo's run has %d requests: too few to be it", total)
 	}
 	tried := 0
-	for k := int64(1); k <= total; k += int64(min(*oneIn, 12)) {
+	for k := int64(1); k <= total; k += int64(min(*oneIn, 60)) {
 		synctest.Test(t, func(t *testing.T) {
 			var n atomic.Int64
 			var struck atomic.Bool

@@ -37,7 +37,7 @@ type surroundings struct {
 
 func start(t *testing.T, s surroundings) *function {
 	t.Helper()
-	f := &function{Env: emulatortest.Start(t, emulator.Options{Seed: 1, HashMemory: 8}, emulator.Demo())}
+	f := &function{Env: emulatortest.Start(t, emulator.Options{Seed: 1}, emulator.Demo())}
 	own := f.Keys("rotator")[0]
 	environ := append([]string{
 		"ROTATOR_ACCESS_KEY=" + own.AccessKey,

@@ -96,7 +96,7 @@ func leaves(v any, path string, bad func(path, text string)) {
 
 // No name, description or error of Scaleway's reaches a terminal with what it
 // would obey: in the report as text and as JSON, and in the log.
-func TestNothingUnprintableComesOut(t *testing.T) {
+func TestLongNothingUnprintableComesOut(t *testing.T) {
 	t.Parallel()
 	faults := map[string]emulator.Fault{
 		"":                 {},

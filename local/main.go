@@ -37,14 +37,17 @@ type cli struct {
 	Archive archiveCommand `cmd:"" help:"Pack the function's archive, check it by the platform's rules and build it alone."`
 }
 
-func main() {
+func main() { os.Exit(execute(0)) }
+
+// execute is main with hashes of so many KiB in the demo; 0: of the platform's
+// size.
+func execute(hashes uint32) int {
 	log.SetFlags(0) // net/http logs what clients do wrong
 	log.SetPrefix("local: ")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for anything
-	code := program{getenv: os.Getenv, environ: os.Environ, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}.run(ctx, os.Args[1:])
-	stop()
-	os.Exit(code)
+	defer stop()
+	return program{getenv: os.Getenv, environ: os.Environ, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, hashes: hashes}.run(ctx, os.Args[1:])
 }
 
 // program is what a command may touch of the machine.
@@ -53,6 +56,7 @@ type program struct {
 	environ        func() []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	hashes         uint32 // see execute
 }
 
 // exit ends a command with a code and nothing more to say.

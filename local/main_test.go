@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"local": main, "sdk": sdkClient})
+	testscript.Main(m, map[string]func(){"local": func() { os.Exit(execute(8)) }, "sdk": sdkClient})
 }
 
 // TestScripts plays testdata/script/*.txtar: what a person types and sees.

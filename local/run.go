@@ -100,7 +100,7 @@ func (c *runCommand) surroundings(ctx context.Context, p program) (environ []str
 		control, environ = controlSecret(environ)
 		return environ, control, handler.Options{}, err
 	}
-	d, err := newDemo(emulator.Options{Clock: emulator.NewManualClock(demoStart(time.Now())), Seed: 1}, c.Seed, p.settings())
+	d, err := newDemo(emulator.Options{Clock: emulator.NewManualClock(demoStart(time.Now())), Seed: 1, HashMemory: p.hashes}, c.Seed, p.settings())
 	if err != nil {
 		return nil, "", handler.Options{}, err
 	}

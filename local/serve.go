@@ -20,7 +20,7 @@ type serveCommand struct {
 }
 
 func (c *serveCommand) Run(ctx context.Context, p program) error {
-	d, err := newDemo(emulator.Options{Clock: emulator.NewManualClock(demoStart(time.Now())), Seed: 1}, c.Seed, p.settings())
+	d, err := newDemo(emulator.Options{Clock: emulator.NewManualClock(demoStart(time.Now())), Seed: 1, HashMemory: p.hashes}, c.Seed, p.settings())
 	if err != nil {
 		return err
 	}

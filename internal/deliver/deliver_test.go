@@ -269,7 +269,7 @@ func TestNothingIsGivenUpWhereSomeMayCarryIt(t *testing.T) {
 
 // Comparing takes its share of the time and no more; what was not reached is
 // said.
-func TestComparingEndsWithItsTime(t *testing.T) {
+func TestLongComparingEndsWithItsTime(t *testing.T) {
 	t.Parallel()
 	var envs []env
 	for i := range 1000 {

@@ -46,7 +46,7 @@ func TestNothingOfAMatchStaysBehind(t *testing.T) {
 // Four goroutines match, in a process of its own, beside one that keeps 80
 // MiB and replaces some of them all the time. What Go holds is sampled; with the
 // race detector the process holds more, for itself.
-func TestMatchesStayWithinTheirMemory(t *testing.T) {
+func TestLongMatchesStayWithinTheirMemory(t *testing.T) {
 	t.Parallel()
 	const mebi = 1 << 20
 	if os.Getenv(child) != "" {

@@ -60,7 +60,7 @@ func TestManyRowsThatAreAsTheyShouldBeAreCounted(t *testing.T) {
 
 // Whatever there is, a report is no larger than what the platform carries, and
 // says what of it is missing.
-func TestAReportIsNoLargerThanThePlatformCarries(t *testing.T) {
+func TestLongAReportIsNoLargerThanThePlatformCarries(t *testing.T) {
 	t.Parallel()
 	r := many(12000)
 	for i := range r.Findings {

@@ -239,7 +239,7 @@ func TestThePictureTellsKeysApart(t *testing.T) {
 }
 
 // Whenever a key was made and dies, it is drawn within the picture.
-func TestEveryKeyIsOnThePicture(t *testing.T) {
+func TestLongEveryKeyIsOnThePicture(t *testing.T) {
 	t.Parallel()
 	place := regexp.MustCompile(`<rect class="bar [a-z]+" x="([0-9.]+)%" y="-6" width="([0-9.]+)%"`)
 	for from := -400; from <= 400; from += 50 {

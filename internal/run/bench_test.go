@@ -18,7 +18,7 @@ import (
 // functions and as many containers, with 50 ms for every API call and every
 // endpoint. least/run is by how much it takes longer than its calls do at the
 // least, and serial/run how often it would fit into the time of the same calls one
-// after the other. TestARunTakesLittleMoreThanItsCalls holds both in simulated time.
+// after the other. TestLongARunTakesLittleMoreThanItsCalls holds both in simulated time.
 func BenchmarkRun(b *testing.B) {
 	for _, n := range []int{10, 100, 1000} {
 		b.Run(fmt.Sprintf("each=%d", n), func(b *testing.B) {

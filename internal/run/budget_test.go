@@ -42,7 +42,7 @@ func TestARunEndsWithinItsBudgetHoweverSlowTheAnswers(t *testing.T) {
 
 // Keys that never come to work are undone together, and each is undone, however
 // slow that is and however many there are.
-func TestManyKeysThatNeverWorkAreUndoneInTime(t *testing.T) {
+func TestLongManyKeysThatNeverWorkAreUndoneInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		seed := small(emulator.SeedApplication{Keys: []emulator.SeedKey{minted(keyA, 31)}}, credentialOf(holds(keyA, 31)))

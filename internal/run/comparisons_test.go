@@ -76,7 +76,7 @@ func (r *rig) comparisons(tb testing.TB, run func() *report.Report) (made [4]int
 // A comparison takes a tenth of a second, so each is made once: 100 functions,
 // 100 containers, 5 applications and 3 variables each make 600 variables, to be
 // compared with eleven keys in four forms.
-func TestEverythingIsComparedOnce(t *testing.T) {
+func TestLongEverythingIsComparedOnce(t *testing.T) {
 	t.Parallel()
 	n := 20 // functions, and containers
 	if *oneIn == 1 {
@@ -104,7 +104,7 @@ func TestEverythingIsComparedOnce(t *testing.T) {
 }
 
 // Where a run has no time for all, the next goes on from there.
-func TestComparingGoesOnWhereTheRunBeforeEnded(t *testing.T) {
+func TestLongComparingGoesOnWhereTheRunBeforeEnded(t *testing.T) {
 	t.Parallel()
 	r := startSeed(t, emulator.Options{}, populous(20), "ROTATOR_REGIONS=fr-par", "ROTATOR_OWN_KEY=keep")
 	for _, e := range r.Endpoints() {

@@ -12,9 +12,6 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
-// hashMemory makes the emulator's hashes cheap, in KiB.
-const hashMemory = 8
-
 // carrying is a project in which the key of orders, due or not, is carried by a
 // consumer of each kind, and by the function's own beside it.
 func carrying(days int) emulator.Seed {

@@ -93,7 +93,7 @@ func TestConsumersGetTheNewKey(t *testing.T) {
 }
 
 // The recorded hashes take 64 MiB each, with four threads or one.
-func TestConsumersAreFoundByHashesOfTheRealSize(t *testing.T) {
+func TestLongConsumersAreFoundByHashesOfTheRealSize(t *testing.T) {
 	t.Parallel()
 	memory := uint32(8192) // that the API's hashes take, in KiB: 65536 where all cases are tried
 	if *oneIn == 1 {
@@ -110,7 +110,7 @@ func TestConsumersAreFoundByHashesOfTheRealSize(t *testing.T) {
 }
 
 // I5, for everything that a request can ask for.
-func TestDryRunAnnouncesEveryDelivery(t *testing.T) {
+func TestLongDryRunAnnouncesEveryDelivery(t *testing.T) {
 	t.Parallel()
 	for _, sc := range carrierScenarios() {
 		t.Run(sc.name, func(t *testing.T) {

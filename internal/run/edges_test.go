@@ -227,7 +227,7 @@ func TestNothingIsRotatedWhileIAMCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestOrganizationCapClampsTheLifetime(t *testing.T) {
+func TestLongOrganizationCapClampsTheLifetime(t *testing.T) {
 	t.Parallel()
 	seed := emulator.Demo()
 	seed.SecuritySettings = &emulator.SeedSettings{MaxAPIKeyExpiration: emulator.SeedAge(30 * 24 * time.Hour)}

@@ -23,7 +23,7 @@ func lineOf(t *testing.T, rep *report.Report, name string) report.Consumer {
 
 // A deployment that fails leaves the revision before for a day, and with it the
 // superseded key.
-func TestConsumerWhoseDeploymentFailsKeepsItsKey(t *testing.T) {
+func TestLongConsumerWhoseDeploymentFailsKeepsItsKey(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name   string

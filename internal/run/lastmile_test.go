@@ -14,7 +14,7 @@ import (
 // Four months with a consumer of each kind and with the function's own key. The
 // function follows its environment: each run has what the platform would start
 // it with.
-func TestFourMonthsOfConsumersThatCarryAKey(t *testing.T) {
+func TestLongFourMonthsOfConsumersThatCarryAKey(t *testing.T) {
 	t.Parallel()
 	r := startSeed(t, emulator.Options{KeyLag: 45 * time.Second}, carrying(10), "ROTATOR_REGIONS=fr-par")
 	auditor := r.watch(t)

@@ -48,7 +48,7 @@ func immortal() emulator.Seed {
 	return seed
 }
 
-func TestConsumerThatIsLeftAsItIsKeepsItsKeyForMonths(t *testing.T) {
+func TestLongConsumerThatIsLeftAsItIsKeepsItsKeyForMonths(t *testing.T) {
 	t.Parallel()
 	const path = "/functions/v1beta1/regions/fr-par/functions/"
 	for _, row := range []struct {
@@ -113,7 +113,7 @@ func TestConsumerThatIsLeftAsItIsKeepsItsKeyForMonths(t *testing.T) {
 }
 
 // A person gives an excluded function the key before the current one.
-func TestKeyThatAPersonPinnedLivesOn(t *testing.T) {
+func TestLongKeyThatAPersonPinnedLivesOn(t *testing.T) {
 	t.Parallel()
 	const path = "/functions/v1beta1/regions/fr-par/functions/"
 	r := startSeed(t, emulator.Options{}, immortal(), "ROTATOR_CONSUMERS_EXCLUDE=courier", "ROTATOR_REGIONS=fr-par", "ROTATOR_OWN_KEY=keep")

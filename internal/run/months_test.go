@@ -128,7 +128,7 @@ func (p prophecy) check(t *testing.T, living, current map[string]bool, began tim
 	}
 }
 
-func TestFourMonthsOfDailyRuns(t *testing.T) {
+func TestLongFourMonthsOfDailyRuns(t *testing.T) {
 	t.Parallel()
 	r := start(t, emulator.Options{KeyLag: 45 * time.Second})
 	consumers := []*consumer{

@@ -140,7 +140,7 @@ func (o *oracle) unfounded(found []emulator.Token, endpoints []emulator.Endpoint
 
 // Whatever there is, and whatever comes back, day after day: a token goes only
 // where the far side, too, says that its callers have another way in.
-func TestTheFarSideAgreesWithEachTokenThatGoes(t *testing.T) {
+func TestLongTheFarSideAgreesWithEachTokenThatGoes(t *testing.T) {
 	t.Parallel()
 	worlds := some(1000)
 	gone, held := 0, 0

@@ -55,7 +55,7 @@ func (e *eavesdropper) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // From a key that somebody deployed to its retirement, and to that of the one
 // after it: none of them is seen by an endpoint.
-func TestTheOwnKeyIsRotatedLastAndRetired(t *testing.T) {
+func TestLongTheOwnKeyIsRotatedLastAndRetired(t *testing.T) {
 	t.Parallel()
 	r := startSeed(t, emulator.Options{}, carrying(10), only()...)
 	auditor := r.watch(t)
@@ -316,7 +316,7 @@ func TestTheOwnKeyIsLeftWhereItCannotOrMayNotBeRotated(t *testing.T) {
 }
 
 // The application may be somebody else's, too: what no version names is not ours.
-func TestOtherKeysOfTheOwnApplicationAreNeverTouched(t *testing.T) {
+func TestLongOtherKeysOfTheOwnApplicationAreNeverTouched(t *testing.T) {
 	t.Parallel()
 	seed := ownDue()
 	seed.Applications[0].Keys = append(seed.Applications[0].Keys, theirs(keyC))

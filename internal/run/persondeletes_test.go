@@ -20,7 +20,7 @@ func (l *life) deleteKey(accessKey string) {
 // Keys that a person deletes together with everything that names them: what
 // carried them is what it was when it was compared, so it is known still, and
 // gets the current key in the next run.
-func TestWhatCarriesAKeyThatAPersonDeletedIsKnownThoughNothingNamesIt(t *testing.T) {
+func TestLongWhatCarriesAKeyThatAPersonDeletedIsKnownThoughNothingNamesIt(t *testing.T) {
 	t.Parallel()
 	for name, story := range map[string]func(l *life){
 		"the current key and its version": func(l *life) {
@@ -59,7 +59,7 @@ func TestWhatCarriesAKeyThatAPersonDeletedIsKnownThoughNothingNamesIt(t *testing
 
 // What is excluded is not given another, and is named in each run until somebody
 // has done it.
-func TestAnExcludedConsumerOfAKeyThatIsGoneIsNamedUntilItHasAnother(t *testing.T) {
+func TestLongAnExcludedConsumerOfAKeyThatIsGoneIsNamedUntilItHasAnother(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(l *life){
 		"a person deletes key and version": func(l *life) {

@@ -26,7 +26,7 @@ func fleet(n int) emulator.Seed {
 	return seed
 }
 
-func TestWithRoomForFewKeysTheLongestOverdueGoesFirst(t *testing.T) {
+func TestLongWithRoomForFewKeysTheLongestOverdueGoesFirst(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ applications, free int }{{8, 1}, {5, 2}} {
 		t.Run(fmt.Sprint(tt.applications, " applications, room for ", tt.free), func(t *testing.T) {

@@ -95,7 +95,7 @@ func TestTheReadmesPolicyIsTheLeast(t *testing.T) {
 
 // Where nobody knows what Scaleway answers, the job must be done under every
 // answer; the numbers are those of ASSUMPTIONS.md.
-func TestTheJobIsDoneWhateverScalewayAnswers(t *testing.T) {
+func TestLongTheJobIsDoneWhateverScalewayAnswers(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]emulator.Options{
 		"A01 a list ignores its filters":                            {Answers: emulator.Answers{IgnoreFilters: true}},

@@ -65,7 +65,7 @@ func (r *rig) daily(t *testing.T, days int) (rotated []int) {
 
 // A person who finds the new key bad gets the one before back, for readers and
 // for consumers, until they say that it may be rotated again.
-func TestARollbackBringsTheKeyBeforeBackUntilForced(t *testing.T) {
+func TestLongARollbackBringsTheKeyBeforeBackUntilForced(t *testing.T) {
 	t.Parallel()
 	seed := superseded()
 	seed.Applications[1].Keys[0].ExpiresIn = age(90)
@@ -130,7 +130,7 @@ func TestARollbackBringsTheKeyBeforeBackUntilForced(t *testing.T) {
 
 // Nobody is to be left with a key that has expired, also where a person holds on
 // to it.
-func TestAKeyThatWasGoneBackToIsReplacedBeforeItExpires(t *testing.T) {
+func TestLongAKeyThatWasGoneBackToIsReplacedBeforeItExpires(t *testing.T) {
 	t.Parallel()
 	r := startSeed(t, emulator.Options{}, superseded(), append(only(), "ROTATOR_OWN_KEY=keep")...)
 	r.watch(t) // that the published key never expires

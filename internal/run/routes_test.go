@@ -75,9 +75,9 @@ func (s short) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// TestEveryListThatARunReadsIsMissed asks what a run says, and does, where one
+// TestLongEveryListThatARunReadsIsMissed asks what a run says, and does, where one
 // of its lists is gone, forbidden, broken or short.
-func TestEveryListThatARunReadsIsMissed(t *testing.T) {
+func TestLongEveryListThatARunReadsIsMissed(t *testing.T) {
 	t.Parallel()
 	for pattern, forbidden := range listed() {
 		for _, status := range []int{404, 405, 410, 501, 403, 503, 0} {

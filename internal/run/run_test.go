@@ -41,9 +41,6 @@ func start(t *testing.T, o emulator.Options, extra ...string) *rig {
 
 func startSeed(tb testing.TB, o emulator.Options, seed emulator.Seed, extra ...string) *rig {
 	tb.Helper()
-	if o.HashMemory == 0 {
-		o.HashMemory = hashMemory
-	}
 	env := emulatortest.Start(tb, o, seed)
 	own := env.Keys("rotator")[0]
 	cfg, err := config.Read(append([]string{

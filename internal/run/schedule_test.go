@@ -31,7 +31,7 @@ func found(r *report.Report, subject string) string {
 	return strings.Join(out, "\n")
 }
 
-func TestRunsThatComeMinutesEarlyOrLateKeepTheSchedule(t *testing.T) {
+func TestLongRunsThatComeMinutesEarlyOrLateKeepTheSchedule(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name     string
@@ -114,7 +114,7 @@ func (c *reader) visit(t *testing.T, r *rig) {
 	}
 }
 
-func TestUnderACapNobodyIsRefusedUnlessTheRunFails(t *testing.T) {
+func TestLongUnderACapNobodyIsRefusedUnlessTheRunFails(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name     string

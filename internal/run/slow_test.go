@@ -15,7 +15,7 @@ import (
 
 // On the day on which all keys are due, and their containers take longer than the
 // timeout: keys are verified by the API then, and nothing starves.
-func TestSlowContainersKeepNoKeyFromBeingRotated(t *testing.T) {
+func TestLongSlowContainersKeepNoKeyFromBeingRotated(t *testing.T) {
 	t.Parallel()
 	const applications, containers = 30, 25
 	for _, all := range []bool{false, true} {
@@ -68,7 +68,7 @@ func TestSlowContainersKeepNoKeyFromBeingRotated(t *testing.T) {
 
 // What the check has time for is checked to the end: some endpoints wholly, and
 // not each of them a little.
-func TestTheCheckGoesAsFarAsItsTimeGoes(t *testing.T) {
+func TestLongTheCheckGoesAsFarAsItsTimeGoes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const functions, second = 1000, time.Second

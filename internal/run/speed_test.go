@@ -70,7 +70,7 @@ func pace(t *testing.T, n int, settings ...string) (p paced) {
 
 // A run takes little more than what its calls take at the least, and twenty times
 // less than one after the other.
-func TestARunTakesLittleMoreThanItsCalls(t *testing.T) {
+func TestLongARunTakesLittleMoreThanItsCalls(t *testing.T) {
 	t.Parallel()
 	sizes := []int{10, 100}
 	if *oneIn == 1 {

@@ -60,6 +60,9 @@ func TestStoryMixedPairs(t *testing.T) {
 			l.days(15)
 		},
 	} {
+		if !inSample(t, name) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := tell(t, emulator.Options{}, world(31, 10), "ROTATOR_REGIONS=fr-par", "ROTATOR_CONSUMERS_EXCLUDE=courier")
@@ -142,6 +145,9 @@ func TestStoryOwnMore(t *testing.T) {
 			l.converged("rotator")
 		},
 	} {
+		if !inSample(t, name) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := tell(t, emulator.Options{}, world(10, 31), "ROTATOR_REGIONS=fr-par")

@@ -26,7 +26,7 @@ func TestUndoingManyKeysStarvesNothing(t *testing.T) {
 
 // Where the budget ends meanwhile, so does the undoing, and what is not undone is
 // said, and an orphan for a later run.
-func TestUndoingManyKeysEndsWithTheBudget(t *testing.T) {
+func TestLongUndoingManyKeysEndsWithTheBudget(t *testing.T) {
 	t.Parallel()
 	undoing(t, func(t *testing.T, r *rig, got *report.Report, undone int, took time.Duration) {
 		t.Helper()

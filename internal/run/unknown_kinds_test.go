@@ -76,10 +76,10 @@ func readElsewhere(end func(l *life)) func(l *life) {
 	}
 }
 
-// More inputs of the kinds of TestNobodyIsRefusedForWhatAPersonOrAToolDid: things
+// More inputs of the kinds of TestLongNobodyIsRefusedForWhatAPersonOrAToolDid: things
 // that come back, that happen to containers and namespaces, and that are known
 // wrongly, which is worse than not at all. The auditor judges every request.
-func TestNobodyIsRefusedForMoreOfTheSameKind(t *testing.T) {
+func TestLongNobodyIsRefusedForMoreOfTheSameKind(t *testing.T) {
 	t.Parallel()
 	const disable, enable, restore = "/disable", "/enable", "/restore"
 	two := func(versions ...emulator.SeedVersion) emulator.Seed {

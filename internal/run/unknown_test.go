@@ -135,7 +135,7 @@ func (l *life) set(name, value string) {
 	l.setEnvironment(l.t, path, nil, map[string]string{named()[name]: value})
 }
 
-func TestNobodyIsRefusedForWhatAPersonOrAToolDid(t *testing.T) {
+func TestLongNobodyIsRefusedForWhatAPersonOrAToolDid(t *testing.T) {
 	t.Parallel()
 	person := emulator.SeedApplication{Keys: []emulator.SeedKey{{AccessKey: keyA, Age: age(40), Project: "demo"}}}
 	for _, row := range []struct {
@@ -317,7 +317,7 @@ func (l *life) forgetLedger() {
 
 // A deleted key that is put back is recognized: its consumer gets the current one
 // in the next run, and the report says what happened.
-func TestADeletedKeyThatIsBroughtBackIsRecognized(t *testing.T) {
+func TestLongADeletedKeyThatIsBroughtBackIsRecognized(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"courier", "packer"} {
 		for _, months := range []int{0, 4} {

@@ -13,7 +13,7 @@ import (
 
 // People put a key into one variable together with other text. Whoever carries
 // it so is found, and is given the current key in the same text.
-func TestAKeyWithinATextIsFoundAndDelivered(t *testing.T) {
+func TestLongAKeyWithinATextIsFoundAndDelivered(t *testing.T) {
 	t.Parallel()
 	pair := func(access, secret string) string {
 		return fmt.Sprintf(`{"access_key":%q,"secret_key":%q}`, access, secret)

@@ -38,7 +38,7 @@ const control = "the-control-secret-of-these-tests"
 // demo is the function on the demo project.
 func demo(t *testing.T) http.Handler {
 	t.Helper()
-	env := emulatortest.Start(t, emulator.Options{Seed: 1, HashMemory: 8}, emulator.Demo())
+	env := emulatortest.Start(t, emulator.Options{Seed: 1}, emulator.Demo())
 	own := env.Keys("rotator")[0]
 	return handler.New([]string{
 		"ROTATOR_ACCESS_KEY=" + own.AccessKey, "ROTATOR_SECRET_KEY=" + own.SecretKey,

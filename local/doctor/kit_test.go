@@ -89,7 +89,7 @@ type clinic struct {
 // open runs an emulator of seed, with the function in it unless absent.
 func open(t *testing.T, seed emulator.Seed, absent ...bool) *clinic {
 	t.Helper()
-	c := &clinic{Env: emulatortest.Start(t, emulator.Options{HashMemory: 8, Seed: 1}, seed), t: t}
+	c := &clinic{Env: emulatortest.Start(t, emulator.Options{Seed: 1}, seed), t: t}
 	server := httptest.NewServer(c.API())
 	t.Cleanup(server.Close)
 	c.caller = []string{

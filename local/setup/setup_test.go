@@ -35,7 +35,7 @@ type room struct {
 func enter(t *testing.T) *room {
 	t.Helper()
 	seed := emulator.Seed{Projects: []emulator.SeedProject{{Name: "demo"}, {Name: "other"}}}
-	r := &room{Env: emulatortest.Start(t, emulator.Options{HashMemory: 8, Seed: 1}, seed), t: t}
+	r := &room{Env: emulatortest.Start(t, emulator.Options{Seed: 1}, seed), t: t}
 	r.o = setup.Options{
 		API: emulatortest.API, AccessKey: r.AccessKey, SecretKey: r.Secret, Organization: r.Organization(), ProjectID: r.Project("demo"),
 		Root: t.TempDir(), Transport: r.RoundTripper(),

@@ -41,7 +41,7 @@ const functionsPath = "/functions/v1beta1/regions/fr-par/functions/"
 
 func TestConsumersCallWithWhatTheyRunWith(t *testing.T) {
 	t.Parallel()
-	env := emulatortest.Start(t, emulator.Options{HashMemory: 1}, delivery())
+	env := emulatortest.Start(t, emulator.Options{}, delivery())
 	front, _ := env.Endpoint("front")
 	expect := func(when string, want int) {
 		t.Helper()
@@ -66,7 +66,7 @@ func TestConsumersCallWithWhatTheyRunWith(t *testing.T) {
 // PATCH has brought, once that is ready.
 func TestTheOwnFunctionRunsOnWhatWasDeliveredToIt(t *testing.T) {
 	t.Parallel()
-	env := emulatortest.Start(t, emulator.Options{HashMemory: 1}, delivery())
+	env := emulatortest.Start(t, emulator.Options{}, delivery())
 	own, _ := env.Endpoint("key-rotator")
 	before := env.Keys("rotator")[0]
 	made := env.MustCall(http.MethodPost, "/iam/v1alpha1/api-keys", map[string]any{"application_id": env.Application("rotator"), "description": "new"})

@@ -5,6 +5,7 @@ package emulatortest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -36,14 +37,19 @@ type Env struct {
 // a clock. It is not a whole second: times from the API have fractions.
 var Epoch = time.Date(2026, time.September, 1, 12, 0, 0, 123456789, time.UTC)
 
+// hashMemory is what a hash takes in tests, in KiB, unless the options say: of
+// the platform's size it costs a tenth of a second, and 64 MiB.
+const hashMemory = 8
+
 // Start runs an emulator that holds seed. Without a clock in o it gets one
-// that stands still until it is advanced or slept on.
+// that stands still until it is advanced or slept on, and without a size of
+// hashes small ones.
 func Start(tb testing.TB, o emulator.Options, seed emulator.Seed) *Env {
 	tb.Helper()
 	if o.Clock == nil {
 		o.Clock = emulator.NewManualClock(Epoch)
 	}
-	e := emulator.New(o)
+	e := emulator.New(small(o))
 	if err := e.Load(seed); err != nil {
 		tb.Fatal(err)
 	}
@@ -51,6 +57,11 @@ func Start(tb testing.TB, o emulator.Options, seed emulator.Seed) *Env {
 	env.AccessKey, env.Secret = e.Owner()
 	tb.Cleanup(env.checkRoutes)
 	return env
+}
+
+func small(o emulator.Options) emulator.Options {
+	o.HashMemory = cmp.Or(o.HashMemory, hashMemory)
+	return o
 }
 
 // AllowUnknownRoutes lets the test ask for what does not exist.

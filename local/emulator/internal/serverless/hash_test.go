@@ -15,14 +15,14 @@ import (
 
 func TestSecretVariablesMergeAndAreHashed(t *testing.T) {
 	t.Parallel()
-	l := emulatortest.NewLand(t, emulator.Options{})
+	l := emulatortest.NewLand(t, emulator.Options{HashMemory: 1024})
 	_, n := l.Raw("POST", emulatortest.FunctionsBase+"/namespaces", `{"name":"n"}`)
 	path := emulatortest.FunctionsBase + "/functions"
 	_, f := l.Raw("POST", path, `{"name":"f","runtime":"go126","namespace_id":"`+n["id"].(string)+`",
 		"secret_environment_variables":[{"key":"A","value":"one"},{"key":"B","value":"two"}]}`)
 	path += "/" + f["id"].(string)
 	first := hashes(f)
-	checkHash(t, first["A"], "one", 1, 2)
+	checkHashOf(t, first["A"], "one", 1024, 1, 2)
 	for _, row := range []struct {
 		name, patch string
 		keys        []string
