@@ -27,58 +27,70 @@ type Applier struct {
 	Journal *report.Journal
 	Clock   clock.Clock
 	Bound   time.Duration // that consumers have to become ready
-	// Carried notes that consumers, so many, may carry an old key of a credential
+	// NoteOld notes that consumers, so many, may carry an old key of a credential
 	// until then. It comes before any consumer is changed: a run that ends halfway
 	// must not leave a grace that counts from too early.
-	Carried func(ctx context.Context, credential int, accessKey string, until time.Time, consumers int) error
-	// Carry notes that so many consumers carry a credential's current key, or are
-	// about to.
-	Carry func(ctx context.Context, credential int, consumers int) error
-	// Sent is called once everything is sent, before anything is waited for.
-	Sent func(ctx context.Context) error
+	NoteOld func(ctx context.Context, credential int, accessKey string, until time.Time, consumers int) error
+	// NoteCurrent notes that so many consumers carry a credential's current key, or
+	// are about to.
+	NoteCurrent func(ctx context.Context, credential int, consumers int) error
 }
 
-// Apply changes and restarts consumers, and waits until they are ready: first
-// namespaces, then what runs in them. In a dry run it only notes the changes.
-func (a *Applier) Apply(ctx context.Context, d *Delivery) error {
+// Send changes and restarts consumers. It waits until namespaces are ready, since
+// what runs in them is redeployed with them, and comes after; for the rest,
+// Await does. In a dry run it only notes the changes.
+func (a *Applier) Send(ctx context.Context, d *Delivery) (*Sent, error) {
 	var errs []error
-	errs = append(errs, a.carry(ctx, d))
+	errs = append(errs, a.noteCurrent(ctx, d))
 	for _, c := range d.Consumers { // what is being deployed goes on with its old keys until that is done
 		if c.deploying && !c.changes() && c.redeploy == "" {
-			until := a.Client.Now().Add(FailedFor) // as lasting has it
-			errs = append(errs, d.each(c, c.old, func(i int, key string) error { return a.Carried(ctx, i, key, until, len(d.Carriers(key))) }))
+			errs = append(errs, a.noteOld(ctx, d, c, a.Client.Now().Add(FailedFor))) // as lasting has it
 		}
 	}
 	until := a.Client.Now().Add(3 * a.Bound) // two rounds, and the time that sending takes
-	for _, namespaces := range []bool{true, false} {
-		var sent []*deployment
-		for _, c := range d.Consumers {
-			if c.Env.OfNamespace() != namespaces || (!c.changes() && c.redeploy == "") {
-				continue
-			}
-			deployment, err := a.send(ctx, d, c, until)
-			if err != nil {
-				c.Result, c.Detail, c.unsettled = Failed, report.Line(err.Error()), true
-				errs = append(errs, err)
-			} else if deployment != nil {
-				sent = append(sent, deployment)
-			}
-		}
-		if !namespaces {
-			errs = append(errs, a.Sent(ctx))
-		}
-		errs = append(errs, a.await(ctx, sent), a.lasting(ctx, d, sent))
-		for _, s := range sent {
-			if s.consumer.Result == Delivered || s.consumer.Result == Redeployed {
-				d.settled[s.consumer.Env.ID] = true
-			}
-		}
-	}
-	return errors.Join(errs...)
+	namespaces, err := a.round(ctx, d, true, until)
+	errs = append(errs, err, a.Await(ctx, d, namespaces))
+	rest, err := a.round(ctx, d, false, until)
+	return rest, errors.Join(append(errs, err)...)
 }
 
-// carry notes how many consumers carry each current key once all is delivered.
-func (a *Applier) carry(ctx context.Context, d *Delivery) error {
+// Sent is what was sent, and is being deployed.
+type Sent struct{ deployments []*deployment }
+
+// Await waits until what was sent is ready, within the bound.
+func (a *Applier) Await(ctx context.Context, d *Delivery, sent *Sent) error {
+	err := errors.Join(a.await(ctx, sent.deployments), a.lasting(ctx, d, sent.deployments))
+	for _, s := range sent.deployments {
+		if s.consumer.Result == Delivered || s.consumer.Result == Redeployed {
+			d.settled[s.consumer.Env.ID] = true
+		}
+	}
+	return err
+}
+
+// round sends what namespaces get, or else what runs in them.
+func (a *Applier) round(ctx context.Context, d *Delivery, namespaces bool, until time.Time) (*Sent, error) {
+	var (
+		sent Sent
+		errs []error
+	)
+	for _, c := range d.Consumers {
+		if c.Env.OfNamespace() != namespaces || (!c.changes() && c.redeploy == "") {
+			continue
+		}
+		deployment, err := a.send(ctx, d, c, until)
+		if err != nil {
+			c.Result, c.Detail, c.unsettled = Failed, report.Line(err.Error()), true
+			errs = append(errs, err)
+		} else if deployment != nil {
+			sent.deployments = append(sent.deployments, deployment)
+		}
+	}
+	return &sent, errors.Join(errs...)
+}
+
+// noteCurrent notes how many consumers carry each current key once all is delivered.
+func (a *Applier) noteCurrent(ctx context.Context, d *Delivery) error {
 	var errs []error
 	for i, credential := range d.Credentials {
 		n := 0
@@ -92,7 +104,7 @@ func (a *Applier) carry(ctx context.Context, d *Delivery) error {
 			}
 		}
 		if n > 0 {
-			errs = append(errs, a.Carry(ctx, i, n))
+			errs = append(errs, a.NoteCurrent(ctx, i, n))
 		}
 	}
 	return errors.Join(errs...)
@@ -105,21 +117,20 @@ func (a *Applier) lasting(ctx context.Context, d *Delivery, sent []*deployment) 
 	var errs []error
 	for _, s := range sent {
 		if s.consumer.unsettled && !s.consumer.failed {
-			until := a.Client.Now().Add(FailedFor)
-			errs = append(errs, d.each(s.consumer, s.consumer.old, func(i int, key string) error { return a.Carried(ctx, i, key, until, len(d.Carriers(key))) }))
+			errs = append(errs, a.noteOld(ctx, d, s.consumer, a.Client.Now().Add(FailedFor)))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// each calls do for those of a consumer's old keys, until it fails.
-func (d *Delivery) each(c *Consumer, keys []string, do func(credential int, accessKey string) error) error {
-	for _, key := range keys {
+// noteOld notes until when a consumer may carry its old keys.
+func (a *Applier) noteOld(ctx context.Context, d *Delivery, c *Consumer, until time.Time) error {
+	for _, key := range c.old {
 		for _, i := range c.credentials() {
 			if !d.Credentials[i].old(key) {
 				continue
 			}
-			if err := do(i, key); err != nil {
+			if err := a.NoteOld(ctx, i, key, until, len(d.Carriers(key))); err != nil {
 				return err
 			}
 		}
@@ -129,7 +140,7 @@ func (d *Delivery) each(c *Consumer, keys []string, do func(credential int, acce
 
 // send makes one change. In a dry run it returns no deployment.
 func (a *Applier) send(ctx context.Context, d *Delivery, c *Consumer, until time.Time) (*deployment, error) {
-	if err := d.each(c, c.old, func(i int, key string) error { return a.Carried(ctx, i, key, until, len(d.Carriers(key))) }); err != nil {
+	if err := a.noteOld(ctx, d, c, until); err != nil {
 		return nil, fmt.Errorf("%s: not delivered to: %w", c.Env, err)
 	}
 	var (

@@ -34,9 +34,9 @@ func (h *HoldError) Unwrap() error { return h.cause }
 // credential was not part of the search.
 var ErrNotLookedFor = errors.New("it was not looked for in any environment")
 
-// Carried tells whether an environment holds a key as far as it was seen, or
+// IsCarried tells whether an environment holds a key as far as it was seen, or
 // may, where not all was.
-func (d *Delivery) Carried(key string) bool {
+func (d *Delivery) IsCarried(key string) bool {
 	return d.blind != nil || d.Found.Unsure[key] > 0 || len(d.Carriers(key)) > 0
 }
 

@@ -29,7 +29,7 @@ type written struct {
 	Environments string                       `json:"carrying_none"`    // prints
 	Without      map[string][]string          `json:"compared_without"` // by print: access keys
 	Namespaces   map[string]writtenSince      `json:"namespaces"`
-	Carried      map[string]time.Time         `json:"carried_until,omitempty"` // by access key
+	CarriedUntil map[string]time.Time         `json:"carried_until,omitempty"` // by access key
 	Own          map[string]string            `json:"own,omitempty"`           // by access key: compared_keys's form of it
 }
 
@@ -53,7 +53,7 @@ const version = 1
 func (l Ledger) Encode() (data []byte, whole bool) {
 	w := written{
 		Version: version, Deleted: []writtenKey{}, At: l.Compared.At.UTC().Truncate(time.Microsecond),
-		Carried: l.Carried, Owners: l.Compared.Owners, Own: l.Own,
+		CarriedUntil: l.CarriedUntil, Owners: l.Compared.Owners, Own: l.Own,
 		Keys: folded(l.Compared.Keys), Carrying: map[string]map[string]string{},
 	}
 	for _, d := range l.Deleted {
@@ -137,7 +137,7 @@ func Decode(data []byte) (Ledger, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return Ledger{}, ErrUnreadable
 	}
-	l := Ledger{Carried: w.Carried, Own: w.Own, Compared: Compared{At: w.At, Keys: unfolded(w.Keys), Owners: w.Owners, Environments: map[Print]map[string]string{}}}
+	l := Ledger{CarriedUntil: w.CarriedUntil, Own: w.Own, Compared: Compared{At: w.At, Keys: unfolded(w.Keys), Owners: w.Owners, Environments: map[Print]map[string]string{}}}
 	for _, d := range w.Deleted {
 		if d.Application == "" || d.AccessKey == "" || d.SecretKey == "" || d.At.IsZero() {
 			return Ledger{}, ErrUnreadable

@@ -37,9 +37,9 @@ type Ledger struct {
 	// Own tells by access key which secret the function's own keys were made with,
 	// as KeyOf writes it: that the function calls with one does not show whose it is.
 	Own map[string]string
-	// Carried tells by access key when the last consumer known to carry a key left
+	// CarriedUntil tells by access key when the last consumer known to carry a key left
 	// it, where no version was there to say so.
-	Carried map[string]time.Time
+	CarriedUntil map[string]time.Time
 }
 
 // Deleted is a key that the rotator deleted. Its secret opens nothing any more.
@@ -175,7 +175,7 @@ func (l Ledger) With(deleted []Deleted, now time.Time) Ledger {
 	for _, d := range all {
 		applications[d.ApplicationID] = true
 	}
-	out := Ledger{Compared: l.Compared, Carried: l.Carried, Own: l.Own}
+	out := Ledger{Compared: l.Compared, CarriedUntil: l.CarriedUntil, Own: l.Own}
 	for _, id := range slices.Sorted(maps.Keys(applications)) {
 		out.Deleted = append(out.Deleted, Ledger{Deleted: all}.DeletedOf(id, now)...)
 	}

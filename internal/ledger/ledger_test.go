@@ -31,9 +31,9 @@ func environment(id string) scaleway.Environment {
 func full() ledger.Ledger {
 	p, other := ledger.PrintOf(environment("f")), ledger.PrintOf(environment("g"))
 	return ledger.Ledger{
-		Deleted: []ledger.Deleted{deleted("app", "D", 3)},
-		Carried: map[string]time.Time{"SCW3": now},
-		Own:     map[string]string{"SCW4": "SCW4.trace"},
+		Deleted:      []ledger.Deleted{deleted("app", "D", 3)},
+		CarriedUntil: map[string]time.Time{"SCW3": now},
+		Own:          map[string]string{"SCW4": "SCW4.trace"},
 		Compared: ledger.Compared{
 			At:           now,
 			Keys:         map[string]bool{ledger.KeyOf(scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: "SCW1"}, Secret: redact.New("s")}): true},

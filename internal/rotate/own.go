@@ -33,7 +33,7 @@ type OwnState struct {
 	Application scaleway.Application
 	Keys        []scaleway.APIKey // all of the application's, oldest first
 	RunsOn      string            // access key that this run calls with
-	Carried     []string          // access keys that functions of ours have in their variables
+	InVariables []string          // access keys that functions of ours have in their variables
 	// Settled tells that each of these functions is at rest with the key that this
 	// run calls with, and no revision before can come back to another.
 	Settled bool
@@ -104,7 +104,7 @@ func MakeOwn(s OwnState, p Policy, now time.Time) OwnPlan {
 // renew tells whether a new key is made. While another is on its way, none is.
 func (o *OwnPlan) renew(p Policy, now time.Time) {
 	o.From = DueFrom(o.Current, p)
-	for _, access := range o.State.Carried {
+	for _, access := range o.State.InVariables {
 		if access != o.State.RunsOn {
 			o.Why = "a function of ours has " + access + " in its variables, and this run calls with " + o.State.RunsOn
 			return
@@ -150,7 +150,7 @@ func (o *OwnPlan) other(k scaleway.APIKey, p Policy, now time.Time) OwnKeyPlan {
 	switch {
 	case k.Managed || !k.Deletable:
 		plan.Theirs, plan.Why = true, "not to be deleted, so never touched"
-	case slices.Contains(o.State.Carried, k.AccessKey):
+	case slices.Contains(o.State.InVariables, k.AccessKey):
 		plan.Why = "a function of ours has it in its variables"
 	case slices.Contains(p.Revoke, k.AccessKey):
 		plan.Give, plan.Why = true, "revoked by a person"

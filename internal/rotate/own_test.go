@@ -15,7 +15,7 @@ import (
 // ownOf is the state of the function's own application that runs on a key and has
 // it in its variables, at rest.
 func ownOf(runsOn string, keys ...scaleway.APIKey) rotate.OwnState {
-	return rotate.OwnState{RunsOn: access(runsOn), Keys: keys, Carried: []string{access(runsOn)}, Settled: true}
+	return rotate.OwnState{RunsOn: access(runsOn), Keys: keys, InVariables: []string{access(runsOn)}, Settled: true}
 }
 
 func with(s rotate.OwnState, change func(*rotate.OwnState)) rotate.OwnState {
@@ -66,11 +66,11 @@ func TestWhatBecomesOfTheOwnKey(t *testing.T) {
 		{"or forced", ownOf("A", key("A", day)), policy(func(p *rotate.Policy) { p.Force = true }), []string{"renew"}},
 		{"or stands in Secret Manager", with(ownOf("A", key("A", day)), func(s *rotate.OwnState) { s.Named = []string{access("A")} }), policy(), []string{"renew"}},
 		{"not while the function has the next one already", with(ownOf("A", key("A", 31*day), key("B", day, ours)), func(s *rotate.OwnState) {
-			s.Carried, s.Settled = []string{access("B")}, false
+			s.InVariables, s.Settled = []string{access("B")}, false
 		}), policy(), []string{"B stays"}},
 		{"nor while another run may be at it", ownOf("A", key("A", 31*day), key("B", 10*time.Minute, ours)), policy(), []string{"B stays"}},
 		{"nor while a function has an older one", with(ownOf("B", key("A", 62*day), key("B", 31*day, replacingA)), func(s *rotate.OwnState) {
-			s.Carried, s.Settled = []string{access("A")}, false
+			s.InVariables, s.Settled = []string{access("A")}, false
 		}), policy(), []string{"A stays"}},
 		{"a key that no function has goes a grace later", ownOf("A", key("A", 31*day), key("B", 8*day, ours)), policy(), []string{"renew", "B goes"}},
 		{
@@ -86,7 +86,7 @@ func TestWhatBecomesOfTheOwnKey(t *testing.T) {
 		{"the key before has its grace", ownOf("B", key("A", 36*day), key("B", 6*day, replacingA)), policy(), []string{"A stays"}},
 		{"and goes after it", ownOf("B", key("A", 38*day), key("B", 8*day, replacingA)), policy(), []string{"A goes"}},
 		{"unless a function has it", with(ownOf("B", key("A", 38*day), key("B", 8*day, replacingA)), func(s *rotate.OwnState) {
-			s.Carried = append(s.Carried, access("A"))
+			s.InVariables = append(s.InVariables, access("A"))
 		}), policy(), []string{"A stays"}},
 		{
 			"or a failed deployment may come back to it", with(ownOf("B", key("A", 38*day), key("B", 8*day, replacingA)), func(s *rotate.OwnState) { s.Settled = false }),

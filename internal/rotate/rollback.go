@@ -105,9 +105,9 @@ func (a *Applier) GoBack(ctx context.Context, p *Plan, back Rollback) error {
 	return nil
 }
 
-// Carried notes until when consumers, so many, may carry a key, so that the grace
+// NoteOld notes until when consumers, so many, may carry a key, so that the grace
 // of the key counts from then on. One that is gone has no grace.
-func (a *Applier) Carried(ctx context.Context, p *Plan, accessKey string, until time.Time, consumers int) error {
+func (a *Applier) NoteOld(ctx context.Context, p *Plan, accessKey string, until time.Time, consumers int) error {
 	if !p.knows(accessKey) {
 		return nil
 	}
@@ -130,9 +130,9 @@ func (a *Applier) Carried(ctx context.Context, p *Plan, accessKey string, until 
 	return err
 }
 
-// Carry notes how many consumers carry a key that this run has published, or
+// NoteCurrent notes how many consumers carry a key that this run has published, or
 // would have.
-func (a *Applier) Carry(ctx context.Context, r *Rotation, consumers int) error {
+func (a *Applier) NoteCurrent(ctx context.Context, r *Rotation, consumers int) error {
 	mark := VersionMark{AccessKey: r.New.AccessKey, Carriers: consumers}
 	change := report.Change{Kind: "mark_version", Object: "the new version of " + r.Secret.FullName(), Reason: "consumers carry its key"}
 	return a.Journal.Do(ctx, change, func(ctx context.Context) error {

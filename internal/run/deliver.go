@@ -34,12 +34,13 @@ func (s *session) deliver(ctx context.Context) []error {
 	errs = append(errs, s.leftJustNow(ctx, d)...)
 	applier := &deliver.Applier{
 		Client: s.client, Journal: s.journal, Clock: s.clock, Bound: s.cfg.DeployBound,
-		Carried: func(ctx context.Context, credential int, accessKey string, until time.Time, consumers int) error {
-			return s.applier.Carried(ctx, &s.delivering[credential].plan, accessKey, until, consumers)
+		NoteOld: func(ctx context.Context, credential int, accessKey string, until time.Time, consumers int) error {
+			return s.applier.NoteOld(ctx, &s.delivering[credential].plan, accessKey, until, consumers)
 		},
-		Carry: s.carry, Sent: s.goBack,
+		NoteCurrent: s.noteCurrent,
 	}
-	errs = append(errs, applier.Apply(ctx, d))
+	sent, err := applier.Send(ctx, d)
+	errs = append(errs, err, s.goBack(ctx), applier.Await(ctx, d, sent))
 	s.observeConsumers(d)
 	if !s.asked(StepRetire) { // which does it
 		_, err := s.remember(ctx, nil)
@@ -48,12 +49,12 @@ func (s *session) deliver(ctx context.Context) []error {
 	return errs
 }
 
-// carry notes how many consumers carry a key that this run has published. Of an
+// noteCurrent notes how many consumers carry a key that this run has published. Of an
 // older one only the ledger says it: a description that changes later would move
 // the date from which the grace of the key before counts.
-func (s *session) carry(ctx context.Context, credential, consumers int) error {
+func (s *session) noteCurrent(ctx context.Context, credential, consumers int) error {
 	if r := s.delivering[credential].rotation; r != nil && r.Err == nil && !r.Overtaken {
-		return s.applier.Carry(ctx, r, consumers)
+		return s.applier.NoteCurrent(ctx, r, consumers)
 	}
 	return nil
 }
@@ -68,7 +69,7 @@ func (s *session) leftJustNow(ctx context.Context, d *deliver.Delivery) []error 
 	for i, c := range d.Credentials {
 		for _, k := range c.Old {
 			if n := d.Found.LeftBy[k.AccessKey]; n > 0 {
-				errs = append(errs, s.applier.Carried(ctx, &s.delivering[i].plan, k.AccessKey, s.client.Now(), n))
+				errs = append(errs, s.applier.NoteOld(ctx, &s.delivering[i].plan, k.AccessKey, s.client.Now(), n))
 			}
 		}
 	}

@@ -71,9 +71,9 @@ func (s *session) remember(ctx context.Context, dying []ledger.Deleted) (kept bo
 	}
 	dying = slices.Concat(s.buriedKeys, dying)
 	carried := s.carriedUntil()
-	news := len(dying) > 0 || !maps.EqualFunc(carried, m.ledger.Carried, time.Time.Equal)
+	news := len(dying) > 0 || !maps.EqualFunc(carried, m.ledger.CarriedUntil, time.Time.Equal)
 	next := m.ledger.With(dying, s.client.Now())
-	next.Carried = carried
+	next.CarriedUntil = carried
 	if s.consumers != nil && s.world.blind == nil {
 		next.Compared = s.consumers.Found.Compared
 		if s.narrowed() { // the others' keys were not compared with what has changed
@@ -118,7 +118,7 @@ func (s *session) rememberOwn(ctx context.Context, pair scaleway.KeyPair) error 
 func (m *remembered) until(state rotate.State) map[string]time.Time {
 	known := map[string]time.Time{}
 	for _, k := range state.Keys {
-		if at, is := m.ledger.Carried[k.AccessKey]; is {
+		if at, is := m.ledger.CarriedUntil[k.AccessKey]; is {
 			known[k.AccessKey] = at
 		}
 	}
@@ -142,7 +142,7 @@ func later(a, b map[string]time.Time) map[string]time.Time {
 // carriedUntil is what the ledger is to say: what it said, as long as that can
 // matter, and what this run could note nowhere else.
 func (s *session) carriedUntil() map[string]time.Time {
-	out := maps.Clone(s.world.memory.ledger.Carried)
+	out := maps.Clone(s.world.memory.ledger.CarriedUntil)
 	maps.DeleteFunc(out, func(_ string, at time.Time) bool { return s.world.now.Sub(at) > ledger.DeletedFor })
 	for _, c := range s.world.credentials {
 		out = later(out, c.plan.State.ReadUntil)
@@ -248,14 +248,14 @@ func (s *session) writeLedger(ctx context.Context, next ledger.Ledger, dying []l
 		if err := theirs.read(ctx, s.client); err != nil {
 			return false, err
 		}
-		compared, carried, own := next.Compared, next.Carried, maps.Clone(theirs.ledger.Own)
+		compared, carried, own := next.Compared, next.CarriedUntil, maps.Clone(theirs.ledger.Own)
 		if own == nil {
 			own = map[string]string{}
 		}
 		maps.Copy(own, next.Own)
 		next = theirs.ledger.With(slices.Concat(next.Deleted, dying), s.client.Now())
 		next.Compared, next.Own = compared, own
-		next.Carried = later(theirs.ledger.Carried, carried)
+		next.CarriedUntil = later(theirs.ledger.CarriedUntil, carried)
 	}
 	change := report.Change{Kind: "remember", Object: m.secret.FullName(), Reason: why}
 	err = s.journal.Do(ctx, change, func(ctx context.Context) error {

@@ -88,7 +88,7 @@ func (s *session) ownKeyLine(a *report.Application, access string) report.Key {
 	switch {
 	case k.Theirs:
 		state = rotate.Unpublished
-	case slices.Contains(o.plan.State.Carried, access) && k.Key.CreatedAt.After(o.plan.Current.CreatedAt):
+	case slices.Contains(o.plan.State.InVariables, access) && k.Key.CreatedAt.After(o.plan.Current.CreatedAt):
 		state = "new"
 	}
 	line := s.line(k.Key, string(state), 0)

@@ -107,7 +107,7 @@ func (s *session) planOwn() {
 	state := rotate.OwnState{Application: o.app, Keys: o.keys, RunsOn: s.cfg.AccessKey, Settled: true}
 	for _, e := range s.ownEnvironments() {
 		access := e.Plain[ownAccessKey]
-		state.Carried = append(state.Carried, access)
+		state.InVariables = append(state.InVariables, access)
 		// A deployment that failed leaves the revision before it at work for a day.
 		rests := e.State == scaleway.EnvReady || e.State == scaleway.EnvFailed && s.world.now.Sub(e.UpdatedAt) >= deliver.FailedFor
 		state.Settled = state.Settled && rests && access == s.cfg.AccessKey

@@ -105,7 +105,7 @@ func (s *session) irrevocable(key string, complete bool) string {
 	}
 	switch k := s.world.own.plan.Key(key); {
 	case k == nil:
-	case slices.Contains(s.world.own.plan.State.Carried, key):
+	case slices.Contains(s.world.own.plan.State.InVariables, key):
 		return "is in the variables of the function itself: revoke it once that has another"
 	case k.Key.Managed || !k.Key.Deletable:
 		return "is managed by Scaleway, or cannot be deleted"

@@ -63,12 +63,12 @@ func (s *session) goBack(ctx context.Context) error {
 // version is disabled, perhaps nobody can tell any more, so it is left to
 // expire.
 func (s *session) leaveCarried(ctx context.Context, c *credential) error {
-	if !s.consumers.Carried(c.back.Bad) {
+	if !s.consumers.IsCarried(c.back.Bad) {
 		return nil
 	}
 	until := c.plan.Key(c.back.Bad).Key.ExpiresAt
 	if until.IsZero() {
 		until = s.client.Now().AddDate(10, 0, 0)
 	}
-	return s.applier.Carried(ctx, &c.plan, c.back.Bad, until, len(s.consumers.Carriers(c.back.Bad)))
+	return s.applier.NoteOld(ctx, &c.plan, c.back.Bad, until, len(s.consumers.Carriers(c.back.Bad)))
 }
