@@ -50,12 +50,17 @@ func (c *runCommand) live(ctx context.Context, p program) ([]string, error) {
 	return environ, p.confirmed(ctx, "Change things there?")
 }
 
-// confirmed asks, and wants yes. An interruption is a no.
+// confirmed asks, and wants yes.
 func (p program) confirmed(ctx context.Context, question string) error {
 	if !p.canAsk() {
 		return errors.New("nothing was changed: there is no terminal to ask at; --yes says that it is meant")
 	}
-	fmt.Fprint(p.stderr, question+" Type yes: ")
+	return p.answered(ctx, question+" Type yes: ", "yes")
+}
+
+// answered asks, and wants this answer. An interruption is another.
+func (p program) answered(ctx context.Context, question, want string) error {
+	fmt.Fprint(p.stderr, question)
 	answer := make(chan string, 1)
 	go func() { // who does not answer is not waited for
 		said, _ := bufio.NewReader(p.stdin).ReadString('\n') // what there is of it
@@ -63,7 +68,7 @@ func (p program) confirmed(ctx context.Context, question string) error {
 	}()
 	select {
 	case said := <-answer:
-		if strings.TrimSpace(said) == "yes" {
+		if strings.TrimSpace(said) == want {
 			return nil
 		}
 	case <-ctx.Done():

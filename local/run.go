@@ -14,12 +14,11 @@ import (
 	"github.com/scw-key-rotator/rotator/handler"
 	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/printable"
-	"github.com/scw-key-rotator/rotator/local/ask"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
 type runCommand struct {
-	ask.Flags `embed:""`
+	request `embed:""`
 
 	JSON    bool   `help:"Print the report as JSON."`
 	HTML    string `help:"Write the report to a file, as a page for a browser." placeholder:"FILE"`
@@ -72,7 +71,7 @@ func (c *runCommand) Run(ctx context.Context, p program) error {
 	if c.Full {
 		full = "&full=1"
 	}
-	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/?format="+format+full, strings.NewReader(c.Body()))
+	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/?format="+format+full, strings.NewReader(c.body()))
 	req.Header.Set(handler.ControlHeader, control)
 	answer := httptest.NewRecorder()
 	function.ServeHTTP(answer, req)

@@ -1,4 +1,4 @@
-package main
+package deploy
 
 import (
 	"context"
@@ -22,15 +22,15 @@ import (
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 // check reports all that is wrong at once, before anything is sent anywhere.
-func (p program) check(ctx context.Context, s service, env environment) error {
+func (p Deployer) check(ctx context.Context, s service, env environment) error {
 	err := errors.Join(
-		checkTools(ctx, p.root),
+		checkTools(ctx, p.Root),
 		checkDeployer(s, env),
 		checkFunction(s.Function),
 		checkSettings(s.Function, env),
 	)
 	if err == nil {
-		err = platform.Archive(ctx, p.root, "", p.stdout)
+		err = platform.Archive(ctx, p.Root, "", p.Stderr)
 	}
 	if err != nil {
 		return fmt.Errorf("nothing was deployed:\n%w", err)

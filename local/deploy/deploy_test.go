@@ -1,4 +1,4 @@
-package main
+package deploy
 
 import (
 	"bytes"
@@ -307,9 +307,9 @@ func TestInvokeGivesCurlTheTokenOnItsInput(t *testing.T) {
 	}
 	put(t, root, "serverless.yml", string(text))
 	var output buffer
-	p := program{root: root, environ: append(settings(""), "PATH="+os.Getenv("PATH")), stdout: &output, stderr: &output}
-	if code := p.run(t.Context(), []string{"invoke", "--url=http://127.0.0.1:8080", `--body={"dry_run":true}`}); code != 0 {
-		t.Errorf("exit code %d", code)
+	p := Deployer{Root: root, Environ: append(settings(""), "PATH="+os.Getenv("PATH")), Stdout: &output, Stderr: &output}
+	if err := p.Invoke(t.Context(), Call{Address: "http://127.0.0.1:8080", Body: `{"dry_run":true}`}); err != nil {
+		t.Error(err)
 	}
 	if diff := cmp.Diff("arguments: -q --config -\n<secret>\n", output.String()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -323,8 +323,8 @@ func TestInvokeGivesCurlTheTokenOnItsInput(t *testing.T) {
 			t.Errorf("curl is not told %s", want)
 		}
 	}
-	if code := p.run(t.Context(), []string{"invoke", "--url=http://example.com"}); code != 1 {
-		t.Errorf("plain http: exit code %d, want 1", code)
+	if err := p.Invoke(t.Context(), Call{Address: "http://example.com"}); !strings.Contains(message(err), "the key would travel in clear") {
+		t.Errorf("plain http: %v", err)
 	}
 }
 

@@ -1,7 +1,11 @@
-package main
+package deploy
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
 	"testing"
 )
 
@@ -20,5 +24,15 @@ func TestTheFilterPassesOnWhatIsPrintable(t *testing.T) {
 	}
 	if got, want := out.String(), "Creating namespace…\nError: �[31mno� <secret> �\nis it so? "; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// An error is printed by somebody else, past the filter.
+func TestAnErrorLeavesWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	cause := &os.PathError{Op: "open", Path: "5ec2e700", Err: os.ErrNotExist}
+	err := newFilter(io.Discard, []string{"5ec2e700"}).clean(fmt.Errorf("read it: %w", cause))
+	if err.Error() != "read it: open <secret>: file does not exist" || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it says %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package deploy
 
 import (
 	"context"
@@ -46,12 +46,12 @@ func (env environment) withOwnKey() environment {
 
 // ownKey puts the key into the environment with which the function is deployed: what it has, a new one, or at first
 // the environment's, or else one of the application that make setup has made.
-func (p program) ownKey(ctx context.Context, s service, env environment, r *remote, f found, o options) (environment, error) {
+func (p Deployer) ownKey(ctx context.Context, s service, env environment, r *remote, f found, o Options) (environment, error) {
 	env = maps.Clone(env)
 	running := f.ownKey()
 	switch {
-	case o.newKey:
-		made, err := p.newKey(ctx, s, env, running, o.application)
+	case o.NewKey:
+		made, err := p.newKey(ctx, s, env, running, o.Application)
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +80,7 @@ func (p program) ownKey(ctx context.Context, s service, env environment, r *remo
 // firstKey makes a key of the application that make setup has made. Those that a
 // deployment made before, and that no function has, go first: nobody else has ever
 // had their secrets.
-func (p program) firstKey(ctx context.Context, s service, env environment, r *remote) (scaleway.KeyPair, error) {
+func (p Deployer) firstKey(ctx context.Context, s service, env environment, r *remote) (scaleway.KeyPair, error) {
 	api, err := iamAsDeployer(s, env)
 	if err != nil {
 		return scaleway.KeyPair{}, err
@@ -147,7 +147,7 @@ func iamAsDeployer(s service, env environment) (*scaleway.Client, error) {
 }
 
 // newKey makes a key of the function's application, with the deployer's rights.
-func (p program) newKey(ctx context.Context, s service, env environment, running, application string) (scaleway.KeyPair, error) {
+func (p Deployer) newKey(ctx context.Context, s service, env environment, running, application string) (scaleway.KeyPair, error) {
 	lifetime, ok := duration.Parse(s.Function.Env["ROTATOR_KEY_LIFETIME"])
 	if !ok {
 		return scaleway.KeyPair{}, errors.New("ROTATOR_KEY_LIFETIME: want a duration such as 90d")
@@ -186,7 +186,7 @@ func (p program) newKey(ctx context.Context, s service, env environment, running
 		return scaleway.KeyPair{}, fmt.Errorf("make a new key: %w", asDeployer(err))
 	}
 	p.say("own key: made %s for application %s, which expires on %s", made.AccessKey, application, made.ExpiresAt.UTC().Format(time.DateOnly))
-	return made, errors.Join(hide(p.stdout, made.Secret.Reveal()), hide(p.stderr, made.Secret.Reveal()))
+	return made, errors.Join(hide(p.Stdout, made.Secret.Reveal()), hide(p.Stderr, made.Secret.Reveal()))
 }
 
 // ownKey is the access key of the deployed function; "": there is none.
