@@ -20,7 +20,7 @@ import (
 // live is the environment of a run on the real API. What it is about is shown
 // before anything is asked of it; who changes things is asked first.
 func (c *runCommand) live(ctx context.Context, p program) ([]string, error) {
-	environ, err := liveEnviron(p, c.Profile)
+	environ, err := liveEnviron(p, c.Profile, c.Project)
 	if err != nil {
 		return nil, err
 	}
@@ -53,9 +53,14 @@ func (c *runCommand) live(ctx context.Context, p program) ([]string, error) {
 // confirmed asks, and wants yes.
 func (p program) confirmed(ctx context.Context, question string) error {
 	if !p.canAsk() {
-		return errors.New("nothing was changed: there is no terminal to ask at; --yes says that it is meant")
+		return nobody()
 	}
 	return p.answered(ctx, question+" Type yes: ", "yes")
+}
+
+// nobody is there to answer.
+func nobody() error {
+	return misused("nothing was changed: there is no terminal to ask at; --yes says that it is meant, --dry-run only looks")
 }
 
 // answered asks, and wants this answer. An interruption is another.
@@ -68,8 +73,14 @@ func (p program) answered(ctx context.Context, question, want string) error {
 	}()
 	select {
 	case said := <-answer:
-		if strings.TrimSpace(said) == want {
+		switch strings.TrimSpace(said) {
+		case want:
 			return nil
+		case "":
+			if !p.canAsk() {
+				fmt.Fprintln(p.stderr)
+				return nobody()
+			}
 		}
 	case <-ctx.Done():
 		fmt.Fprintln(p.stderr)
@@ -95,7 +106,7 @@ func isTerminal(f *os.File) bool {
 // liveEnviron takes the key, organization and project from the user's scw
 // profile, and everything else from ROTATOR_ variables. A profile that is named
 // goes before the environment, the active one after it.
-func liveEnviron(p program, name string) ([]string, error) {
+func liveEnviron(p program, name, project string) ([]string, error) {
 	profile, err := liveProfile(name)
 	if err != nil {
 		return nil, err
@@ -116,6 +127,9 @@ func liveEnviron(p program, name string) ([]string, error) {
 			environ = append(environ, config.Prefix+f.name+"="+*f.value)
 		}
 	}
+	if project != "" {
+		environ = append(environ, config.Prefix+"PROJECT_ID="+project)
+	}
 	return environ, nil
 }
 
@@ -128,17 +142,17 @@ func liveProfile(name string) (*scw.Profile, error) {
 	case errors.As(err, &missing) && name == "":
 		return scw.LoadEnvProfile(), nil
 	case err != nil:
-		return nil, fmt.Errorf("read the scw configuration: %w", err)
+		return nil, misused("read the scw configuration: %w", err)
 	case name == "":
 		active, err := file.GetActiveProfile()
 		if err != nil {
-			return nil, fmt.Errorf("read the scw profile: %w", err)
+			return nil, misused("read the scw profile: %w", err)
 		}
 		return scw.MergeProfiles(active, scw.LoadEnvProfile()), nil
 	}
 	profile, err := file.GetProfile(name)
 	if err != nil {
-		return nil, fmt.Errorf("--profile %s: %w", name, err)
+		return nil, misused("--profile %s: %w", name, err)
 	}
 	return profile, nil
 }
@@ -154,12 +168,13 @@ type caller struct {
 }
 
 // caller is by the profile, and by .env what that does not say.
-func (p program) caller(name, project, root string) (caller, error) {
+func (p program) caller(asked shared) (caller, error) {
+	name, project := asked.Profile, asked.Project
 	profile, err := liveProfile(name)
 	if err != nil {
 		return caller{}, err
 	}
-	env, err := manifest.Environment(root, p.environ())
+	env, err := manifest.Environment(".", p.environ())
 	if err != nil {
 		return caller{}, err
 	}
@@ -174,14 +189,16 @@ func (p program) caller(name, project, root string) (caller, error) {
 		organization: cmp.Or(text(profile.DefaultOrganizationID), env["SCW_DEFAULT_ORGANIZATION_ID"]),
 		wouldBe:      env["SCW_DEFAULT_PROJECT_ID"], env: env,
 	}
-	c.project = cmp.Or(project, text(profile.DefaultProjectID), c.wouldBe)
+	if c.project = cmp.Or(project, text(profile.DefaultProjectID), c.wouldBe); name == "" {
+		c.project = cmp.Or(project, c.wouldBe, text(profile.DefaultProjectID))
+	}
 	switch {
 	case c.accessKey == "" || c.secretKey == "":
-		return c, fmt.Errorf("no key to look with: want a profile of the scw configuration file (scw init makes one), or SCW_ACCESS_KEY and SCW_SECRET_KEY")
+		return c, misused("no key to look with: want a profile of the scw configuration file (scw init makes one), or SCW_ACCESS_KEY and SCW_SECRET_KEY")
 	case !uuid.MatchString(c.project):
-		return c, fmt.Errorf("%q is no project: want --project with a UUID, a profile that has a default project, or SCW_DEFAULT_PROJECT_ID", c.project)
+		return c, misused("%q is no project: want --project with a UUID, a profile that has a default project, or SCW_DEFAULT_PROJECT_ID", c.project)
 	case !uuid.MatchString(c.organization):
-		return c, fmt.Errorf("%q is no organization: want a profile that has a default organization, or SCW_DEFAULT_ORGANIZATION_ID", c.organization)
+		return c, misused("%q is no organization: want a profile that has a default organization, or SCW_DEFAULT_ORGANIZATION_ID", c.organization)
 	}
 	return c, nil
 }

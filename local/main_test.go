@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"sync"
@@ -29,13 +31,14 @@ func TestMain(m *testing.M) {
 //	                   must exit with 0. What it said on standard error becomes the file said.err.
 //	                   Not called stop: that is testscript's own, and ends the script
 //	ask [-H LINE]... [-d BODY] METHOD URL   a request; status, headers and body become the file answer
+//	ends STATUS COMMAND...   as exec, and it must end with this exit status
 //	capture NAME PATTERN FILE               what the pattern's group holds becomes a variable
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "interrupt": interrupt, "ask": askURL, "capture": capture,
+			"start": start, "interrupt": interrupt, "ask": askURL, "capture": capture, "ends": ends,
 		},
 		RequireExplicitExec: true,
 	})
@@ -147,6 +150,23 @@ func askURL(ts *testscript.TestScript, neg bool, args []string) {
 	_, err = out.ReadFrom(resp.Body)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs("answer"), out.Bytes(), 0o600))
+}
+
+func ends(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: ends STATUS COMMAND...")
+	}
+	status := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exited, is := errors.AsType[*exec.ExitError](err)
+		if !is {
+			ts.Fatalf("%v", err)
+		}
+		status = exited.ExitCode()
+	}
+	if fmt.Sprint(status) != args[0] {
+		ts.Fatalf("it ended with %d", status)
+	}
 }
 
 func capture(ts *testscript.TestScript, neg bool, args []string) {

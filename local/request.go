@@ -5,7 +5,6 @@ import "encoding/json"
 // request says what a run is to do: flags in the place of JSON, which nobody
 // should have to write in an emergency. What each field means is the function's.
 type request struct {
-	DryRun       bool     `help:"Change nothing; say what a run would do."`
 	Steps        []string `help:"Do only these of rotate, deliver, check, purge, retire and own_key." placeholder:"STEP"`
 	Applications []string `help:"Rotate, deliver and retire for these only (names or IDs)." placeholder:"APP"`
 	Force        bool     `help:"Rotate every key in scope, whatever its age."`
@@ -15,9 +14,9 @@ type request struct {
 }
 
 // body is {} where no flag is set.
-func (f request) body() string {
+func (f request) body(dryRun bool) string {
 	fields := map[string]any{}
-	for name, on := range map[string]bool{"dry_run": f.DryRun, "force": f.Force, "now": f.Now} {
+	for name, on := range map[string]bool{"dry_run": dryRun, "force": f.Force, "now": f.Now} {
 		if on {
 			fields[name] = true
 		}

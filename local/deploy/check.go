@@ -22,8 +22,12 @@ import (
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 // check reports all that is wrong at once, before anything is sent anywhere.
-func (p Deployer) check(ctx context.Context, s service, env environment) error {
-	err := errors.Join(
+func (p Deployer) check(ctx context.Context, env environment) (service, error) {
+	s, err := p.service(env)
+	if err != nil {
+		return s, err
+	}
+	err = errors.Join(
 		checkTools(ctx, p.Root),
 		checkDeployer(s, env),
 		checkFunction(s.Function),
@@ -33,13 +37,13 @@ func (p Deployer) check(ctx context.Context, s service, env environment) error {
 		err = platform.Archive(ctx, p.Root, "", p.Stderr)
 	}
 	if err != nil {
-		return fmt.Errorf("nothing was deployed:\n%w", err)
+		return s, err
 	}
 	if s.Function.Secret[ownSecretKey] == env[deployerKey] {
 		p.say("warning: the function would run on the key that deploys it; give it an application of its own, with no more than README.md lists")
 	}
 	p.say("checked: tools, settings, schedule and archive")
-	return nil
+	return s, nil
 }
 
 // checkTools wants Node, and what package-lock.json says installed.

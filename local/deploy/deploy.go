@@ -30,28 +30,44 @@ type Deployer struct {
 	Poll    time.Duration // between two looks at what the API is still working on
 }
 
-// Check checks all that can be checked without calling the API.
-func (p Deployer) Check(ctx context.Context) error { return p.guarded(ctx, Deployer.check) }
-
-// Deploy checks, deploys, and verifies what was deployed.
-func (p Deployer) Deploy(ctx context.Context, o Options) error {
-	return p.guarded(ctx, func(p Deployer, ctx context.Context, s service, env environment) error {
-		return p.deploy(ctx, s, env, o)
-	})
+// Result is what came of it.
+type Result struct {
+	Outcome   string   `json:"outcome"` // checked, planned, deployed, undeployed or failed
+	ProjectID string   `json:"project_id"`
+	Region    string   `json:"region"`
+	Namespace string   `json:"namespace"`
+	Functions []string `json:"functions"`            // that are, were or would be deployed or deleted there
+	URL       string   `json:"url,omitempty"`        // of what was deployed
+	Schedule  string   `json:"schedule,omitempty"`   // in UTC
+	AccessKey string   `json:"access_key,omitempty"` // of the function's key
+	Error     string   `json:"error,omitempty"`
 }
 
-// Undeploy deletes the namespace and all in it, after asking.
-func (p Deployer) Undeploy(ctx context.Context) error { return p.guarded(ctx, Deployer.undeploy) }
+// Deploy checks, deploys, and verifies what was deployed, or as much of it as the options say.
+func (p Deployer) Deploy(ctx context.Context, o Options) (r Result, err error) {
+	err = p.guarded(func(p Deployer, env environment) error {
+		r, err = p.deploy(ctx, env, o)
+		return err
+	})
+	return r, err
+}
+
+// Undeploy deletes the namespace and all in it, after asking. A dry run only looks.
+func (p Deployer) Undeploy(ctx context.Context, dryRun bool) (r Result, err error) {
+	err = p.guarded(func(p Deployer, env environment) error {
+		r, err = p.undeploy(ctx, env, dryRun)
+		return err
+	})
+	return r, err
+}
 
 // Invoke calls the deployed function, and writes its answer.
 func (p Deployer) Invoke(ctx context.Context, c Call) error {
-	return p.guarded(ctx, func(p Deployer, ctx context.Context, s service, env environment) error {
-		return p.invoke(ctx, s, env, c)
-	})
+	return p.guarded(func(p Deployer, env environment) error { return p.invoke(ctx, env, c) })
 }
 
 // guarded lets work write, and fail, through the filter only.
-func (p Deployer) guarded(ctx context.Context, work func(Deployer, context.Context, service, environment) error) error {
+func (p Deployer) guarded(work func(Deployer, environment) error) error {
 	env, err := readEnvironment(p.Root, p.Environ)
 	if err != nil {
 		return err
@@ -59,11 +75,7 @@ func (p Deployer) guarded(ctx context.Context, work func(Deployer, context.Conte
 	env = env.withOwnKey()
 	out, errs := newFilter(p.Stdout, env.secrets()), newFilter(p.Stderr, env.secrets())
 	p.Stdout, p.Stderr = out, errs
-	s, err := p.service(env)
-	if err == nil {
-		err = work(p, ctx, s, env)
-	}
-	return errors.Join(errs.clean(err), out.Close(), errs.Close())
+	return errors.Join(errs.clean(work(p, env)), out.Close(), errs.Close())
 }
 
 // service reads serverless.yml.

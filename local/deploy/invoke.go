@@ -19,7 +19,11 @@ type Call struct {
 
 // invoke calls the function with curl, whose configuration, token included, comes on its standard input: arguments can
 // be seen by everybody on the machine.
-func (p Deployer) invoke(ctx context.Context, s service, env environment, c Call) error {
+func (p Deployer) invoke(ctx context.Context, env environment, c Call) error {
+	s, err := p.service(env)
+	if err != nil {
+		return err
+	}
 	address := c.Address
 	if address == "" {
 		r, err := newRemote(s, env, p.Poll)

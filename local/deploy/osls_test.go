@@ -8,6 +8,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log"
@@ -33,7 +34,7 @@ func TestADeployMakesOneFunctionWithOneCron(t *testing.T) {
 			t.Fatalf("%s: exit code %d\n%s", what, code, output)
 		}
 		noSecret(t, output)
-		if !strings.Contains(output, "deployed: scw-key-rotator/rotator, private, at https://scwkeyrotator-rotator.functions.fnc.fr-par.scw.cloud") {
+		if !strings.Contains(output, `"url":"https://scwkeyrotator-rotator.functions.fnc.fr-par.scw.cloud"`) {
 			t.Errorf("%s: no word of success:\n%s", what, output)
 		}
 		if len(api.functions) != 1 || len(api.crons) != 1 || api.crons[0]["schedule"] != "17 3 * * *" {
@@ -177,7 +178,7 @@ func TestUndeployDeletesOnlyWhatWasNamed(t *testing.T) {
 	}{{errors.New("no"), 1, 0}, {nil, 0, 1}} {
 		asked := ""
 		p.Confirm = func(_ context.Context, namespace string) error { asked = namespace; return test.says }
-		code, output := p.do(t, api, func(p Deployer) error { return p.Undeploy(t.Context()) })
+		code, output := p.do(t, api, func(p Deployer) error { _, err := p.Undeploy(t.Context(), false); return err })
 		noSecret(t, output)
 		if code != test.code || asked != "scw-key-rotator" || api.count("DELETE namespaces/ns") != test.del {
 			t.Errorf("asked about %q, who says %v: exit code %d, %d deletions\n%s", asked, test.says, code, api.count("DELETE namespaces/ns"), output)
@@ -226,7 +227,10 @@ func TestOslsPacksThisProjectAsPreviewed(t *testing.T) {
 
 func (p Deployer) doDeploy(t *testing.T, api *stub) (int, string) {
 	t.Helper()
-	return p.do(t, api, func(p Deployer) error { return p.Deploy(t.Context(), Options{}) })
+	return p.do(t, api, func(p Deployer) error {
+		r, err := p.Deploy(t.Context(), Options{})
+		return errors.Join(err, json.NewEncoder(p.Stdout).Encode(r))
+	})
 }
 
 // do returns an exit status, and all that a person would see.

@@ -51,7 +51,7 @@ func (p Deployer) ownKey(ctx context.Context, s service, env environment, r *rem
 	running := f.ownKey()
 	switch {
 	case o.NewKey:
-		made, err := p.newKey(ctx, s, env, running, o.Application)
+		made, err := p.newKey(ctx, s, env, running, o)
 		if err != nil {
 			return nil, err
 		}
@@ -62,7 +62,7 @@ func (p Deployer) ownKey(ctx context.Context, s service, env environment, r *rem
 		}
 		env[ownAccessKey], env[ownSecretKey], env[keepSetting] = running, keptSecret, ownSecretKey
 	case env[ownSecretKey] == keptSecret && running == "":
-		made, err := p.firstKey(ctx, s, env, r)
+		made, err := p.firstKey(ctx, s, env, r, o)
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +80,7 @@ func (p Deployer) ownKey(ctx context.Context, s service, env environment, r *rem
 // firstKey makes a key of the application that make setup has made. Those that a
 // deployment made before, and that no function has, go first: nobody else has ever
 // had their secrets.
-func (p Deployer) firstKey(ctx context.Context, s service, env environment, r *remote) (scaleway.KeyPair, error) {
+func (p Deployer) firstKey(ctx context.Context, s service, env environment, r *remote, o Options) (scaleway.KeyPair, error) {
 	api, err := iamAsDeployer(s, env)
 	if err != nil {
 		return scaleway.KeyPair{}, err
@@ -109,13 +109,18 @@ func (p Deployer) firstKey(ctx context.Context, s service, env environment, r *r
 			}
 		}
 		for _, k := range keys {
+			if o.DryRun {
+				p.say("own key: would delete %s, which an earlier deployment made and no function has", k.AccessKey)
+				continue
+			}
 			if err := api.DeleteKey(ctx, k.AccessKey); err != nil {
 				return scaleway.KeyPair{}, fmt.Errorf("delete a key of an earlier attempt: %w", asDeployer(err))
 			}
 			p.say("own key: deleted %s, which an earlier deployment made and no function has", k.AccessKey)
 		}
 	}
-	return p.newKey(ctx, s, env, "", application)
+	o.Application = application
+	return p.newKey(ctx, s, env, "", o)
 }
 
 // described is the ID of the application that make setup has made; "": there is none.
@@ -147,7 +152,8 @@ func iamAsDeployer(s service, env environment) (*scaleway.Client, error) {
 }
 
 // newKey makes a key of the function's application, with the deployer's rights.
-func (p Deployer) newKey(ctx context.Context, s service, env environment, running, application string) (scaleway.KeyPair, error) {
+func (p Deployer) newKey(ctx context.Context, s service, env environment, running string, o Options) (scaleway.KeyPair, error) {
+	application := o.Application
 	lifetime, ok := duration.Parse(s.Function.Env["ROTATOR_KEY_LIFETIME"])
 	if !ok {
 		return scaleway.KeyPair{}, errors.New("ROTATOR_KEY_LIFETIME: want a duration such as 90d")
@@ -176,6 +182,10 @@ func (p Deployer) newKey(ctx context.Context, s service, env environment, runnin
 	if application == "" {
 		return scaleway.KeyPair{}, fmt.Errorf("the function's application cannot be told: the key %s is gone; name it: make deploy ARGS='--new-key --application=ID'",
 			or(running, "of the function"))
+	}
+	if o.DryRun {
+		p.say("own key: would make one for application %s", application)
+		return scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: keptAccess}, Secret: redact.New(keptSecret)}, nil
 	}
 	made, err := api.CreateKey(ctx, scaleway.NewKey{
 		ApplicationID: application, DefaultProjectID: env[deployerProject],

@@ -32,7 +32,7 @@ func TestOslsKeepsTheKeyThatTheFunctionHas(t *testing.T) {
 		var output buffer
 		p.Stdout, p.Stderr = &output, &output
 		code := 0
-		if err := p.Deploy(t.Context(), o); err != nil {
+		if _, err := p.Deploy(t.Context(), o); err != nil {
 			code = 1
 			fmt.Fprint(&output, err)
 		}

@@ -115,6 +115,11 @@ func TestTheFirstDeploymentMakesTheFirstKey(t *testing.T) {
 	d.first = true
 	made := ""
 	for attempt := range 3 {
+		before := len(d.env.Keys("rotator"))
+		if _, said := d.prepare(t, Options{DryRun: true, NewKey: attempt == 2}); !strings.Contains(said, "own key: would make one for application "+rotatorID) || len(d.env.Keys("rotator")) != before {
+			t.Errorf("a dry run says %q", said)
+		}
+		d.output = &buffer{}
 		env, said := d.prepare(t, Options{NewKey: attempt == 2})
 		keys := d.env.Keys("rotator")
 		last := keys[len(keys)-1]

@@ -18,19 +18,37 @@ const attempts = 3
 
 // Options are what a deployment is asked to do beside the usual.
 type Options struct {
+	Check       bool // only what needs no call of the API
+	DryRun      bool // look at what there is, too, and change nothing
 	NewKey      bool
 	Application string // of the function, where its key does not tell
 	Lose        bool   // what was set on the function by hand
 }
 
-func (p Deployer) deploy(ctx context.Context, s service, env environment, o Options) error {
-	if err := p.check(ctx, s, env); err != nil {
-		return err
+func (p Deployer) deploy(ctx context.Context, env environment, o Options) (Result, error) {
+	s, err := p.check(ctx, env)
+	result := Result{
+		Outcome: "failed", ProjectID: env[deployerProject], Region: s.Region, Namespace: s.Name, Functions: []string{s.Function.Name},
+	}
+	if err != nil {
+		return result, fmt.Errorf("nothing was deployed:\n%w", err)
+	}
+	result.Schedule = s.Function.Events[0].Schedule.Rate
+	if o.Check {
+		result.Outcome = "checked"
+		return result, nil
 	}
 	given := env[ownAccessKey]
 	s, env, before, r, err := p.prepare(ctx, s, env, o)
 	if err != nil {
-		return fmt.Errorf("nothing was deployed:\n%w", err)
+		return result, fmt.Errorf("nothing was deployed:\n%w", err)
+	}
+	if env[ownAccessKey] != keptAccess {
+		result.AccessKey = env[ownAccessKey]
+	}
+	if o.DryRun {
+		result.Outcome = "planned"
+		return result, nil
 	}
 	for attempt := 1; ; attempt++ {
 		err = p.osls(ctx, s, env, "deploy")
@@ -42,7 +60,7 @@ func (p Deployer) deploy(ctx context.Context, s service, env environment, o Opti
 		}
 		p.say("the namespace was being changed; trying again")
 		if err := r.ready(ctx, s.Name); err != nil {
-			return err
+			return result, err
 		}
 	}
 	deployed, verifyErr := r.verify(ctx, s)
@@ -53,11 +71,10 @@ func (p Deployer) deploy(ctx context.Context, s service, env environment, o Opti
 		if env[keepSetting] == "" && env[ownAccessKey] != given {
 			err = fmt.Errorf("%w\nthe key %s was made; run the same again, and delete it if the function does not have it then", err, env[ownAccessKey])
 		}
-		return fmt.Errorf("the deploy did not succeed; mend what is named, then run make deploy again:\n%w", err)
+		return result, fmt.Errorf("the deploy did not succeed; mend what is named, then run make deploy again:\n%w", err)
 	}
-	p.say("deployed: %s/%s, private, at https://%s, cron %q UTC; try make invoke (a dry run)",
-		s.Name, s.Function.Name, deployed.DomainName, s.Function.Events[0].Schedule.Rate)
-	return nil
+	result.Outcome, result.URL = "deployed", "https://"+deployed.DomainName
+	return result, nil
 }
 
 // changing tells whether the namespace is being worked on.
@@ -133,36 +150,49 @@ func (p Deployer) osls(ctx context.Context, s service, env environment, command 
 }
 
 // undeploy asks before it deletes: the namespace goes with everything in it.
-func (p Deployer) undeploy(ctx context.Context, s service, env environment) error {
+func (p Deployer) undeploy(ctx context.Context, env environment, dryRun bool) (Result, error) {
+	result := Result{Outcome: "failed", ProjectID: env[deployerProject], Functions: []string{}}
+	s, err := p.service(env)
+	if err != nil {
+		return result, err
+	}
+	result.Region, result.Namespace = s.Region, s.Name
 	if err := errors.Join(checkTools(ctx, p.Root), checkDeployer(s, env)); err != nil {
-		return err
+		return result, err
 	}
 	r, err := newRemote(s, env, p.Poll)
 	if err != nil {
-		return err
+		return result, err
 	}
 	namespaces, err := r.namespaces(ctx)
 	if err != nil {
-		return err
+		return result, err
 	}
-	var doomed []string
 	for _, namespace := range namespaces {
 		if namespace.Name != s.Name {
 			continue
 		}
 		list, err := r.functions(ctx, namespace.ID)
 		if err != nil {
-			return err
+			return result, err
 		}
 		for _, function := range list {
-			doomed = append(doomed, function.Name)
+			result.Functions = append(result.Functions, function.Name)
 		}
 	}
-	slices.Sort(doomed)
-	p.say("This deletes namespace %s of project %s in %s with all in it: %s.", s.Name, r.project, s.Region, or(strings.Join(doomed, ", "), "no function"))
+	slices.Sort(result.Functions)
+	p.say("This deletes namespace %s of project %s in %s with all in it: %s.", s.Name, r.project, s.Region, or(strings.Join(result.Functions, ", "), "no function"))
 	p.say("The keys and secrets that the function has made stay, and nothing rotates them any more.")
-	if err := p.Confirm(ctx, s.Name); err != nil {
-		return err
+	if dryRun {
+		result.Outcome = "planned"
+		return result, nil
 	}
-	return p.osls(ctx, s, env, "remove")
+	if err := p.Confirm(ctx, s.Name); err != nil {
+		return result, err
+	}
+	if err := p.osls(ctx, s, env, "remove"); err != nil {
+		return result, err
+	}
+	result.Outcome = "undeployed"
+	return result, nil
 }
