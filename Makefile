@@ -120,7 +120,7 @@ deploy: node_modules ## check everything, then deploy (ARGS=--new-key, --lose)
 	@go run ./local deploy $(ARGS)
 
 .PHONY: deploy-check
-deploy-check: node_modules ## only what make deploy checks before it calls the API
+deploy-check: node_modules ## only what make deploy checks before it calls the API: all that is missing, and how to set it
 	@go run ./local deploy --check $(ARGS)
 
 .PHONY: undeploy

@@ -76,12 +76,12 @@ type program struct {
 	stdout, stderr io.Writer
 }
 
-// wrongUse is an error of what was typed.
-type wrongUse struct{ error }
+// usageError is an error of what was typed.
+type usageError struct{ error }
 
-func (e wrongUse) Unwrap() error { return e.error }
+func (e usageError) Unwrap() error { return e.error }
 
-func misused(format string, args ...any) error { return wrongUse{fmt.Errorf(format, args...)} }
+func misused(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // exit ends a command with a code and nothing more to say.
 type exit int
@@ -124,7 +124,7 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 	if parse, is := errors.AsType[*kong.ParseError](err); is && parse.Context != nil {
 		at = parse.Context.Selected()
 	}
-	return p.ended(wrongUse{err}, at)
+	return p.ended(usageError{err}, at)
 }
 
 // ended says how a command ended, and is its exit status.
@@ -136,7 +136,7 @@ func (p program) ended(err error, command *kong.Node) int {
 		return int(silent)
 	}
 	fmt.Fprintln(p.stderr, "local:", printable.Text(err.Error()))
-	if _, is := errors.AsType[wrongUse](err); !is {
+	if _, is := errors.AsType[usageError](err); !is {
 		return exitFailed
 	}
 	name := ""

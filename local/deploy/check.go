@@ -21,22 +21,18 @@ import (
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-// check reports all that is wrong at once, before anything is sent anywhere.
+// check reports all that is missing and wrong at once, before anything is sent anywhere.
 func (p Deployer) check(ctx context.Context, env environment) (service, error) {
-	s, err := p.service(env)
-	if err != nil {
+	missing, whole := env.missing()
+	s, err := p.service(whole)
+	problems := []error{checkTools(ctx, p.Root), missing, err}
+	if err == nil {
+		problems = append(problems, checkDeployer(s, whole), checkFunction(s.Function), checkSettings(s.Function, whole))
+	}
+	if err := errors.Join(problems...); err != nil {
 		return s, err
 	}
-	err = errors.Join(
-		checkTools(ctx, p.Root),
-		checkDeployer(s, env),
-		checkFunction(s.Function),
-		checkSettings(s.Function, env),
-	)
-	if err == nil {
-		err = platform.Archive(ctx, p.Root, "", p.Stderr)
-	}
-	if err != nil {
+	if err := platform.Archive(ctx, p.Root, "", p.Stderr); err != nil {
 		return s, err
 	}
 	if s.Function.Secret[ownSecretKey] == env[deployerKey] {
@@ -46,8 +42,37 @@ func (p Deployer) check(ctx context.Context, env environment) (service, error) {
 	return s, nil
 }
 
+// missing names each variable that has no default, and no value, with how it gets one. whole is the environment with
+// something in its place, so that the rest can be checked, too.
+func (env environment) missing() (missing error, whole environment) {
+	whole = maps.Clone(env)
+	var problems []error
+	for _, v := range []struct{ name, instead, how, value string }{
+		{deployerKey, "", "the secret key that deploys: --profile NAME takes that of a scw profile, or put it into .env", keptSecret},
+		{deployerProject, "ROTATOR_PROJECT_ID", "the project to deploy into: make setup writes it into .env", keptSecret},
+		{"SCW_DEFAULT_ORGANIZATION_ID", "ROTATOR_ORGANIZATION_ID", "its organization: make setup writes it into .env", keptSecret},
+		{controlSecret, "", "what a caller sends to ask for more than a plain run: make setup makes one up in .env, as openssl rand -hex 32 does", strings.Repeat("0", 64)},
+	} {
+		switch {
+		case env[v.name] != "":
+		case v.instead != "" && env[v.instead] != "" && v.name != deployerProject:
+		default:
+			problems = append(problems, fmt.Errorf("%s: not set: %s", v.name, v.how))
+			whole[v.name] = v.value
+			if at := env[v.instead]; at != "" {
+				whole[v.name] = at
+			}
+		}
+	}
+	return errors.Join(problems...), whole
+}
+
 // checkTools wants Node, and what package-lock.json says installed.
 func checkTools(ctx context.Context, root string) error {
+	return errors.Join(checkNode(ctx), checkModules(root))
+}
+
+func checkNode(ctx context.Context) error {
 	said, err := exec.CommandContext(ctx, "node", "--version").Output()
 	if err != nil {
 		return errors.New("node: not found; want Node 18 or later, with npm")
@@ -56,6 +81,10 @@ func checkTools(ctx context.Context, root string) error {
 	if n, err := strconv.Atoi(major); err != nil || n < 18 {
 		return fmt.Errorf("node: is %s; want 18 or later", strings.TrimSpace(string(said)))
 	}
+	return nil
+}
+
+func checkModules(root string) error {
 	lock, err := versions(filepath.Join(root, "package-lock.json"))
 	if err != nil {
 		return err
@@ -92,7 +121,7 @@ func checkDeployer(s service, env environment) error {
 	var problems []error
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if !uuid.MatchString(env[deployerKey]) {
-		problem("%s: missing or not a UUID (not shown); want the secret key that deploys", deployerKey)
+		problem("%s: is no UUID (not shown); want the secret key that deploys", deployerKey)
 	}
 	project := env[deployerProject]
 	if !uuid.MatchString(project) {
@@ -107,12 +136,9 @@ func checkDeployer(s service, env environment) error {
 	if url, want := env["SCW_FUNCTION_URL"], functionURL(env, s.Region); url != "" && url != want {
 		problem("SCW_FUNCTION_URL: %q: unset it, or want %q; SCW_API_URL is enough", url, want)
 	}
-	for name, why := range map[string]string{
-		"SCW_DEBUG":                    "the SDK would print secrets",
-		"NODE_TLS_REJECT_UNAUTHORIZED": "the key would be sent to anybody",
-	} {
-		if env[name] != "" {
-			problem("%s: is set, and %s; unset it", name, why)
+	for _, v := range [][2]string{{"SCW_DEBUG", "the SDK would print secrets"}, {"NODE_TLS_REJECT_UNAUTHORIZED", "the key would be sent to anybody"}} {
+		if env[v[0]] != "" {
+			problem("%s: is set, and %s; unset it", v[0], v[1])
 		}
 	}
 	return errors.Join(problems...)

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,12 +78,12 @@ func TestChecksNameTheMistake(t *testing.T) {
 		},
 		{
 			name: "missing control secret", env: "-ROTATOR_CONTROL_SECRET",
-			want: "ROTATOR_CONTROL_SECRET: not set, neither in the environment nor in .env (deploy/env.example has a line for it)",
+			want: "ROTATOR_CONTROL_SECRET: not set: what a caller sends",
 		},
 		{name: "short control secret", env: "ROTATOR_CONTROL_SECRET=a-short-one", want: "configuration: ROTATOR_CONTROL_SECRET: the value (not shown) is not right; want at least 32 letters, digits or signs, and no key: make one with openssl rand -hex 32"},
 		{name: "empty secret", env: "ROTATOR_SECRET_KEY=", want: "configuration: ROTATOR_SECRET_KEY: is not set"},
 		{name: "malformed secret", env: "ROTATOR_SECRET_KEY=mistyped-secret", want: "configuration: ROTATOR_SECRET_KEY: the value (not shown) is not right"},
-		{name: "malformed deployer", env: "SCW_SECRET_KEY=mistyped-secret", want: "SCW_SECRET_KEY: missing or not a UUID (not shown)"},
+		{name: "malformed deployer", env: "SCW_SECRET_KEY=mistyped-secret", want: "SCW_SECRET_KEY: is no UUID (not shown)"},
 		{
 			name: "another project", env: "ROTATOR_PROJECT_ID=0a1b2c3d-0000-4000-8000-000000000002",
 			want: `ROTATOR_PROJECT_ID: "0a1b2c3d-0000-4000-8000-000000000002": want 0a1b2c3d-0000-4000-8000-000000000001`,
@@ -120,17 +121,63 @@ func TestChecksNameTheMistake(t *testing.T) {
 	}
 }
 
+// allChecks are those of variables and serverless.yml.
 func allChecks(yml string, env environment) error {
+	missing, env := env.missing()
 	s, err := manifest.Parse([]byte(yml), env)
 	if err != nil {
-		return err
+		return errors.Join(missing, err)
 	}
-	for _, err := range []error{checkDeployer(s, env), checkFunction(s.Function), checkSettings(s.Function, env)} {
+	return errors.Join(missing, checkDeployer(s, env), checkFunction(s.Function), checkSettings(s.Function, env))
+}
+
+func TestAllThatIsMissingIsSaidAtOnce(t *testing.T) {
+	t.Setenv("PATH", t.TempDir()) // no Node
+	root := t.TempDir()
+	for _, name := range []string{"serverless.yml", "package-lock.json"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", name))
 		if err != nil {
-			return err
+			t.Fatal(err)
+		}
+		put(t, root, name, string(text))
+	}
+	for _, test := range []struct {
+		name    string
+		environ []string
+		want    string
+	}{
+		{"nothing is set", nil, `nothing was deployed:
+node: not found; want Node 18 or later, with npm
+osls: not installed as in package-lock.json; run npm ci
+SCW_SECRET_KEY: not set: the secret key that deploys: --profile NAME takes that of a scw profile, or put it into .env
+SCW_DEFAULT_PROJECT_ID: not set: the project to deploy into: make setup writes it into .env
+SCW_DEFAULT_ORGANIZATION_ID: not set: its organization: make setup writes it into .env
+ROTATOR_CONTROL_SECRET: not set: what a caller sends to ask for more than a plain run: make setup makes one up in .env, as openssl rand -hex 32 does`},
+		{"some is set, and wrong", []string{
+			"SCW_SECRET_KEY=mistyped-secret", "SCW_DEFAULT_PROJECT_ID=", "SCW_DEFAULT_ORGANIZATION_ID=" + projectID, "ROTATOR_GRACE=9",
+			"SCW_DEBUG=1", "NODE_TLS_REJECT_UNAUTHORIZED=0", "ROTATOR_PROJECT_ID=" + projectID, controlSecret + "=" + controlText,
+		}, `nothing was deployed:
+node: not found; want Node 18 or later, with npm
+osls: not installed as in package-lock.json; run npm ci
+SCW_DEFAULT_PROJECT_ID: not set: the project to deploy into: make setup writes it into .env
+SCW_SECRET_KEY: is no UUID (not shown); want the secret key that deploys
+SCW_DEBUG: is set, and the SDK would print secrets; unset it
+NODE_TLS_REJECT_UNAUTHORIZED: is set, and the key would be sent to anybody; unset it
+configuration: ROTATOR_GRACE: "9" is not right; want a duration such as 30d, 12h or 90s`},
+		{"half a key", append(drop(settings(""), ownSecretKey), "SCW_SECRET_KEY="), `nothing was deployed:
+node: not found; want Node 18 or later, with npm
+osls: not installed as in package-lock.json; run npm ci
+SCW_SECRET_KEY: not set: the secret key that deploys: --profile NAME takes that of a scw profile, or put it into .env
+ROTATOR_SECRET_KEY: not set, neither in the environment nor in .env (deploy/env.example has a line for it)`},
+	} {
+		for range 10 { // the same each time
+			var said buffer
+			_, err := Deployer{Root: root, Environ: test.environ, Stdout: &said, Stderr: &said}.Deploy(t.Context(), Options{Check: true})
+			if diff := cmp.Diff(test.want, message(err)+said.String()); diff != "" {
+				t.Fatalf("%s (-want +got):\n%s", test.name, diff)
+			}
 		}
 	}
-	return nil
 }
 
 func readConfig(t *testing.T, environ []string) config.Config {

@@ -20,6 +20,9 @@ type Call struct {
 // invoke calls the function with curl, whose configuration, token included, comes on its standard input: arguments can
 // be seen by everybody on the machine.
 func (p Deployer) invoke(ctx context.Context, env environment, c Call) error {
+	if missing, _ := env.missing(); missing != nil {
+		return missing
+	}
 	s, err := p.service(env)
 	if err != nil {
 		return err

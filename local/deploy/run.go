@@ -152,6 +152,9 @@ func (p Deployer) osls(ctx context.Context, s service, env environment, command 
 // undeploy asks before it deletes: the namespace goes with everything in it.
 func (p Deployer) undeploy(ctx context.Context, env environment, dryRun bool) (Result, error) {
 	result := Result{Outcome: "failed", ProjectID: env[deployerProject], Functions: []string{}}
+	if missing, _ := env.missing(); missing != nil {
+		return result, missing
+	}
 	s, err := p.service(env)
 	if err != nil {
 		return result, err
