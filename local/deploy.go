@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -24,8 +26,8 @@ type deployCommand struct {
 
 // Help is shown by deploy --help.
 func (c *deployCommand) Help() string {
-	return `Settings are those of the environment, then of .env. make deploy installs what it
-needs of Node first.
+	return `Settings are those of the environment, then of .env; where there is no .env, it
+offers to make what setup makes. make deploy installs what it needs of Node first.
 
   go run ./local deploy --check     # all that is missing, without calling the API
   go run ./local deploy --dry-run   # and what it would do
@@ -33,12 +35,35 @@ needs of Node first.
 }
 
 func (c *deployCommand) Run(ctx context.Context, p program) error {
+	if err := c.setUpFirst(ctx, p); err != nil {
+		return err
+	}
 	d, err := p.deployer(c.shared)
 	if err != nil {
 		return err
 	}
 	r, err := d.Deploy(ctx, deploy.Options{Check: c.Check, DryRun: c.DryRun, NewKey: c.NewKey, Application: c.Application, Lose: c.Lose})
 	return c.told(p, r, err)
+}
+
+// setUpFirst offers what setup makes to whoever has no .env. What is missing after
+// that, the deployment says.
+func (c *deployCommand) setUpFirst(ctx context.Context, p program) error {
+	d, err := p.deployer(c.shared)
+	if err != nil {
+		return err
+	}
+	if _, is := os.Stat(".env"); c.Check || c.DryRun || !errors.Is(is, fs.ErrNotExist) || !d.WantsSetup(ctx) {
+		return nil
+	}
+	if !c.Yes && !p.canAsk() {
+		fmt.Fprintln(p.stderr, "there is no .env: run make setup, and make deploy after it; make deploy ARGS=--yes does both")
+		return nil
+	}
+	fmt.Fprintln(p.stderr, "there is no .env: what a deployment needs comes first")
+	first := setupCommand{shared: c.shared, then: true}
+	first.JSON, p.stdout = false, p.stderr // it is not the result
+	return first.Run(ctx, p)
 }
 
 type undeployCommand struct {
@@ -87,6 +112,8 @@ func (c shared) told(p program, r deploy.Result, err error) error {
 		what = fmt.Sprintf("deployed: %s, private, at %s, cron %q UTC; try make invoke (a dry run)", what, r.URL, r.Schedule)
 	case "undeployed":
 		what = "undeployed: " + what
+	case "nothing to do":
+		what = fmt.Sprintf("✓ nothing to do: there is no namespace %s in project %s", r.Namespace, r.ProjectID)
 	}
 	_, err = fmt.Fprintln(p.stdout, printable.Line(what))
 	return err

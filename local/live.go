@@ -140,7 +140,7 @@ func liveProfile(name string) (*scw.Profile, error) {
 	var missing *scw.ConfigFileNotFoundError
 	switch {
 	case errors.As(err, &missing) && name == "":
-		return scw.LoadEnvProfile(), nil
+		return envProfile(), nil
 	case err != nil:
 		return nil, misused("read the scw configuration: %w", err)
 	case name == "":
@@ -148,13 +148,25 @@ func liveProfile(name string) (*scw.Profile, error) {
 		if err != nil {
 			return nil, misused("read the scw profile: %w", err)
 		}
-		return scw.MergeProfiles(active, scw.LoadEnvProfile()), nil
+		return scw.MergeProfiles(active, envProfile()), nil
 	}
 	profile, err := file.GetProfile(name)
 	if err != nil {
 		return nil, misused("--profile %s: %w", name, err)
 	}
 	return profile, nil
+}
+
+// envProfile is what SCW_ variables say. An empty one says nothing: pipelines set
+// those that they do not have.
+func envProfile() *scw.Profile {
+	p := scw.LoadEnvProfile()
+	for _, value := range []**string{&p.AccessKey, &p.SecretKey, &p.DefaultOrganizationID, &p.DefaultProjectID, &p.APIURL} {
+		if *value != nil && **value == "" {
+			*value = nil
+		}
+	}
+	return p
 }
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -19,7 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"local": main, "sdk": sdkClient})
+	testscript.Main(m, map[string]func(){"local": main, "sdk": sdkClient, "node": fakeNode})
 }
 
 // TestScripts plays testdata/script/*.txtar: what a person types and sees.
@@ -41,6 +42,13 @@ func TestScripts(t *testing.T) {
 			"start": start, "interrupt": interrupt, "ask": askURL, "capture": capture, "ends": ends,
 		},
 		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			cache, err := exec.Command("go", "env", "GOCACHE").Output()
+			top, err2 := filepath.Abs("..")
+			e.Setenv("GOCACHE", strings.TrimSpace(string(cache))) // an archive is built
+			e.Setenv("TOP", top)                                  // the project's folder
+			return errors.Join(err, err2)
+		},
 	})
 }
 

@@ -17,6 +17,8 @@ type setupCommand struct {
 
 	Remove bool `help:"Take away what setup has made. Refuses while a function runs on it."`
 	Scw    bool `help:"Print the commands that would do it, scw's and the shell's, and change nothing."`
+
+	then bool // a deployment follows
 }
 
 // Help is shown by setup --help.
@@ -43,7 +45,7 @@ type setupResult struct {
 }
 
 func (c *setupCommand) Run(ctx context.Context, p program) error {
-	o, who, err := c.options(p)
+	o, err := c.options(p)
 	if err != nil {
 		return err
 	}
@@ -81,8 +83,12 @@ func (c *setupCommand) Run(ctx context.Context, p program) error {
 			return err
 		}
 	}
-	if !c.JSON && !c.Remove && !c.DryRun {
-		fmt.Fprintf(p.stdout, "next: %s\n", printable.Text(next(who, c.Profile)))
+	if !c.JSON && !c.Remove && !c.DryRun && !c.then {
+		as := ""
+		if c.Profile != "" {
+			as = " ARGS='--profile " + c.Profile + "'"
+		}
+		fmt.Fprintf(p.stdout, "next: make deploy%[1]s, then make doctor%[1]s\n", printable.Line(as))
 	}
 	return nil
 }
@@ -91,6 +97,9 @@ func (c *setupCommand) Run(ctx context.Context, p program) error {
 func (c *setupCommand) apply(ctx context.Context, p program, o setup.Options, facts setup.Facts, r *setupResult) error {
 	if !c.Yes {
 		question := "Make this?"
+		if c.then {
+			question = "Make this, and then deploy?"
+		}
 		if c.Remove {
 			question = "Delete this?"
 		}
@@ -112,23 +121,23 @@ func (c *setupCommand) apply(ctx context.Context, p program, o setup.Options, fa
 	return err
 }
 
-func (c *setupCommand) options(p program) (setup.Options, caller, error) {
+func (c *setupCommand) options(p program) (setup.Options, error) {
 	if c.Scw && c.JSON {
-		return setup.Options{}, caller{}, misused("--scw prints commands, and goes without --json")
+		return setup.Options{}, misused("--scw prints commands, and goes without --json")
 	}
 	who, err := p.caller(c.shared)
 	if err != nil {
-		return setup.Options{}, who, err
+		return setup.Options{}, err
 	}
 	for _, line := range p.environ() {
 		name, is, _ := strings.Cut(line, "=")
 		if name == "SCW_DEFAULT_PROJECT_ID" && is != "" && is != who.project {
-			return setup.Options{}, who, misused("SCW_DEFAULT_PROJECT_ID of the environment is %s, and goes before .env: make deploy would deploy there, and this is about %s. Unset it", is, who.project)
+			return setup.Options{}, misused("SCW_DEFAULT_PROJECT_ID of the environment is %s, and goes before .env: make deploy would deploy there, and this is about %s. Unset it", is, who.project)
 		}
 	}
 	return setup.Options{
 		API: who.api, AccessKey: who.accessKey, SecretKey: who.secretKey, Organization: who.organization, ProjectID: who.project, Root: ".",
-	}, who, nil
+	}, nil
 }
 
 // refused says why nothing can be done.
@@ -166,17 +175,4 @@ func (r setupResult) print(w io.Writer) error {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(r)
-}
-
-// next is how to deploy: make deploy takes the key that deploys from .env or the
-// environment, and setup copies nobody's key into a file.
-func next(who caller, profile string) string {
-	if who.env["SCW_SECRET_KEY"] != "" {
-		return "make deploy, then make doctor"
-	}
-	command := "scw config get secret-key"
-	if profile != "" {
-		command = "scw --profile '" + profile + "' config get secret-key"
-	}
-	return "SCW_SECRET_KEY=$(" + command + ") make deploy, then make doctor; or put the key that deploys into .env"
 }

@@ -42,6 +42,12 @@ func (p Deployer) check(ctx context.Context, env environment) (service, error) {
 	return s, nil
 }
 
+// WantsSetup tells whether the tools are there, and what setup makes is not.
+func (p Deployer) WantsSetup(ctx context.Context) bool {
+	env, err := readEnvironment(p.Root, p.Environ)
+	return err == nil && env[deployerKey] != "" && env[controlSecret] == "" && checkTools(ctx, p.Root) == nil
+}
+
 // missing names each variable that has no default, and no value, with how it gets one. whole is the environment with
 // something in its place, so that the rest can be checked, too.
 func (env environment) missing() (missing error, whole environment) {

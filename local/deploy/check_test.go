@@ -164,7 +164,7 @@ SCW_SECRET_KEY: is no UUID (not shown); want the secret key that deploys
 SCW_DEBUG: is set, and the SDK would print secrets; unset it
 NODE_TLS_REJECT_UNAUTHORIZED: is set, and the key would be sent to anybody; unset it
 configuration: ROTATOR_GRACE: "9" is not right; want a duration such as 30d, 12h or 90s`},
-		{"half a key", append(drop(settings(""), ownSecretKey), "SCW_SECRET_KEY="), `nothing was deployed:
+		{"half a key", drop(drop(settings(""), ownSecretKey), deployerKey), `nothing was deployed:
 node: not found; want Node 18 or later, with npm
 osls: not installed as in package-lock.json; run npm ci
 SCW_SECRET_KEY: not set: the secret key that deploys: --profile NAME takes that of a scw profile, or put it into .env

@@ -32,7 +32,7 @@ type Deployer struct {
 
 // Result is what came of it.
 type Result struct {
-	Outcome   string   `json:"outcome"` // checked, planned, deployed, undeployed or failed
+	Outcome   string   `json:"outcome"` // checked, planned, deployed, undeployed, nothing to do, failed
 	ProjectID string   `json:"project_id"`
 	Region    string   `json:"region"`
 	Namespace string   `json:"namespace"`

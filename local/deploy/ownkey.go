@@ -228,16 +228,3 @@ func (f found) kept(now *functions.Function) error {
 	}
 	return nil
 }
-
-// asDeployer words an error for who deploys: what internal/scaleway advises is for the function.
-func asDeployer(err error) error {
-	said, ok := errors.AsType[*scaleway.Error](err)
-	switch {
-	case !ok:
-		return err
-	case errors.Is(err, scaleway.ErrForbidden):
-		return fmt.Errorf("%s: the key that deploys (%s) needs the permission set %s", said.Act, deployerKey, said.Needs)
-	default:
-		return fmt.Errorf("%s: %w", said.Act, said.Cause)
-	}
-}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	functions "github.com/scaleway/scaleway-sdk-go/api/function/v1beta1"
 )
 
 // attempts is how often osls is started: again only if it found the namespace in a change.
@@ -171,10 +173,12 @@ func (p Deployer) undeploy(ctx context.Context, env environment, dryRun bool) (R
 	if err != nil {
 		return result, err
 	}
+	namespaces = slices.DeleteFunc(namespaces, func(n *functions.Namespace) bool { return n.Name != s.Name })
+	if len(namespaces) == 0 {
+		result.Outcome = "nothing to do"
+		return result, nil
+	}
 	for _, namespace := range namespaces {
-		if namespace.Name != s.Name {
-			continue
-		}
 		list, err := r.functions(ctx, namespace.ID)
 		if err != nil {
 			return result, err
