@@ -19,5 +19,6 @@ func (c *archiveCommand) Help() string {
 }
 
 func (c *archiveCommand) Run(ctx context.Context, p program) error {
+	defer p.during("building it as the platform does")()
 	return platform.Archive(ctx, c.Root, c.Out, p.stdout)
 }

@@ -158,7 +158,7 @@ func (c *invokeCommand) Run(ctx context.Context, p program) error {
 func (p program) deployer(asked shared) (deploy.Deployer, error) {
 	environ, err := p.as(asked)
 	return deploy.Deployer{
-		Root: ".", Environ: environ, Stdout: p.stdout, Stderr: p.stderr, Poll: 2 * time.Second,
+		Root: ".", Environ: environ, Stdout: p.stdout, Stderr: p.stderr, Poll: 2 * time.Second, During: p.during,
 		Confirm: func(ctx context.Context, namespace string) error {
 			if asked.Yes {
 				return nil

@@ -30,7 +30,9 @@ func (c *doctorCommand) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
+	end := p.during("looking at the function and its project")
 	found := doctor.Examine(ctx, o)
+	end()
 	if c.JSON {
 		err = found.JSON(p.stdout)
 	} else {

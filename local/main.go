@@ -74,6 +74,7 @@ type program struct {
 	environ        func() []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	during         func(what string) (end func()) // tells what takes long
 }
 
 // usageError is an error of what was typed.
@@ -89,6 +90,8 @@ type exit int
 func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 func (p program) run(ctx context.Context, args []string) (code int) {
+	m := newMeter(p.stderr, p.getenv("TERM"))
+	p.stdout, p.stderr, p.during = m.through(p.stdout), m.through(p.stderr), m.during
 	var commands cli
 	parser, err := kong.New(&commands,
 		kong.Name("local"),

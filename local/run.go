@@ -71,7 +71,12 @@ func (c *runCommand) Run(ctx context.Context, p program) error {
 	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/?format="+format+full, strings.NewReader(c.body(c.DryRun)))
 	req.Header.Set(handler.ControlHeader, control)
 	answer := httptest.NewRecorder()
+	end := func() {}
+	if c.Live { // in the emulator a run takes a moment
+		end = p.during("the run is under way")
+	}
 	function.ServeHTTP(answer, req)
+	end()
 	if c.Log {
 		_, _ = log.WriteTo(p.stderr)
 	}

@@ -49,7 +49,9 @@ func (c *setupCommand) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
+	end := p.during("looking at what is there")
 	facts, err := setup.Look(ctx, o, c.Remove)
+	end()
 	if err != nil {
 		return c.refused(p, o, err)
 	}
@@ -107,10 +109,12 @@ func (c *setupCommand) apply(ctx context.Context, p program, o setup.Options, fa
 			return err
 		}
 	}
+	end := p.during("making it")
 	err := setup.Apply(ctx, o, facts, r.Steps, func(s setup.Step) {
 		what, _, _ := strings.Cut(s.Text, ":")
 		fmt.Fprintf(p.stderr, "done: %s %s\n", s.Action, printable.Line(what))
 	})
+	end()
 	r.Outcome = "done"
 	if err != nil {
 		r.Outcome, r.Error = "failed", printable.Text(err.Error())

@@ -32,7 +32,9 @@ func (p Deployer) check(ctx context.Context, env environment) (service, error) {
 	if err := errors.Join(problems...); err != nil {
 		return s, err
 	}
-	if err := platform.Archive(ctx, p.Root, "", p.Stderr); err != nil {
+	end := p.During("building the archive as the platform does")
+	err = platform.Archive(ctx, p.Root, "", p.Stderr)
+	if end(); err != nil {
 		return s, err
 	}
 	if s.Function.Secret[ownSecretKey] == env[deployerKey] {

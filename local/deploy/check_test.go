@@ -172,7 +172,7 @@ ROTATOR_SECRET_KEY: not set, neither in the environment nor in .env (deploy/env.
 	} {
 		for range 10 { // the same each time
 			var said buffer
-			_, err := Deployer{Root: root, Environ: test.environ, Stdout: &said, Stderr: &said}.Deploy(t.Context(), Options{Check: true})
+			_, err := Deployer{During: quietly, Root: root, Environ: test.environ, Stdout: &said, Stderr: &said}.Deploy(t.Context(), Options{Check: true})
 			if diff := cmp.Diff(test.want, message(err)+said.String()); diff != "" {
 				t.Fatalf("%s (-want +got):\n%s", test.name, diff)
 			}

@@ -28,6 +28,8 @@ type Deployer struct {
 	// Confirm asks before a namespace is deleted with all in it; an error is a no.
 	Confirm func(ctx context.Context, namespace string) error
 	Poll    time.Duration // between two looks at what the API is still working on
+	// During is told of what may take long; end is when that is over.
+	During func(what string) (end func())
 }
 
 // Result is what came of it.

@@ -127,7 +127,7 @@ func TestInvokeGivesCurlTheTokenOnItsInput(t *testing.T) {
 	}
 	put(t, root, "serverless.yml", string(text))
 	var output buffer
-	p := Deployer{Root: root, Environ: append(settings(""), "PATH="+os.Getenv("PATH")), Stdout: &output, Stderr: &output}
+	p := Deployer{During: quietly, Root: root, Environ: append(settings(""), "PATH="+os.Getenv("PATH")), Stdout: &output, Stderr: &output}
 	if err := p.Invoke(t.Context(), Call{Address: "http://127.0.0.1:8080", Body: `{"dry_run":true}`}); err != nil {
 		t.Error(err)
 	}
@@ -241,3 +241,6 @@ func (b *buffer) String() string {
 	defer b.mu.Unlock()
 	return b.text.String()
 }
+
+// quietly tells nothing of what takes long.
+func quietly(string) (end func()) { return func() {} }

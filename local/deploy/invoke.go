@@ -69,6 +69,7 @@ func (p Deployer) invoke(ctx context.Context, env environment, c Call) error {
 	curl := exec.CommandContext(ctx, "curl", "-q", "--config", "-")
 	curl.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
 	curl.Stdout, curl.Stderr, curl.Env = p.Stdout, p.Stderr, env.harmless().list()
+	defer p.During("the function is at work")()
 	if err := curl.Run(); err != nil {
 		return fmt.Errorf("curl %s: %w", address, err)
 	}

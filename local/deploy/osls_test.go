@@ -262,7 +262,7 @@ func project(t *testing.T) Deployer {
 	put(t, root, "function_test.go", "package fixture\n")
 	put(t, root, "local/main.go", "package main\n\nfunc main() {}\n")
 	link(t, root)
-	return Deployer{Root: root}
+	return Deployer{During: quietly, Root: root}
 }
 
 func link(t *testing.T, root string) {

@@ -98,7 +98,7 @@ func deployment(t *testing.T, s scene, o emulator.Options) deployed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.program = Deployer{Root: t.TempDir(), Poll: time.Millisecond}
+	d.program = Deployer{During: quietly, Root: t.TempDir(), Poll: time.Millisecond}
 	put(t, d.program.Root, "serverless.yml", string(text))
 	return d
 }

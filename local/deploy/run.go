@@ -41,8 +41,9 @@ func (p Deployer) deploy(ctx context.Context, env environment, o Options) (Resul
 		return result, nil
 	}
 	given := env[ownAccessKey]
+	end := p.During("looking at what is deployed")
 	s, env, before, r, err := p.prepare(ctx, s, env, o)
-	if err != nil {
+	if end(); err != nil {
 		return result, fmt.Errorf("nothing was deployed:\n%w", err)
 	}
 	if env[ownAccessKey] != keptAccess {
@@ -145,6 +146,7 @@ func (p Deployer) osls(ctx context.Context, s service, env environment, command 
 	run.Dir, run.Env, run.Stdout, run.Stderr = p.Root, child.list(), p.Stderr, p.Stderr // it prints no result, only how far it is
 	run.Cancel = func() error { return run.Process.Signal(os.Interrupt) }
 	run.WaitDelay = 10 * time.Second
+	defer p.During("osls " + command + " is at work")()
 	if err := run.Run(); err != nil {
 		return fmt.Errorf("osls %s: %w", command, err)
 	}
