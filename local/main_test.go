@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 		},
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
-			cache, err := exec.Command("go", "env", "GOCACHE").Output()
+			cache, err := exec.CommandContext(context.Background(), "go", "env", "GOCACHE").Output()
 			top, err2 := filepath.Abs("..")
 			e.Setenv("GOCACHE", strings.TrimSpace(string(cache))) // an archive is built
 			e.Setenv("TOP", top)                                  // the project's folder

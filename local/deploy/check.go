@@ -23,7 +23,7 @@ var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 // check reports all that is missing and wrong at once, before anything is sent anywhere.
 func (p Deployer) check(ctx context.Context, env environment) (service, error) {
-	missing, whole := env.missing()
+	whole, missing := env.missing()
 	s, err := p.service(whole)
 	problems := []error{checkTools(ctx, p.Root), missing, err}
 	if err == nil {
@@ -52,7 +52,7 @@ func (p Deployer) WantsSetup(ctx context.Context) bool {
 
 // missing names each variable that has no default, and no value, with how it gets one. whole is the environment with
 // something in its place, so that the rest can be checked, too.
-func (env environment) missing() (missing error, whole environment) {
+func (env environment) missing() (whole environment, missing error) {
 	whole = maps.Clone(env)
 	var problems []error
 	for _, v := range []struct{ name, instead, how, value string }{
@@ -72,7 +72,7 @@ func (env environment) missing() (missing error, whole environment) {
 			}
 		}
 	}
-	return errors.Join(problems...), whole
+	return whole, errors.Join(problems...)
 }
 
 // checkTools wants Node, and what package-lock.json says installed.

@@ -123,7 +123,7 @@ func TestChecksNameTheMistake(t *testing.T) {
 
 // allChecks are those of variables and serverless.yml.
 func allChecks(yml string, env environment) error {
-	missing, env := env.missing()
+	env, missing := env.missing()
 	s, err := manifest.Parse([]byte(yml), env)
 	if err != nil {
 		return errors.Join(missing, err)

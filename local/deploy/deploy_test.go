@@ -180,7 +180,7 @@ func connect(t *testing.T, api *stub) (service, *remote) {
 	t.Helper()
 	s, env := thisService(t)
 	env["SCW_API_URL"] = api.url
-	r, err := newRemote(s, env, time.Millisecond)
+	r, err := newRemote(t.Context(), s, env, time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ type Call struct {
 // invoke calls the function with curl, whose configuration, token included, comes on its standard input: arguments can
 // be seen by everybody on the machine.
 func (p Deployer) invoke(ctx context.Context, env environment, c Call) error {
-	if missing, _ := env.missing(); missing != nil {
+	if _, missing := env.missing(); missing != nil {
 		return missing
 	}
 	s, err := p.service(env)
@@ -29,7 +29,7 @@ func (p Deployer) invoke(ctx context.Context, env environment, c Call) error {
 	}
 	address := c.Address
 	if address == "" {
-		r, err := newRemote(s, env, p.Poll)
+		r, err := newRemote(ctx, s, env, p.Poll)
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/scaleway/scaleway-sdk-go/scw"
 
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/local/setup"
 )
 
 // deployerAccessKey stands for one: the SDK wants it, but sends the secret key only.
@@ -29,7 +30,7 @@ type remote struct {
 	poll    time.Duration
 }
 
-func newRemote(s service, env environment, poll time.Duration) (*remote, error) {
+func newRemote(ctx context.Context, s service, env environment, poll time.Duration) (*remote, error) {
 	base := apiURL(env)
 	if u, err := url.Parse(base); err != nil || u.Scheme != "https" && u.Hostname() != "127.0.0.1" && u.Hostname() != "localhost" {
 		return nil, fmt.Errorf("SCW_API_URL: %q: want https: the key would travel in clear", base)
@@ -37,7 +38,7 @@ func newRemote(s service, env environment, poll time.Duration) (*remote, error) 
 	client := func(accessKey, secretKey string) (*scw.Client, error) {
 		return scw.NewClient(
 			scw.WithAPIURL(base), scw.WithAuth(accessKey, secretKey), scw.WithDefaultRegion(scw.Region(s.Region)),
-			scw.WithHTTPClient(&http.Client{Timeout: 30 * time.Second}),
+			scw.WithHTTPClient(&http.Client{Transport: setup.Interruptible(ctx, nil), Timeout: 30 * time.Second}),
 		)
 	}
 	deployer, err := client(deployerAccessKey, env[deployerKey])
@@ -237,6 +238,9 @@ func asDeployer(err error) error {
 }
 
 func worded(err error, needs string) error {
+	if errors.Is(err, context.Canceled) {
+		return errors.New("interrupted; run the same again, and it goes on from here")
+	}
 	if denied, is := errors.AsType[*scw.DeniedAuthenticationError](err); is {
 		return fmt.Errorf("the API does not accept the key that deploys (%s): %s", deployerKey, denied.Reason)
 	}

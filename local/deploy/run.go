@@ -98,7 +98,7 @@ func (r *remote) changing(ctx context.Context, name string) bool {
 // was before.
 func (p Deployer) prepare(ctx context.Context, s service, env environment, o Options) (service, environment, found, *remote, error) {
 	fail := func(err error) (service, environment, found, *remote, error) { return s, env, found{}, nil, err }
-	r, err := newRemote(s, env, p.Poll)
+	r, err := newRemote(ctx, s, env, p.Poll)
 	if err != nil {
 		return fail(err)
 	}
@@ -156,7 +156,7 @@ func (p Deployer) osls(ctx context.Context, s service, env environment, command 
 // undeploy asks before it deletes: the namespace goes with everything in it.
 func (p Deployer) undeploy(ctx context.Context, env environment, dryRun bool) (Result, error) {
 	result := Result{Outcome: "failed", ProjectID: env[deployerProject], Functions: []string{}}
-	if missing, _ := env.missing(); missing != nil {
+	if _, missing := env.missing(); missing != nil {
 		return result, missing
 	}
 	s, err := p.service(env)
@@ -167,7 +167,7 @@ func (p Deployer) undeploy(ctx context.Context, env environment, dryRun bool) (R
 	if err := errors.Join(checkTools(ctx, p.Root), checkDeployer(s, env)); err != nil {
 		return result, err
 	}
-	r, err := newRemote(s, env, p.Poll)
+	r, err := newRemote(ctx, s, env, p.Poll)
 	if err != nil {
 		return result, err
 	}
