@@ -6,9 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/scaleway/scaleway-sdk-go/scw"
 
@@ -29,6 +32,9 @@ func (c *runCommand) live(ctx context.Context, p program) ([]string, error) {
 		name, value, _ := strings.Cut(strings.TrimPrefix(line, config.Prefix), "=")
 		is[name] = value
 	}
+	if is["ACCESS_KEY"] == "" || is["SECRET_KEY"] == "" {
+		return nil, noKey()
+	}
 	what := "changing nothing"
 	if !c.DryRun {
 		what = "and changes what its report says"
@@ -44,10 +50,29 @@ func (c *runCommand) live(ctx context.Context, p program) ([]string, error) {
 	} {
 		fmt.Fprintf(p.stderr, "  %-13s %s\n", line[0], cmp.Or(printable.Line(line[1]), "not set"))
 	}
-	if c.DryRun || c.Yes {
-		return environ, nil
+	if !c.DryRun && !c.Yes {
+		if err := p.confirmed(ctx, "Change things there?"); err != nil {
+			return nil, err
+		}
 	}
-	return environ, p.confirmed(ctx, "Change things there?")
+	return environ, reachable(ctx, cmp.Or(is["API_URL"], config.DefaultAPIURL))
+}
+
+// reachable asks once: a run would try for minutes.
+func reachable(ctx context.Context, api string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, api+"/metadata", http.NoBody)
+	if err != nil {
+		return err
+	}
+	answer, err := (&http.Client{Timeout: 20 * time.Second}).Do(req)
+	if cause, is := errors.AsType[*url.Error](err); is {
+		return fmt.Errorf("nothing was changed: the API gives no answer (%w)", cause.Err)
+	}
+	return answer.Body.Close()
+}
+
+func noKey() error {
+	return misused("no key to look with: want a profile of the scw configuration file (scw init makes one), or SCW_ACCESS_KEY and SCW_SECRET_KEY")
 }
 
 // confirmed asks, and wants yes.
@@ -206,7 +231,7 @@ func (p program) caller(asked shared) (caller, error) {
 	}
 	switch {
 	case c.accessKey == "" || c.secretKey == "":
-		return c, misused("no key to look with: want a profile of the scw configuration file (scw init makes one), or SCW_ACCESS_KEY and SCW_SECRET_KEY")
+		return c, noKey()
 	case !uuid.MatchString(c.project):
 		return c, misused("%q is no project: want --project with a UUID, a profile that has a default project, or SCW_DEFAULT_PROJECT_ID", c.project)
 	case !uuid.MatchString(c.organization):

@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 //	                   must exit with 0. What it said on standard error becomes the file said.err.
 //	                   Not called stop: that is testscript's own, and ends the script
 //	ask [-H LINE]... [-d BODY] METHOD URL   a request; status, headers and body become the file answer
-//	ends STATUS COMMAND...   as exec, and it must end with this exit status
+//	ends STATUS COMMAND...   as exec, and it must end with this exit status; what it says must
+//	                         not hold what SCW_SECRET_KEY, CONTROL or SECRET of the script do
 //	capture NAME PATTERN FILE               what the pattern's group holds becomes a variable
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -174,6 +175,12 @@ func ends(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if fmt.Sprint(status) != args[0] {
 		ts.Fatalf("it ended with %d", status)
+	}
+	said := ts.ReadFile("stdout") + ts.ReadFile("stderr")
+	for _, name := range []string{"SCW_SECRET_KEY", "CONTROL", "SECRET"} {
+		if secret := ts.Getenv(name); secret != "" && strings.Contains(said, secret) {
+			ts.Fatalf("it shows %s", name)
+		}
 	}
 }
 

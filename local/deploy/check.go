@@ -50,9 +50,9 @@ func (p Deployer) WantsSetup(ctx context.Context) bool {
 	return err == nil && env[deployerKey] != "" && env[controlSecret] == "" && checkTools(ctx, p.Root) == nil
 }
 
-// missing names each variable that has no default, and no value, with how it gets one. whole is the environment with
-// something in its place, so that the rest can be checked, too.
-func (env environment) missing() (whole environment, missing error) {
+// missing names each variable that has no default, and no value, with how it gets one; where only some are needed, of
+// those. whole is the environment with something in its place, so that the rest can be read, too.
+func (env environment) missing(needed ...string) (whole environment, missing error) {
 	whole = maps.Clone(env)
 	var problems []error
 	for _, v := range []struct{ name, instead, how, value string }{
@@ -65,7 +65,9 @@ func (env environment) missing() (whole environment, missing error) {
 		case env[v.name] != "":
 		case v.instead != "" && env[v.instead] != "" && v.name != deployerProject:
 		default:
-			problems = append(problems, fmt.Errorf("%s: not set: %s", v.name, v.how))
+			if len(needed) == 0 || slices.Contains(needed, v.name) {
+				problems = append(problems, fmt.Errorf("%s: not set: %s", v.name, v.how))
+			}
 			whole[v.name] = v.value
 			if at := env[v.instead]; at != "" {
 				whole[v.name] = at

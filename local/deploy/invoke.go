@@ -20,8 +20,10 @@ type Call struct {
 // invoke calls the function with curl, whose configuration, token included, comes on its standard input: arguments can
 // be seen by everybody on the machine.
 func (p Deployer) invoke(ctx context.Context, env environment, c Call) error {
-	if _, missing := env.missing(); missing != nil {
-		return missing
+	control := env[controlSecret]
+	env, err := env.missing(deployerKey, deployerProject)
+	if err != nil {
+		return err
 	}
 	s, err := p.service(env)
 	if err != nil {
@@ -59,7 +61,7 @@ func (p Deployer) invoke(ctx context.Context, env environment, c Call) error {
 		"silent", "show-error", "fail-with-body",
 		"max-time = 1000",
 	}
-	if control := env[controlSecret]; control != "" { // without it, the answer is short
+	if control != "" { // without it, the answer is short
 		lines = append(lines, "header = "+quote(handler.ControlHeader+": "+control))
 	}
 	if c.Body != "" {

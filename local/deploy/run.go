@@ -156,8 +156,9 @@ func (p Deployer) osls(ctx context.Context, s service, env environment, command 
 // undeploy asks before it deletes: the namespace goes with everything in it.
 func (p Deployer) undeploy(ctx context.Context, env environment, dryRun bool) (Result, error) {
 	result := Result{Outcome: "failed", ProjectID: env[deployerProject], Functions: []string{}}
-	if _, missing := env.missing(); missing != nil {
-		return result, missing
+	env, err := env.missing(deployerKey, deployerProject) // whoever has lost the rest can undeploy, too
+	if err != nil {
+		return result, err
 	}
 	s, err := p.service(env)
 	if err != nil {
