@@ -147,7 +147,7 @@ func Interruptible(ctx context.Context, below http.RoundTripper) http.RoundTripp
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		both, cancel := context.WithCancel(r.Context())
 		context.AfterFunc(ctx, cancel)
-		return below.RoundTrip(r.WithContext(both))
+		return below.RoundTrip(r.WithContext(both)) //nolint:contextcheck // it ends with either
 	})
 }
 
