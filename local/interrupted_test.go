@@ -94,7 +94,7 @@ func newClone(t *testing.T) *clone {
 		t.Fatal(err)
 	}
 	c.vars = []string{
-		"PATH=" + filepath.Join(c.root, "bin") + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + c.root, "TMPDIR=" + t.TempDir(),
+		"PATH=" + filepath.Join(c.root, "bin") + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + c.root, "TMPDIR=" + t.TempDir(), "GORACE=" + hurry,
 		"SCW_API_URL=" + server.URL, "SCW_ACCESS_KEY=" + c.AccessKey, "SCW_SECRET_KEY=" + c.Secret,
 		"SCW_DEFAULT_ORGANIZATION_ID=" + c.Organization(), "SCW_DEFAULT_PROJECT_ID=" + c.Project("demo"),
 	}

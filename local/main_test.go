@@ -19,6 +19,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// hurry has a process end at once that the race detector watches: it waits a second.
+const hurry = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"local": main, "sdk": sdkClient, "node": fakeNode})
 }
@@ -48,6 +51,7 @@ func TestScripts(t *testing.T) {
 			top, err2 := filepath.Abs("..")
 			e.Setenv("GOCACHE", strings.TrimSpace(string(cache))) // an archive is built
 			e.Setenv("TOP", top)                                  // the project's folder
+			e.Setenv("GORACE", hurry)
 			return errors.Join(err, err2)
 		},
 	})
