@@ -36,7 +36,7 @@ offers to make what setup makes. make deploy installs what it needs of Node firs
 
 func (c *deployCommand) Run(ctx context.Context, p program) error {
 	if err := c.setUpFirst(ctx, p); err != nil {
-		return err
+		return c.told(p, deploy.Result{}, err)
 	}
 	d, err := p.deployer(c.shared)
 	if err != nil {
@@ -94,6 +94,7 @@ func (c shared) told(p program, r deploy.Result, err error) error {
 		if err != nil {
 			r.Outcome, r.Error = "failed", printable.Text(err.Error())
 		}
+		r.Functions = append([]string{}, r.Functions...) // never null
 		e := json.NewEncoder(p.stdout)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
