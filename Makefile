@@ -123,29 +123,28 @@ setup: ## make what the first deployment needs, with your scw profile, after ask
 
 .PHONY: deploy
 deploy: node_modules ## check everything, then deploy (ARGS=--new-key, --lose)
-	@go run ./local/deploy run $(ARGS)
+	@go run ./local deploy $(ARGS)
 
 .PHONY: deploy-check
-deploy-check: node_modules ## only what make deploy checks before it calls the API
-	@go run ./local/deploy check
+deploy-check: node_modules ## only what make deploy checks before it calls the API: all that is missing, and how to set it
+	@go run ./local deploy --check $(ARGS)
 
 .PHONY: undeploy
 undeploy: node_modules ## delete what was deployed, after asking
-	@go run ./local/deploy undeploy
+	@go run ./local undeploy $(ARGS)
 
 .PHONY: invoke
 invoke: ## call the deployed function: a dry run (ARGS=--run for a real one, ARGS=--help for more)
-	@go run ./local/deploy invoke $(ARGS)
+	@go run ./local invoke $(ARGS)
 
+# KEY and APP come last: where one is missing, no other flag is taken for it.
 .PHONY: revoke
 revoke: ## have the deployed function replace and delete a leaked key (KEY=SCW…; NOW=1 deletes first, whoever carries it)
-	@[ -n '$(KEY)' ] || { echo "make revoke: which key? KEY=SCW… is its access key, never its secret key" >&2; exit 2; }
-	@go run ./local/deploy invoke --revoke '$(KEY)' $(if $(NOW),--now) $(ARGS)
+	@go run ./local invoke $(if $(NOW),--now) $(ARGS) --revoke $(KEY)
 
 .PHONY: rollback
 rollback: ## have the deployed function go back to the key before (APP=name or ID)
-	@[ -n '$(APP)' ] || { echo "make rollback: which application? APP=name or ID" >&2; exit 2; }
-	@go run ./local/deploy invoke --rollback '$(APP)' $(ARGS)
+	@go run ./local invoke $(ARGS) --rollback $(APP)
 
 .PHONY: doctor
 doctor: ## is it right, is it too much, will it go on? Looks with your scw profile, changes nothing (ARGS='--profile NAME')

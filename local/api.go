@@ -19,7 +19,7 @@ type apiCommand struct {
 	ControlAddr string `default:"127.0.0.1:0" help:"Where one sees and moves the emulator: state, history, clock, faults (${default})." placeholder:"HOST:PORT"`
 	CAFile      string `name:"ca-file" help:"Where to write the certificate of the emulator's CA. Without it, a temporary file." placeholder:"FILE"`
 	Seed        string `default:"demo" help:"What the organization holds at first: demo, empty, or a file as local/emulator/seeds/README.md says (${default})." placeholder:"NAME|FILE"`
-	Project     string `help:"The project of SCW_DEFAULT_PROJECT_ID. Without it, the seed's first that is not default." placeholder:"NAME"`
+	Project     string `help:"The project of SCW_DEFAULT_PROJECT_ID, by ID or name. Without it, the seed's first that is not default." placeholder:"ID|NAME"`
 	Clock       moment `help:"What the emulator's clock reads at first; it goes on from there. Without it, the present." placeholder:"TIME"`
 	Latency     span   `help:"How long every API call and endpoint takes." placeholder:"50ms"`
 	KeyLag      span   `help:"For how long a new key is refused now and then, as IAM's caches do." placeholder:"45s"`
@@ -38,7 +38,9 @@ CURL_CA_BUNDLE, REQUESTS_CA_BUNDLE or NODE_EXTRA_CA_CERTS point elsewhere wants
 the same file there.
 
 EMULATOR_CONTROL_URL shows the emulator and moves its clock; curl it. Ctrl-C ends
-it, and tells which routes were asked for that the emulator does not have.`
+it, and tells which routes were asked for that the emulator does not have.
+
+  go run ./local api --seed empty --clock 2027-01-01T00:00:00Z`
 }
 
 func (c *apiCommand) Run(ctx context.Context, p program) error {

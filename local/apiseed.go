@@ -64,7 +64,7 @@ func (c *apiCommand) emulator(stderr io.Writer) (*emulator.Emulator, error) {
 	}
 	if err != nil {
 		_ = e.Close() // it has run nothing
-		return nil, fmt.Errorf("--seed %s: %s", c.Seed, strings.ReplaceAll(err.Error(), "\n", "\n  "))
+		return nil, misused("--seed %s: %s", c.Seed, strings.ReplaceAll(err.Error(), "\n", "\n  "))
 	}
 	return e, nil
 }
@@ -87,15 +87,17 @@ func seedOf(name string) (emulator.Seed, error) {
 	return emulator.ParseSeed(text)
 }
 
-// defaultProject is the id of the project that clients use: the one of that name,
-// or the seed's first that is not default.
+// defaultProject is the id of the project that clients use: the one of that name
+// or ID, or the seed's first that is not default.
 func defaultProject(e *emulator.Emulator, name string) (string, error) {
 	names := e.ProjectNames()
 	if name != "" {
-		if id := e.Project(name); id != "" {
-			return id, nil
+		for _, have := range names {
+			if id := e.Project(have); name == have || name == id {
+				return id, nil
+			}
 		}
-		return "", fmt.Errorf("--project %s: the seed has only %s", name, strings.Join(names, ", "))
+		return "", misused("--project %s: the seed has only %s", name, strings.Join(names, ", "))
 	}
 	for _, name := range names {
 		if name != "default" {

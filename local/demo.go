@@ -3,8 +3,6 @@ package main
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -33,7 +31,7 @@ func newDemo(o emulator.Options, seedName string, extra []string) (*demo, error)
 		err = e.Load(seed)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--seed %s: %s", seedName, strings.ReplaceAll(err.Error(), "\n", "\n  "))
+		return nil, misused("--seed %s: %s", seedName, strings.ReplaceAll(err.Error(), "\n", "\n  "))
 	}
 	project, err := defaultProject(e, "")
 	if err != nil {
@@ -41,7 +39,7 @@ func newDemo(o emulator.Options, seedName string, extra []string) (*demo, error)
 	}
 	keys := e.Keys("rotator")
 	if len(keys) == 0 {
-		return nil, errors.New("--seed " + seedName + ": it has no application rotator with a key, which the function would run on")
+		return nil, misused("--seed %s: it has no application rotator with a key, which the function would run on", seedName)
 	}
 	own := keys[len(keys)-1]
 	control, extra := controlSecret(extra)

@@ -2,22 +2,16 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 
 	"github.com/scw-key-rotator/rotator/internal/config"
-	"github.com/scw-key-rotator/rotator/internal/printable"
 	"github.com/scw-key-rotator/rotator/local/doctor"
 	"github.com/scw-key-rotator/rotator/local/manifest"
 )
 
 type doctorCommand struct {
-	Profile string `help:"The profile of the scw configuration file. It goes before the environment." placeholder:"NAME"`
-	Project string `help:"The project to look at. Without it, the profile's, or that of .env." placeholder:"ID"`
-	JSON    bool   `name:"json" help:"Print what was found as JSON."`
-	Root    string `default:"." hidden:"" help:"The folder of serverless.yml." type:"existingdir"`
+	shared `embed:""`
 }
 
 // Help is shown by doctor --help.
@@ -25,8 +19,7 @@ func (c *doctorCommand) Help() string {
 	return `Is it right, is it too much, will it go on? Looks at the function's key, at what
 the function may do, at how it is deployed, and at the project that it looks
 after, with your own scw profile, and changes nothing. Each line that is not ✓
-says how to mend it. The exit status is 0 where nothing is wrong, 1 where
-something is, 2 where there is nothing to look with.
+says how to mend it.
 
   go run ./local doctor --profile prod
   go run ./local doctor --json | jq '.lines[] | select(.mark != "right")'`
@@ -35,10 +28,11 @@ something is, 2 where there is nothing to look with.
 func (c *doctorCommand) Run(ctx context.Context, p program) error {
 	o, err := c.options(p)
 	if err != nil {
-		fmt.Fprintf(p.stderr, "local: %s\ntry 'go run ./local doctor --help'\n", printable.Text(err.Error()))
-		return exit(exitUsage)
+		return err
 	}
+	end := p.during("looking at the function and its project")
 	found := doctor.Examine(ctx, o)
+	end()
 	if c.JSON {
 		err = found.JSON(p.stdout)
 	} else {
@@ -53,7 +47,7 @@ func (c *doctorCommand) Run(ctx context.Context, p program) error {
 // options are whom to ask, by the profile, and what should be there, by
 // serverless.yml and .env.
 func (c *doctorCommand) options(p program) (doctor.Options, error) {
-	who, err := p.caller(c.Profile, c.Project, c.Root)
+	who, err := p.caller(c.shared)
 	if err != nil {
 		return doctor.Options{}, err
 	}
@@ -65,14 +59,14 @@ func (c *doctorCommand) options(p program) (doctor.Options, error) {
 	if who.wouldBe != who.project && uuid.MatchString(who.wouldBe) {
 		o.Elsewhere = who.wouldBe
 	}
-	o.Manifest, err = wouldDeploy(c.Root, who.env, who.organization, who.project)
+	o.Manifest, err = wouldDeploy(who.env, who.organization, who.project)
 	return o, err
 }
 
 // wouldDeploy is serverless.yml as make deploy reads it. What only a deployment
 // needs may be missing: it is not compared.
-func wouldDeploy(root string, env map[string]string, organization, project string) (manifest.Service, error) {
-	text, err := os.ReadFile(filepath.Join(root, "serverless.yml")) //nolint:gosec // the project's own
+func wouldDeploy(env map[string]string, organization, project string) (manifest.Service, error) {
+	text, err := os.ReadFile("serverless.yml")
 	if err != nil {
 		return manifest.Service{}, err
 	}

@@ -15,17 +15,17 @@ import (
 func listen(ctx context.Context, flag, addr string) (net.Listener, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: want HOST:PORT, such as 127.0.0.1:8080", flag, addr)
+		return nil, misused("%s %s: want HOST:PORT, such as 127.0.0.1:8080", flag, addr)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("%s %s: want a loopback address, such as 127.0.0.1:8080: this is not for others to reach", flag, addr)
+		return nil, misused("%s %s: want a loopback address, such as 127.0.0.1:8080: this is not for others to reach", flag, addr)
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if cause, ok := errors.AsType[*os.SyscallError](err); ok {
 		return nil, fmt.Errorf("%s %s: cannot listen there: %w; is something else using the port? try another, or port 0 for a free one", flag, addr, cause.Err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: want HOST:PORT, such as 127.0.0.1:8080: %w", flag, addr, err)
+		return nil, misused("%s %s: want HOST:PORT, such as 127.0.0.1:8080: %w", flag, addr, err)
 	}
 	return listener, nil
 }

@@ -6,9 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/scaleway/scaleway-sdk-go/scw"
 
@@ -20,7 +23,7 @@ import (
 // live is the environment of a run on the real API. What it is about is shown
 // before anything is asked of it; who changes things is asked first.
 func (c *runCommand) live(ctx context.Context, p program) ([]string, error) {
-	environ, err := liveEnviron(p, c.Profile)
+	environ, err := liveEnviron(p, c.Profile, c.Project)
 	if err != nil {
 		return nil, err
 	}
@@ -28,6 +31,9 @@ func (c *runCommand) live(ctx context.Context, p program) ([]string, error) {
 	for _, line := range environ {
 		name, value, _ := strings.Cut(strings.TrimPrefix(line, config.Prefix), "=")
 		is[name] = value
+	}
+	if is["ACCESS_KEY"] == "" || is["SECRET_KEY"] == "" {
+		return nil, noKey()
 	}
 	what := "changing nothing"
 	if !c.DryRun {
@@ -44,18 +50,47 @@ func (c *runCommand) live(ctx context.Context, p program) ([]string, error) {
 	} {
 		fmt.Fprintf(p.stderr, "  %-13s %s\n", line[0], cmp.Or(printable.Line(line[1]), "not set"))
 	}
-	if c.DryRun || c.Yes {
-		return environ, nil
+	if !c.DryRun && !c.Yes {
+		if err := p.confirmed(ctx, "Change things there?"); err != nil {
+			return nil, err
+		}
 	}
-	return environ, p.confirmed(ctx, "Change things there?")
+	return environ, reachable(ctx, cmp.Or(is["API_URL"], config.DefaultAPIURL))
 }
 
-// confirmed asks, and wants yes. An interruption is a no.
+// reachable asks once: a run would try for minutes.
+func reachable(ctx context.Context, api string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, api+"/metadata", http.NoBody)
+	if err != nil {
+		return err
+	}
+	answer, err := (&http.Client{Timeout: 20 * time.Second}).Do(req)
+	if cause, is := errors.AsType[*url.Error](err); is {
+		return fmt.Errorf("nothing was changed: the API gives no answer (%w)", cause.Err)
+	}
+	return answer.Body.Close()
+}
+
+func noKey() error {
+	return misused("no key to look with: want a profile of the scw configuration file (scw init makes one), or SCW_ACCESS_KEY and SCW_SECRET_KEY")
+}
+
+// confirmed asks, and wants yes.
 func (p program) confirmed(ctx context.Context, question string) error {
 	if !p.canAsk() {
-		return errors.New("nothing was changed: there is no terminal to ask at; --yes says that it is meant")
+		return nobody()
 	}
-	fmt.Fprint(p.stderr, question+" Type yes: ")
+	return p.answered(ctx, question+" Type yes: ", "yes")
+}
+
+// nobody is there to answer.
+func nobody() error {
+	return misused("nothing was changed: there is no terminal to ask at; --yes says that it is meant, --dry-run only looks")
+}
+
+// answered asks, and wants this answer. An interruption is another.
+func (p program) answered(ctx context.Context, question, want string) error {
+	fmt.Fprint(p.stderr, question)
 	answer := make(chan string, 1)
 	go func() { // who does not answer is not waited for
 		said, _ := bufio.NewReader(p.stdin).ReadString('\n') // what there is of it
@@ -63,8 +98,14 @@ func (p program) confirmed(ctx context.Context, question string) error {
 	}()
 	select {
 	case said := <-answer:
-		if strings.TrimSpace(said) == "yes" {
+		switch strings.TrimSpace(said) {
+		case want:
 			return nil
+		case "":
+			if !p.canAsk() {
+				fmt.Fprintln(p.stderr)
+				return nobody()
+			}
 		}
 	case <-ctx.Done():
 		fmt.Fprintln(p.stderr)
@@ -90,7 +131,7 @@ func isTerminal(f *os.File) bool {
 // liveEnviron takes the key, organization and project from the user's scw
 // profile, and everything else from ROTATOR_ variables. A profile that is named
 // goes before the environment, the active one after it.
-func liveEnviron(p program, name string) ([]string, error) {
+func liveEnviron(p program, name, project string) ([]string, error) {
 	profile, err := liveProfile(name)
 	if err != nil {
 		return nil, err
@@ -111,6 +152,9 @@ func liveEnviron(p program, name string) ([]string, error) {
 			environ = append(environ, config.Prefix+f.name+"="+*f.value)
 		}
 	}
+	if project != "" {
+		environ = append(environ, config.Prefix+"PROJECT_ID="+project)
+	}
 	return environ, nil
 }
 
@@ -121,21 +165,33 @@ func liveProfile(name string) (*scw.Profile, error) {
 	var missing *scw.ConfigFileNotFoundError
 	switch {
 	case errors.As(err, &missing) && name == "":
-		return scw.LoadEnvProfile(), nil
+		return envProfile(), nil
 	case err != nil:
-		return nil, fmt.Errorf("read the scw configuration: %w", err)
+		return nil, misused("read the scw configuration: %w", err)
 	case name == "":
 		active, err := file.GetActiveProfile()
 		if err != nil {
-			return nil, fmt.Errorf("read the scw profile: %w", err)
+			return nil, misused("read the scw profile: %w", err)
 		}
-		return scw.MergeProfiles(active, scw.LoadEnvProfile()), nil
+		return scw.MergeProfiles(active, envProfile()), nil
 	}
 	profile, err := file.GetProfile(name)
 	if err != nil {
-		return nil, fmt.Errorf("--profile %s: %w", name, err)
+		return nil, misused("--profile %s: %w", name, err)
 	}
 	return profile, nil
+}
+
+// envProfile is what SCW_ variables say. An empty one says nothing: pipelines set
+// those that they do not have.
+func envProfile() *scw.Profile {
+	p := scw.LoadEnvProfile()
+	for _, value := range []**string{&p.AccessKey, &p.SecretKey, &p.DefaultOrganizationID, &p.DefaultProjectID, &p.APIURL} {
+		if *value != nil && **value == "" {
+			*value = nil
+		}
+	}
+	return p
 }
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
@@ -149,12 +205,13 @@ type caller struct {
 }
 
 // caller is by the profile, and by .env what that does not say.
-func (p program) caller(name, project, root string) (caller, error) {
+func (p program) caller(asked shared) (caller, error) {
+	name, project := asked.Profile, asked.Project
 	profile, err := liveProfile(name)
 	if err != nil {
 		return caller{}, err
 	}
-	env, err := manifest.Environment(root, p.environ())
+	env, err := manifest.Environment(".", p.environ())
 	if err != nil {
 		return caller{}, err
 	}
@@ -169,14 +226,16 @@ func (p program) caller(name, project, root string) (caller, error) {
 		organization: cmp.Or(text(profile.DefaultOrganizationID), env["SCW_DEFAULT_ORGANIZATION_ID"]),
 		wouldBe:      env["SCW_DEFAULT_PROJECT_ID"], env: env,
 	}
-	c.project = cmp.Or(project, text(profile.DefaultProjectID), c.wouldBe)
+	if c.project = cmp.Or(project, text(profile.DefaultProjectID), c.wouldBe); name == "" {
+		c.project = cmp.Or(project, c.wouldBe, text(profile.DefaultProjectID))
+	}
 	switch {
 	case c.accessKey == "" || c.secretKey == "":
-		return c, fmt.Errorf("no key to look with: want a profile of the scw configuration file (scw init makes one), or SCW_ACCESS_KEY and SCW_SECRET_KEY")
+		return c, noKey()
 	case !uuid.MatchString(c.project):
-		return c, fmt.Errorf("%q is no project: want --project with a UUID, a profile that has a default project, or SCW_DEFAULT_PROJECT_ID", c.project)
+		return c, misused("%q is no project: want --project with a UUID, a profile that has a default project, or SCW_DEFAULT_PROJECT_ID", c.project)
 	case !uuid.MatchString(c.organization):
-		return c, fmt.Errorf("%q is no organization: want a profile that has a default organization, or SCW_DEFAULT_ORGANIZATION_ID", c.organization)
+		return c, misused("%q is no organization: want a profile that has a default organization, or SCW_DEFAULT_ORGANIZATION_ID", c.organization)
 	}
 	return c, nil
 }

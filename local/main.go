@@ -19,23 +19,44 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/version"
 )
 
-// Exit codes.
+// Exit statuses of every command.
 const (
 	exitDone   = 0
-	exitFailed = 1 // the run failed, or could not start
-	exitUsage  = 2
+	exitFailed = 1 // something is wrong
+	exitUsage  = 2 // it was asked for in a way that it cannot do
 )
+
+// shared are the flags of each command that is about a project, which mean the same
+// everywhere.
+type shared struct {
+	Profile string `help:"The profile of the scw configuration file. It goes before the environment, the active one after it." placeholder:"NAME"`
+	Project string `help:"The project. Without it, that of --profile, of the environment, of .env, or of the active profile." placeholder:"ID"`
+	JSON    bool   `name:"json" help:"Print the result as JSON."`
+	DryRun  bool   `help:"Change nothing; say what would be done."`
+	Yes     bool   `help:"Do not ask."`
+}
 
 type cli struct {
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Run     runCommand     `cmd:"" help:"Do one run on a demo project in the emulator and print its report."`
-	Serve   serveCommand   `cmd:"" help:"Serve the function behind an emulated front door, to try it with curl."`
-	API     apiCommand     `cmd:"" name:"api" help:"Serve the emulated Scaleway API alone, for any client."`
-	Setup   setupCommand   `cmd:"" help:"Make what the first deployment needs, with your own scw profile: applications, policies, .env."`
-	Doctor  doctorCommand  `cmd:"" help:"Look at the deployed function and its project with your own scw profile; changes nothing."`
-	Archive archiveCommand `cmd:"" help:"Pack the function's archive, check it by the platform's rules and build it alone."`
+	Run      runCommand      `cmd:"" help:"Do one run on a demo project in the emulator and print its report."`
+	Serve    serveCommand    `cmd:"" help:"Serve the function behind an emulated front door, to try it with curl."`
+	API      apiCommand      `cmd:"" name:"api" help:"Serve the emulated Scaleway API alone, for any client."`
+	Setup    setupCommand    `cmd:"" help:"Make what the first deployment needs, with your own scw profile: applications, policies, .env."`
+	Deploy   deployCommand   `cmd:"" help:"Check everything, deploy the function, and verify what was deployed."`
+	Invoke   invokeCommand   `cmd:"" help:"Call the deployed function: a dry run, unless asked for more."`
+	Undeploy undeployCommand `cmd:"" help:"Delete the namespace and all in it, after asking."`
+	Doctor   doctorCommand   `cmd:"" help:"Look at the deployed function and its project with your own scw profile; changes nothing."`
+	Archive  archiveCommand  `cmd:"" help:"Pack the function's archive, check it by the platform's rules and build it alone."`
 }
+
+const description = `The key rotator on this machine, with an emulator of the parts of Scaleway that
+it needs. "go run ./local COMMAND --help" has an example of each command:
+
+  go run ./local run
+
+The exit status is 0 where all is well, 1 where something is wrong, 2 where it was
+asked for in a way that it cannot do (go run itself makes 1 of both).`
 
 func main() { os.Exit(execute(0)) }
 
@@ -56,8 +77,16 @@ type program struct {
 	environ        func() []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	hashes         uint32 // see execute
+	hashes         uint32                         // see execute
+	during         func(what string) (end func()) // tells what takes long
 }
+
+// usageError is an error of what was typed.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func misused(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // exit ends a command with a code and nothing more to say.
 type exit int
@@ -65,10 +94,12 @@ type exit int
 func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 func (p program) run(ctx context.Context, args []string) (code int) {
+	m := newMeter(p.stderr, p.getenv("TERM"))
+	p.stdout, p.stderr, p.during = m.through(p.stdout), m.through(p.stderr), m.during
 	var commands cli
 	parser, err := kong.New(&commands,
 		kong.Name("local"),
-		kong.Description("The key rotator on this machine, with an emulator of the parts of Scaleway that it needs."),
+		kong.Description(description),
 		kong.Writers(p.stdout, p.stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Exit(func(code int) { panic(exit(code)) }), // --help ends here
@@ -93,19 +124,32 @@ func (p program) run(ctx context.Context, args []string) (code int) {
 		args = []string{"--help"}
 	}
 	command, err := parser.Parse(args)
-	if err != nil {
-		fmt.Fprintf(p.stderr, "local: %s\ntry 'go run ./local --help'\n", printable.Text(err.Error()))
-		return exitUsage
+	if err == nil {
+		return p.ended(command.Run(), command.Selected())
 	}
-	err = command.Run()
-	var silent exit
-	switch {
-	case err == nil:
+	var at *kong.Node
+	if parse, is := errors.AsType[*kong.ParseError](err); is && parse.Context != nil {
+		at = parse.Context.Selected()
+	}
+	return p.ended(usageError{err}, at)
+}
+
+// ended says how a command ended, and is its exit status.
+func (p program) ended(err error, command *kong.Node) int {
+	if err == nil {
 		return exitDone
-	case errors.As(err, &silent):
+	}
+	if silent, is := errors.AsType[exit](err); is {
 		return int(silent)
-	default:
-		fmt.Fprintln(p.stderr, "local:", printable.Text(err.Error()))
+	}
+	fmt.Fprintln(p.stderr, "local:", printable.Text(err.Error()))
+	if _, is := errors.AsType[usageError](err); !is {
 		return exitFailed
 	}
+	name := ""
+	if command != nil {
+		name = command.Name + " "
+	}
+	fmt.Fprintf(p.stderr, "try 'go run ./local %s--help'\n", name)
+	return exitUsage
 }

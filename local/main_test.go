@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -16,8 +19,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// hurry has a process end at once that the race detector watches: it waits a second.
+const hurry = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"local": func() { os.Exit(execute(8)) }, "sdk": sdkClient})
+	testscript.Main(m, map[string]func(){"local": func() { os.Exit(execute(8)) }, "sdk": sdkClient, "node": fakeNode})
 }
 
 // TestScripts plays testdata/script/*.txtar: what a person types and sees.
@@ -29,15 +35,25 @@ func TestMain(m *testing.M) {
 //	                   must exit with 0. What it said on standard error becomes the file said.err.
 //	                   Not called stop: that is testscript's own, and ends the script
 //	ask [-H LINE]... [-d BODY] METHOD URL   a request; status, headers and body become the file answer
+//	ends STATUS COMMAND...   as exec, and it must end with this exit status; what it says must
+//	                         not hold what SCW_SECRET_KEY, CONTROL or SECRET of the script do
 //	capture NAME PATTERN FILE               what the pattern's group holds becomes a variable
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "interrupt": interrupt, "ask": askURL, "capture": capture,
+			"start": start, "interrupt": interrupt, "ask": askURL, "capture": capture, "ends": ends,
 		},
 		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			cache, err := exec.CommandContext(context.Background(), "go", "env", "GOCACHE").Output()
+			top, err2 := filepath.Abs("..")
+			e.Setenv("GOCACHE", strings.TrimSpace(string(cache))) // an archive is built
+			e.Setenv("TOP", top)                                  // the project's folder
+			e.Setenv("GORACE", hurry)
+			return errors.Join(err, err2)
+		},
 	})
 }
 
@@ -147,6 +163,29 @@ func askURL(ts *testscript.TestScript, neg bool, args []string) {
 	_, err = out.ReadFrom(resp.Body)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs("answer"), out.Bytes(), 0o600))
+}
+
+func ends(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: ends STATUS COMMAND...")
+	}
+	status := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exited, is := errors.AsType[*exec.ExitError](err)
+		if !is {
+			ts.Fatalf("%v", err)
+		}
+		status = exited.ExitCode()
+	}
+	if fmt.Sprint(status) != args[0] {
+		ts.Fatalf("it ended with %d", status)
+	}
+	said := ts.ReadFile("stdout") + ts.ReadFile("stderr")
+	for _, name := range []string{"SCW_SECRET_KEY", "CONTROL", "SECRET"} {
+		if secret := ts.Getenv(name); secret != "" && strings.Contains(said, secret) {
+			ts.Fatalf("it shows %s", name)
+		}
+	}
 }
 
 func capture(ts *testscript.TestScript, neg bool, args []string) {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -14,22 +13,19 @@ import (
 	"github.com/scw-key-rotator/rotator/handler"
 	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/printable"
-	"github.com/scw-key-rotator/rotator/local/ask"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
 type runCommand struct {
-	ask.Flags `embed:""`
+	shared  `embed:""`
+	request `embed:""`
 
-	JSON    bool   `help:"Print the report as JSON."`
-	HTML    string `help:"Write the report to a file, as a page for a browser." placeholder:"FILE"`
-	Full    bool   `help:"Print each row that is as it should be, too, where there are many."`
-	Log     bool   `help:"Print the function's log on standard error."`
-	Seed    string `default:"demo" help:"What the emulator holds: demo, or a file as local api takes it." placeholder:"FILE"`
-	Live    bool   `help:"Use the real API with your own scw profile. It changes nothing without --apply."`
-	Apply   bool   `help:"With --live: do change things, after asking."`
-	Yes     bool   `help:"With --apply: do not ask."`
-	Profile string `help:"With --live: the profile of the scw configuration file. It goes before the environment." placeholder:"NAME"`
+	HTML  string `help:"Write the report to a file, as a page for a browser." placeholder:"FILE"`
+	Full  bool   `help:"Print each row that is as it should be, too, where there are many."`
+	Log   bool   `help:"Print the function's log on standard error."`
+	Seed  string `default:"demo" help:"What the emulator holds: demo, or a file as local api takes it." placeholder:"FILE"`
+	Live  bool   `help:"Use the real API with your own scw profile. It changes nothing without --apply."`
+	Apply bool   `help:"With --live: do change things, after asking."`
 }
 
 // Help is shown by run --help.
@@ -46,13 +42,13 @@ shell are settings of the run, as they are of the deployed function.
 func (c *runCommand) Run(ctx context.Context, p program) error {
 	switch {
 	case c.Apply && !c.Live:
-		return errors.New("--apply goes with --live; in the emulator everything is applied unless --dry-run")
+		return misused("--apply goes with --live; in the emulator everything is applied unless --dry-run")
 	case c.Live && c.Seed != "demo":
-		return errors.New("--seed is the emulator's, and goes without --live")
+		return misused("--seed is the emulator's, and goes without --live")
 	case c.JSON && c.HTML != "":
-		return errors.New("--html goes without --json: a run has one report")
-	case c.Profile != "" && !c.Live:
-		return errors.New("--profile goes with --live: the emulator has keys of its own")
+		return misused("--html goes without --json: a run has one report")
+	case c.Profile+c.Project != "" && !c.Live:
+		return misused("--profile and --project go with --live: the emulator has keys and projects of its own")
 	}
 	var log bytes.Buffer
 	c.DryRun = c.DryRun || c.Live && !c.Apply
@@ -72,10 +68,15 @@ func (c *runCommand) Run(ctx context.Context, p program) error {
 	if c.Full {
 		full = "&full=1"
 	}
-	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/?format="+format+full, strings.NewReader(c.Body()))
+	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/?format="+format+full, strings.NewReader(c.body(c.DryRun)))
 	req.Header.Set(handler.ControlHeader, control)
 	answer := httptest.NewRecorder()
+	end := func() {}
+	if c.Live { // in the emulator a run takes a moment
+		end = p.during("the run is under way")
+	}
 	function.ServeHTTP(answer, req)
+	end()
 	if c.Log {
 		_, _ = log.WriteTo(p.stderr)
 	}

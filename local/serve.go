@@ -19,6 +19,13 @@ type serveCommand struct {
 	Addr string `default:"127.0.0.1:8080" help:"Where to listen: loopback only, port 0 for a free one (${default})." placeholder:"HOST:PORT"`
 }
 
+// Help is shown by serve --help.
+func (c *serveCommand) Help() string {
+	return `Prints a key, and the curl lines to try with it.
+
+  go run ./local serve --addr 127.0.0.1:0`
+}
+
 func (c *serveCommand) Run(ctx context.Context, p program) error {
 	d, err := newDemo(emulator.Options{Clock: emulator.NewManualClock(demoStart(time.Now())), Seed: 1, HashMemory: p.hashes}, c.Seed, p.settings())
 	if err != nil {
@@ -26,7 +33,7 @@ func (c *serveCommand) Run(ctx context.Context, p program) error {
 	}
 	self, known := d.Endpoint(demoFunction)
 	if !known {
-		return fmt.Errorf("--seed %s: it has no function %s", c.Seed, demoFunction)
+		return misused("--seed %s: it has no function %s", c.Seed, demoFunction)
 	}
 	function := handler.New(d.environ, p.stderr, handler.Options{
 		API: d.RoundTripper(), Endpoints: d.RoundTripper(), Clock: clock.Clock{Now: d.Clock().Now, Sleep: d.Clock().Sleep, After: d.Clock().After, Emulated: true},

@@ -13,14 +13,12 @@ import (
 )
 
 type setupCommand struct {
-	Profile string `help:"The profile of the scw configuration file. It goes before the environment." placeholder:"NAME"`
-	Project string `help:"The project to set up. Without it, the profile's, or that of .env." placeholder:"ID"`
-	Yes     bool   `help:"Do not ask."`
-	DryRun  bool   `help:"Say what would be done, and change nothing."`
-	JSON    bool   `name:"json" help:"Print what was done, or would be, as JSON."`
-	Remove  bool   `help:"Take away what setup has made. Refuses while a function runs on it."`
-	Scw     bool   `help:"Print the commands that would do it, scw's and the shell's, and change nothing."`
-	Root    string `default:"." hidden:"" help:"The folder of .env." type:"existingdir"`
+	shared `embed:""`
+
+	Remove bool `help:"Take away what setup has made. Refuses while a function runs on it."`
+	Scw    bool `help:"Print the commands that would do it, scw's and the shell's, and change nothing."`
+
+	then bool // a deployment follows
 }
 
 // Help is shown by setup --help.
@@ -34,10 +32,7 @@ straight into the function's variable.
   go run ./local setup --profile prod
   go run ./local setup --dry-run --json
   go run ./local setup --scw           # the commands, to type them yourself
-  go run ./local setup --remove
-
-The exit status is 0 where all is as it should be or was made so, 1 where
-something failed, 2 where it was asked for in a way that it cannot do.`
+  go run ./local setup --remove`
 }
 
 // setupResult is what --json prints.
@@ -50,12 +45,13 @@ type setupResult struct {
 }
 
 func (c *setupCommand) Run(ctx context.Context, p program) error {
-	o, who, err := c.options(p)
+	o, err := c.options(p)
 	if err != nil {
-		fmt.Fprintf(p.stderr, "local: %s\ntry 'go run ./local setup --help'\n", printable.Text(err.Error()))
-		return exit(exitUsage)
+		return err
 	}
+	end := p.during("looking at what is there")
 	facts, err := setup.Look(ctx, o, c.Remove)
+	end()
 	if err != nil {
 		return c.refused(p, o, err)
 	}
@@ -89,8 +85,12 @@ func (c *setupCommand) Run(ctx context.Context, p program) error {
 			return err
 		}
 	}
-	if !c.JSON && !c.Remove && !c.DryRun {
-		fmt.Fprintf(p.stdout, "next: %s\n", printable.Text(next(who, c.Profile)))
+	if !c.JSON && !c.Remove && !c.DryRun && !c.then {
+		as := ""
+		if c.Profile != "" {
+			as = " ARGS='--profile " + c.Profile + "'"
+		}
+		fmt.Fprintf(p.stdout, "next: make deploy%[1]s, then make doctor%[1]s\n", printable.Line(as))
 	}
 	return nil
 }
@@ -98,11 +98,10 @@ func (c *setupCommand) Run(ctx context.Context, p program) error {
 // apply does it, after asking.
 func (c *setupCommand) apply(ctx context.Context, p program, o setup.Options, facts setup.Facts, r *setupResult) error {
 	if !c.Yes {
-		if !p.canAsk() {
-			fmt.Fprintln(p.stderr, "local: nothing was changed: there is no terminal to ask at; --yes says that it is meant, --dry-run only looks")
-			return exit(exitUsage)
-		}
 		question := "Make this?"
+		if c.then {
+			question = "Make this, and then deploy?"
+		}
 		if c.Remove {
 			question = "Delete this?"
 		}
@@ -110,10 +109,12 @@ func (c *setupCommand) apply(ctx context.Context, p program, o setup.Options, fa
 			return err
 		}
 	}
+	end := p.during("making it")
 	err := setup.Apply(ctx, o, facts, r.Steps, func(s setup.Step) {
 		what, _, _ := strings.Cut(s.Text, ":")
 		fmt.Fprintf(p.stderr, "done: %s %s\n", s.Action, printable.Line(what))
 	})
+	end()
 	r.Outcome = "done"
 	if err != nil {
 		r.Outcome, r.Error = "failed", printable.Text(err.Error())
@@ -124,26 +125,23 @@ func (c *setupCommand) apply(ctx context.Context, p program, o setup.Options, fa
 	return err
 }
 
-func (c *setupCommand) options(p program) (setup.Options, caller, error) {
-	switch {
-	case c.Scw && (c.Yes || c.JSON || c.DryRun):
-		return setup.Options{}, caller{}, errors.New("--scw only prints commands: it goes without --yes, --json and --dry-run")
-	case c.DryRun && c.Yes:
-		return setup.Options{}, caller{}, errors.New("--dry-run changes nothing: it goes without --yes")
+func (c *setupCommand) options(p program) (setup.Options, error) {
+	if c.Scw && c.JSON {
+		return setup.Options{}, misused("--scw prints commands, and goes without --json")
 	}
-	who, err := p.caller(c.Profile, c.Project, c.Root)
+	who, err := p.caller(c.shared)
 	if err != nil {
-		return setup.Options{}, who, err
+		return setup.Options{}, err
 	}
 	for _, line := range p.environ() {
 		name, is, _ := strings.Cut(line, "=")
 		if name == "SCW_DEFAULT_PROJECT_ID" && is != "" && is != who.project {
-			return setup.Options{}, who, fmt.Errorf("SCW_DEFAULT_PROJECT_ID of the environment is %s, and goes before .env: make deploy would deploy there, and this is about %s. Unset it", is, who.project)
+			return setup.Options{}, misused("SCW_DEFAULT_PROJECT_ID of the environment is %s, and goes before .env: make deploy would deploy there, and this is about %s. Unset it", is, who.project)
 		}
 	}
 	return setup.Options{
-		API: who.api, AccessKey: who.accessKey, SecretKey: who.secretKey, Organization: who.organization, ProjectID: who.project, Root: c.Root,
-	}, who, nil
+		API: who.api, AccessKey: who.accessKey, SecretKey: who.secretKey, Organization: who.organization, ProjectID: who.project, Root: ".",
+	}, nil
 }
 
 // refused says why nothing can be done.
@@ -181,17 +179,4 @@ func (r setupResult) print(w io.Writer) error {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(r)
-}
-
-// next is how to deploy: make deploy takes the key that deploys from .env or the
-// environment, and setup copies nobody's key into a file.
-func next(who caller, profile string) string {
-	if who.env["SCW_SECRET_KEY"] != "" {
-		return "make deploy, then make doctor"
-	}
-	command := "scw config get secret-key"
-	if profile != "" {
-		command = "scw --profile '" + profile + "' config get secret-key"
-	}
-	return "SCW_SECRET_KEY=$(" + command + ") make deploy, then make doctor; or put the key that deploys into .env"
 }

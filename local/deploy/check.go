@@ -1,4 +1,4 @@
-package main
+package deploy
 
 import (
 	"context"
@@ -21,29 +21,68 @@ import (
 
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-// check reports all that is wrong at once, before anything is sent anywhere.
-func (p program) check(ctx context.Context, s service, env environment) error {
-	err := errors.Join(
-		checkTools(ctx, p.root),
-		checkDeployer(s, env),
-		checkFunction(s.Function),
-		checkSettings(s.Function, env),
-	)
+// check reports all that is missing and wrong at once, before anything is sent anywhere.
+func (p Deployer) check(ctx context.Context, env environment) (service, error) {
+	whole, missing := env.missing()
+	s, err := p.service(whole)
+	problems := []error{checkTools(ctx, p.Root), missing, err}
 	if err == nil {
-		err = platform.Archive(ctx, p.root, "", p.stdout)
+		problems = append(problems, checkDeployer(s, whole), checkFunction(s.Function), checkSettings(s.Function, whole))
 	}
-	if err != nil {
-		return fmt.Errorf("nothing was deployed:\n%w", err)
+	if err := errors.Join(problems...); err != nil {
+		return s, err
+	}
+	end := p.During("building the archive as the platform does")
+	err = platform.Archive(ctx, p.Root, "", p.Stderr)
+	if end(); err != nil {
+		return s, err
 	}
 	if s.Function.Secret[ownSecretKey] == env[deployerKey] {
 		p.say("warning: the function would run on the key that deploys it; give it an application of its own, with no more than README.md lists")
 	}
 	p.say("checked: tools, settings, schedule and archive")
-	return nil
+	return s, nil
+}
+
+// WantsSetup tells whether the tools are there, and what setup makes is not.
+func (p Deployer) WantsSetup(ctx context.Context) bool {
+	env, err := readEnvironment(p.Root, p.Environ)
+	return err == nil && env[deployerKey] != "" && env[controlSecret] == "" && checkTools(ctx, p.Root) == nil
+}
+
+// missing names each variable that has no default, and no value, with how it gets one; where only some are needed, of
+// those. whole is the environment with something in its place, so that the rest can be read, too.
+func (env environment) missing(needed ...string) (whole environment, missing error) {
+	whole = maps.Clone(env)
+	var problems []error
+	for _, v := range []struct{ name, instead, how, value string }{
+		{deployerKey, "", "the secret key that deploys: --profile NAME takes that of a scw profile, or put it into .env", keptSecret},
+		{deployerProject, "ROTATOR_PROJECT_ID", "the project to deploy into: make setup writes it into .env", keptSecret},
+		{"SCW_DEFAULT_ORGANIZATION_ID", "ROTATOR_ORGANIZATION_ID", "its organization: make setup writes it into .env", keptSecret},
+		{controlSecret, "", "what a caller sends to ask for more than a plain run: make setup makes one up in .env, as openssl rand -hex 32 does", strings.Repeat("0", 64)},
+	} {
+		switch {
+		case env[v.name] != "":
+		case v.instead != "" && env[v.instead] != "" && v.name != deployerProject:
+		default:
+			if len(needed) == 0 || slices.Contains(needed, v.name) {
+				problems = append(problems, fmt.Errorf("%s: not set: %s", v.name, v.how))
+			}
+			whole[v.name] = v.value
+			if at := env[v.instead]; at != "" {
+				whole[v.name] = at
+			}
+		}
+	}
+	return whole, errors.Join(problems...)
 }
 
 // checkTools wants Node, and what package-lock.json says installed.
 func checkTools(ctx context.Context, root string) error {
+	return errors.Join(checkNode(ctx), checkModules(root))
+}
+
+func checkNode(ctx context.Context) error {
 	said, err := exec.CommandContext(ctx, "node", "--version").Output()
 	if err != nil {
 		return errors.New("node: not found; want Node 18 or later, with npm")
@@ -52,6 +91,10 @@ func checkTools(ctx context.Context, root string) error {
 	if n, err := strconv.Atoi(major); err != nil || n < 18 {
 		return fmt.Errorf("node: is %s; want 18 or later", strings.TrimSpace(string(said)))
 	}
+	return nil
+}
+
+func checkModules(root string) error {
 	lock, err := versions(filepath.Join(root, "package-lock.json"))
 	if err != nil {
 		return err
@@ -88,7 +131,7 @@ func checkDeployer(s service, env environment) error {
 	var problems []error
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if !uuid.MatchString(env[deployerKey]) {
-		problem("%s: missing or not a UUID (not shown); want the secret key that deploys", deployerKey)
+		problem("%s: is no UUID (not shown); want the secret key that deploys", deployerKey)
 	}
 	project := env[deployerProject]
 	if !uuid.MatchString(project) {
@@ -103,12 +146,9 @@ func checkDeployer(s service, env environment) error {
 	if url, want := env["SCW_FUNCTION_URL"], functionURL(env, s.Region); url != "" && url != want {
 		problem("SCW_FUNCTION_URL: %q: unset it, or want %q; SCW_API_URL is enough", url, want)
 	}
-	for name, why := range map[string]string{
-		"SCW_DEBUG":                    "the SDK would print secrets",
-		"NODE_TLS_REJECT_UNAUTHORIZED": "the key would be sent to anybody",
-	} {
-		if env[name] != "" {
-			problem("%s: is set, and %s; unset it", name, why)
+	for _, v := range [][2]string{{"SCW_DEBUG", "the SDK would print secrets"}, {"NODE_TLS_REJECT_UNAUTHORIZED", "the key would be sent to anybody"}} {
+		if env[v[0]] != "" {
+			problem("%s: is set, and %s; unset it", v[0], v[1])
 		}
 	}
 	return errors.Join(problems...)

@@ -1,12 +1,8 @@
-package main
+package deploy
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/hex"
-	"fmt"
 	"maps"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,184 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/scw-key-rotator/rotator/internal/config"
-	"github.com/scw-key-rotator/rotator/internal/redact"
 	"github.com/scw-key-rotator/rotator/local/manifest"
 )
-
-func TestTheFilterHidesASecretInEveryForm(t *testing.T) {
-	t.Parallel()
-	secret := `a"b\c d/é+ünd=&?<>` + "1234"
-	for name, text := range map[string]string{
-		"plain":              secret,
-		"upper case":         strings.ToUpper(secret),
-		"JSON of Go":         `"a\"b\\c d/é+ünd=\u0026?\u003c\u003e1234"`,
-		"JSON of Node":       `"a\"b\\c d/é+ünd=&?<>1234"`,
-		"query":              url.QueryEscape(secret),
-		"path":               url.PathEscape(secret),
-		"base64":             base64.StdEncoding.EncodeToString([]byte(secret)),
-		"base64 in more":     base64.StdEncoding.EncodeToString([]byte("xy" + secret + "z")),
-		"base64 in more (2)": base64.StdEncoding.EncodeToString([]byte("x" + secret)),
-		"base64 for URLs":    base64.URLEncoding.EncodeToString([]byte("x:" + secret)),
-		"hexadecimal":        hex.EncodeToString([]byte(secret)),
-		"a Buffer of Node":   fmt.Sprintf("<Buffer % x>", secret),
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			for _, chunk := range []int{1, 7, len(text)} {
-				var out bytes.Buffer
-				f := newFilter(&out, []string{secret})
-				whole := "before " + text + " after\nnext"
-				for at := 0; at < len(whole); at += chunk {
-					if _, err := f.Write([]byte(whole[at:min(at+chunk, len(whole))])); err != nil {
-						t.Fatal(err)
-					}
-				}
-				if err := f.Close(); err != nil {
-					t.Fatal(err)
-				}
-				got := out.String()
-				if !strings.Contains(got, "<secret>") || !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after\nnext") {
-					t.Errorf("in chunks of %d: got %q", chunk, got)
-				}
-				if form := longestCommon(text, strings.ReplaceAll(got, "<secret>", "\x00")); len(form) > 8 {
-					t.Errorf("in chunks of %d: %q is left of the secret in %q", chunk, form, got)
-				}
-			}
-		})
-	}
-}
-
-func TestTheFilterHoldsBackNoMoreThanItMust(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	f := newFilter(&out, []string{ownUID})
-	if _, err := f.Write([]byte("a line\nand a beginning")); err != nil {
-		t.Fatal(err)
-	}
-	if got := out.String(); got != "a line\n" {
-		t.Errorf("got %q", got)
-	}
-	// A line without end, with the secret across the limit.
-	if _, err := f.Write([]byte(strings.Repeat("x", heldLimit-len("and a beginning")-10) + ownUID[:20])); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.Write([]byte(ownUID[20:])); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if got := out.String(); strings.Contains(got, ownUID) || !strings.HasSuffix(got, "x<secret>") {
-		t.Errorf("got …%q", got[len(got)-80:])
-	}
-}
-
-// The settings' defaults stand in two places; here they meet.
-func TestServerlessYMLHasTheFunctionsSettingsWithTheirDefaults(t *testing.T) {
-	t.Parallel()
-	s, env := thisService(t)
-	if err := checkSettings(s.Function, env); err != nil {
-		t.Fatal(err)
-	}
-	if err := checkFunction(s.Function); err != nil {
-		t.Fatal(err)
-	}
-	all := s.Function.Settings()
-	for _, name := range config.Names() {
-		if _, ok := all[name]; !ok {
-			t.Errorf("%s: not in serverless.yml", name)
-		}
-		delete(all, name)
-	}
-	for name := range all {
-		t.Errorf("%s: in serverless.yml, but no setting", name)
-	}
-	want := readConfig(t, settings(""))
-	got := readConfig(t, environment(s.Function.Settings()).list())
-	if diff := cmp.Diff(want, got, cmp.Comparer(sameSecret)); diff != "" {
-		t.Errorf("defaults, -function +serverless.yml:\n%s", diff)
-	}
-}
-
-func TestChecksNameTheMistake(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("..", "..", "serverless.yml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, test := range []struct{ name, old, replacement, env, want string }{
-		{name: "none"},
-		{
-			name: "misspelt field", old: "    privacy: private\n", replacement: "    privaci: private\n",
-			want: "serverless.yml: functions.rotator.privaci: the plugin does not know it and would pass over it; it knows",
-		},
-		{
-			name: "public", old: "privacy: private", replacement: "privacy: public",
-			want: `serverless.yml: functions.rotator.privacy: "public": want private: anybody could start a run`,
-		},
-		{
-			name: "plain http", old: "    httpOption: redirected\n",
-			want: `serverless.yml: functions.rotator.httpOption: "": want redirected: keys would travel in clear`,
-		},
-		{
-			name: "unquoted", old: `"${env:ROTATOR_CONCURRENCY, '8'}"`, replacement: "8",
-			want: "serverless.yml: functions.rotator.env.ROTATOR_CONCURRENCY: want a string: put it in quotes",
-		},
-		{
-			name: "provider.env", old: "provider:\n", replacement: "provider:\n  env: {A: b}\n",
-			want: "serverless.yml: provider.env and provider.secret replace what others have set on the namespace; use the function's",
-		},
-		{name: "schedule", old: "17 3 * * *", replacement: "*/5 * * * *", want: `schedule "*/5 * * * *": minute "*/5": want`},
-		{name: "timeout", old: "900s", replacement: "840s", want: `serverless.yml: timeout "840s": want at least "870s"`},
-		{
-			name: "missing secret", env: "-ROTATOR_SECRET_KEY",
-			want: "ROTATOR_SECRET_KEY: not set, neither in the environment nor in .env (deploy/env.example has a line for it)",
-		},
-		{
-			name: "missing control secret", env: "-ROTATOR_CONTROL_SECRET",
-			want: "ROTATOR_CONTROL_SECRET: not set, neither in the environment nor in .env (deploy/env.example has a line for it)",
-		},
-		{name: "short control secret", env: "ROTATOR_CONTROL_SECRET=a-short-one", want: "configuration: ROTATOR_CONTROL_SECRET: the value (not shown) is not right; want at least 32 letters, digits or signs, and no key: make one with openssl rand -hex 32"},
-		{name: "empty secret", env: "ROTATOR_SECRET_KEY=", want: "configuration: ROTATOR_SECRET_KEY: is not set"},
-		{name: "malformed secret", env: "ROTATOR_SECRET_KEY=mistyped-secret", want: "configuration: ROTATOR_SECRET_KEY: the value (not shown) is not right"},
-		{name: "malformed deployer", env: "SCW_SECRET_KEY=mistyped-secret", want: "SCW_SECRET_KEY: missing or not a UUID (not shown)"},
-		{
-			name: "another project", env: "ROTATOR_PROJECT_ID=0a1b2c3d-0000-4000-8000-000000000002",
-			want: `ROTATOR_PROJECT_ID: "0a1b2c3d-0000-4000-8000-000000000002": want 0a1b2c3d-0000-4000-8000-000000000001`,
-		},
-		{name: "misspelt setting", env: "ROTATOR_GRASE=1d", want: "ROTATOR_GRASE: serverless.yml has no such setting"},
-		{name: "region", env: "SCW_REGION=it-mil", want: `SCW_REGION: "it-mil": want one of fr-par, nl-ams, pl-waw`},
-		{name: "other API", env: "SCW_FUNCTION_URL=https://example.com", want: `SCW_FUNCTION_URL: "https://example.com": unset it`},
-		{name: "no TLS", env: "NODE_TLS_REJECT_UNAUTHORIZED=0", want: "NODE_TLS_REJECT_UNAUTHORIZED: is set, and the key would be sent to anybody; unset it"},
-		{name: "too long", env: "ROTATOR_APPLICATIONS=" + strings.Repeat(projectID+",", 28), want: "serverless.yml: functions.rotator.env.ROTATOR_APPLICATIONS: 1036 characters, the platform takes at most 1000"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			if !bytes.Contains(text, []byte(test.old)) {
-				t.Fatalf("serverless.yml does not hold %q", test.old)
-			}
-			yml := strings.Replace(string(text), test.old, test.replacement, 1)
-			environ := settings("")
-			if name, without := strings.CutPrefix(test.env, "-"); without {
-				environ = drop(environ, name)
-			} else if test.env != "" {
-				environ = append(environ, test.env)
-			}
-			env, err := readEnvironment(t.TempDir(), environ)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := message(allChecks(yml, env))
-			if !strings.Contains(got, test.want) || (test.want == "") != (got == "") {
-				t.Errorf("got %q, want %q", got, test.want)
-			}
-			if strings.Contains(got, "mistyped-secret") {
-				t.Errorf("the secret is shown: %s", got)
-			}
-		})
-	}
-}
 
 func TestADeployRefusesWhatItWouldBreak(t *testing.T) {
 	t.Parallel()
@@ -307,9 +127,9 @@ func TestInvokeGivesCurlTheTokenOnItsInput(t *testing.T) {
 	}
 	put(t, root, "serverless.yml", string(text))
 	var output buffer
-	p := program{root: root, environ: append(settings(""), "PATH="+os.Getenv("PATH")), stdout: &output, stderr: &output}
-	if code := p.run(t.Context(), []string{"invoke", "--url=http://127.0.0.1:8080", `--body={"dry_run":true}`}); code != 0 {
-		t.Errorf("exit code %d", code)
+	p := Deployer{During: quietly, Root: root, Environ: append(settings(""), "PATH="+os.Getenv("PATH")), Stdout: &output, Stderr: &output}
+	if err := p.Invoke(t.Context(), Call{Address: "http://127.0.0.1:8080", Body: `{"dry_run":true}`}); err != nil {
+		t.Error(err)
 	}
 	if diff := cmp.Diff("arguments: -q --config -\n<secret>\n", output.String()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -323,8 +143,8 @@ func TestInvokeGivesCurlTheTokenOnItsInput(t *testing.T) {
 			t.Errorf("curl is not told %s", want)
 		}
 	}
-	if code := p.run(t.Context(), []string{"invoke", "--url=http://example.com"}); code != 1 {
-		t.Errorf("plain http: exit code %d, want 1", code)
+	if err := p.Invoke(t.Context(), Call{Address: "http://example.com"}); !strings.Contains(message(err), "the key would travel in clear") {
+		t.Errorf("plain http: %v", err)
 	}
 }
 
@@ -360,33 +180,11 @@ func connect(t *testing.T, api *stub) (service, *remote) {
 	t.Helper()
 	s, env := thisService(t)
 	env["SCW_API_URL"] = api.url
-	r, err := newRemote(s, env, time.Millisecond)
+	r, err := newRemote(t.Context(), s, env, time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s, r
-}
-
-func allChecks(yml string, env environment) error {
-	s, err := manifest.Parse([]byte(yml), env)
-	if err != nil {
-		return err
-	}
-	for _, err := range []error{checkDeployer(s, env), checkFunction(s.Function), checkSettings(s.Function, env)} {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func readConfig(t *testing.T, environ []string) config.Config {
-	t.Helper()
-	cfg, err := config.Read(environ)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
 }
 
 func drop(environ []string, name string) []string {
@@ -444,15 +242,5 @@ func (b *buffer) String() string {
 	return b.text.String()
 }
 
-// longestCommon is the longest text that is part of both.
-func longestCommon(a, b string) string {
-	best := ""
-	for from := range len(a) {
-		for to := from + len(best) + 1; to <= len(a) && strings.Contains(b, a[from:to]); to++ {
-			best = a[from:to]
-		}
-	}
-	return best
-}
-
-func sameSecret(a, b redact.Secret) bool { return a.Equal(b) }
+// quietly tells nothing of what takes long.
+func quietly(string) (end func()) { return func() {} }

@@ -1,4 +1,4 @@
-package main
+package deploy
 
 import (
 	"bytes"
@@ -122,6 +122,24 @@ func (f *filter) replace(text []byte) []byte {
 	return []byte(printable.Text(string(text))) // what osls passes on of the API is not ours
 }
 
+// clean is the error without secrets. What it wraps is told by type, and never printed.
+func (f *filter) clean(err error) error {
+	if err == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return &cleanError{string(f.replace([]byte(err.Error()))), err}
+}
+
+type cleanError struct {
+	text  string
+	cause error
+}
+
+func (e *cleanError) Error() string { return e.text }
+func (e *cleanError) Unwrap() error { return e.cause }
+
 func (f *filter) longest() int {
 	if len(f.forms) == 0 {
 		return 0
@@ -134,14 +152,6 @@ func hide(w io.Writer, secret string) error {
 	if f, ok := w.(*filter); ok {
 		f.hide([]string{secret})
 		return nil
-	}
-	return errors.ErrUnsupported
-}
-
-// flush passes a question on: it does not end in a newline.
-func flush(w io.Writer) error {
-	if f, ok := w.(*filter); ok {
-		return f.Close()
 	}
 	return errors.ErrUnsupported
 }

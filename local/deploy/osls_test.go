@@ -2,11 +2,14 @@
 
 // The tests in this file run the real osls and the real plugin, as make test-deploy has installed them.
 
-package main
+package deploy
 
 import (
 	"archive/zip"
 	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
 	"io"
 	"log"
 	"net/http/httptest"
@@ -31,7 +34,7 @@ func TestADeployMakesOneFunctionWithOneCron(t *testing.T) {
 			t.Fatalf("%s: exit code %d\n%s", what, code, output)
 		}
 		noSecret(t, output)
-		if !strings.Contains(output, "deployed: scw-key-rotator/rotator, private, at https://scwkeyrotator-rotator.functions.fnc.fr-par.scw.cloud") {
+		if !strings.Contains(output, `"url":"https://scwkeyrotator-rotator.functions.fnc.fr-par.scw.cloud"`) {
 			t.Errorf("%s: no word of success:\n%s", what, output)
 		}
 		if len(api.functions) != 1 || len(api.crons) != 1 || api.crons[0]["schedule"] != "17 3 * * *" {
@@ -51,7 +54,7 @@ func TestADeployMakesOneFunctionWithOneCron(t *testing.T) {
 		}
 	}
 	patterns := []string{"!**", "go.mod", "go.sum", "*.go", "handler/**/*.go", "internal/**/*.go", "!**/*_test.go"}
-	preview, err := platform.Pack(p.root, patterns)
+	preview, err := platform.Pack(p.Root, patterns)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +97,7 @@ func TestAFailedTriggerIsSaidWithoutTheKey(t *testing.T) {
 func TestTheFilterHidesTheKeyThatThePluginPrints(t *testing.T) {
 	t.Parallel()
 	api, p := newStub(t), project(t)
-	put(t, p.root, "deploy/osls-mend.js", "module.exports = class {};\n")
+	put(t, p.Root, "deploy/osls-mend.js", "module.exports = class {};\n")
 	api.faults["POST crons"] = answer{409, "application/json", `{"message":"resource is in a transient state"}`}
 	code, output := p.doDeploy(t, api)
 	noSecret(t, output)
@@ -124,12 +127,12 @@ func TestOslsGivesTheKeyToNoUnknownServer(t *testing.T) {
 	impostor.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of the broken handshake
 	impostor.StartTLS()
 	t.Cleanup(impostor.Close)
-	env, err := readEnvironment(p.root, append(os.Environ(), settings(impostor.URL)...))
+	env, err := readEnvironment(p.Root, append(os.Environ(), settings(impostor.URL)...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var output buffer
-	p.stdout, p.stderr = &output, &output
+	p.Stdout, p.Stderr = &output, &output
 	err = p.osls(t.Context(), service{Region: region}, env, "deploy")
 	if err == nil || len(api.requests) > 0 || !strings.Contains(output.String(), "certificate") {
 		t.Errorf("got error %v, requests %v; want a word about the certificate in:\n%s", err, api.requests, output.String())
@@ -170,14 +173,15 @@ func TestUndeployDeletesOnlyWhatWasNamed(t *testing.T) {
 	api, p := newStub(t), project(t)
 	api.namespaces = []object{{"id": "ns", "name": "scw-key-rotator", "project_id": projectID}}
 	for _, test := range []struct {
-		typed     string
+		says      error
 		code, del int
-	}{{"", 1, 0}, {"yes\n", 1, 0}, {"scw-key-rotator\n", 0, 1}} {
-		p.stdin = strings.NewReader(test.typed)
-		code, output := p.do(t, api, "undeploy")
+	}{{errors.New("no"), 1, 0}, {nil, 0, 1}} {
+		asked := ""
+		p.Confirm = func(_ context.Context, namespace string) error { asked = namespace; return test.says }
+		code, output := p.do(t, api, func(p Deployer) error { _, err := p.Undeploy(t.Context(), false); return err })
 		noSecret(t, output)
-		if code != test.code || api.count("DELETE namespaces/ns") != test.del {
-			t.Errorf("typed %q: exit code %d, %d deletions\n%s", test.typed, code, api.count("DELETE namespaces/ns"), output)
+		if code != test.code || asked != "scw-key-rotator" || api.count("DELETE namespaces/ns") != test.del {
+			t.Errorf("asked about %q, who says %v: exit code %d, %d deletions\n%s", asked, test.says, code, api.count("DELETE namespaces/ns"), output)
 		}
 	}
 }
@@ -186,12 +190,12 @@ func TestOslsPacksThisProjectAsPreviewed(t *testing.T) {
 	t.Parallel()
 	top := filepath.Join("..", "..")
 	p := project(t)
-	if err := os.RemoveAll(p.root); err != nil {
+	if err := os.RemoveAll(p.Root); err != nil {
 		t.Fatal(err)
 	}
-	copyTree(t, top, p.root)
-	link(t, p.root)
-	text, err := os.ReadFile(filepath.Join(p.root, "serverless.yml"))
+	copyTree(t, top, p.Root)
+	link(t, p.Root)
+	text, err := os.ReadFile(filepath.Join(p.Root, "serverless.yml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,20 +203,20 @@ func TestOslsPacksThisProjectAsPreviewed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env, err := readEnvironment(p.root, append(os.Environ(), settings("")...))
+	env, err := readEnvironment(p.Root, append(os.Environ(), settings("")...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var output bytes.Buffer
-	p.stdout, p.stderr = &output, &output
+	p.Stdout, p.Stderr = &output, &output
 	if err := p.osls(t.Context(), service{Region: region}, env, "package"); err != nil {
 		t.Fatalf("%v\n%s", err, output.String())
 	}
-	packed, err := os.ReadFile(filepath.Join(p.root, ".serverless", "scw-key-rotator.zip"))
+	packed, err := os.ReadFile(filepath.Join(p.Root, ".serverless", "scw-key-rotator.zip"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	preview, err := platform.Pack(p.root, patterns)
+	preview, err := platform.Pack(p.Root, patterns)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,22 +225,28 @@ func TestOslsPacksThisProjectAsPreviewed(t *testing.T) {
 	}
 }
 
-func (p program) doDeploy(t *testing.T, api *stub) (int, string) {
+func (p Deployer) doDeploy(t *testing.T, api *stub) (int, string) {
 	t.Helper()
-	return p.do(t, api, "run")
+	return p.do(t, api, func(p Deployer) error {
+		r, err := p.Deploy(t.Context(), Options{})
+		return errors.Join(err, json.NewEncoder(p.Stdout).Encode(r))
+	})
 }
 
-func (p program) do(t *testing.T, api *stub, args ...string) (int, string) {
+// do returns an exit status, and all that a person would see.
+func (p Deployer) do(t *testing.T, api *stub, work func(Deployer) error) (int, string) {
 	t.Helper()
 	var output buffer
-	p.stdout, p.stderr, p.poll = &output, &output, time.Millisecond
-	p.environ = append(os.Environ(), settings(api.url)...)
-	code := p.run(t.Context(), args)
-	return code, output.String()
+	p.Stdout, p.Stderr, p.Poll = &output, &output, time.Millisecond
+	p.Environ = append(os.Environ(), settings(api.url)...)
+	if err := work(p); err != nil {
+		return 1, output.String() + err.Error()
+	}
+	return 0, output.String()
 }
 
 // project is a folder with this project's deployment and a function without dependencies.
-func project(t *testing.T) program {
+func project(t *testing.T) Deployer {
 	t.Helper()
 	root := t.TempDir()
 	top := filepath.Join("..", "..")
@@ -252,7 +262,7 @@ func project(t *testing.T) program {
 	put(t, root, "function_test.go", "package fixture\n")
 	put(t, root, "local/main.go", "package main\n\nfunc main() {}\n")
 	link(t, root)
-	return program{root: root}
+	return Deployer{During: quietly, Root: root}
 }
 
 func link(t *testing.T, root string) {

@@ -1,4 +1,4 @@
-package main
+package deploy
 
 import (
 	"context"
@@ -46,12 +46,12 @@ func (env environment) withOwnKey() environment {
 
 // ownKey puts the key into the environment with which the function is deployed: what it has, a new one, or at first
 // the environment's, or else one of the application that make setup has made.
-func (p program) ownKey(ctx context.Context, s service, env environment, r *remote, f found, o options) (environment, error) {
+func (p Deployer) ownKey(ctx context.Context, s service, env environment, r *remote, f found, o Options) (environment, error) {
 	env = maps.Clone(env)
 	running := f.ownKey()
 	switch {
-	case o.newKey:
-		made, err := p.newKey(ctx, s, env, running, o.application)
+	case o.NewKey:
+		made, err := p.newKey(ctx, s, env, running, o)
 		if err != nil {
 			return nil, err
 		}
@@ -62,7 +62,7 @@ func (p program) ownKey(ctx context.Context, s service, env environment, r *remo
 		}
 		env[ownAccessKey], env[ownSecretKey], env[keepSetting] = running, keptSecret, ownSecretKey
 	case env[ownSecretKey] == keptSecret && running == "":
-		made, err := p.firstKey(ctx, s, env, r)
+		made, err := p.firstKey(ctx, s, env, r, o)
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +80,7 @@ func (p program) ownKey(ctx context.Context, s service, env environment, r *remo
 // firstKey makes a key of the application that make setup has made. Those that a
 // deployment made before, and that no function has, go first: nobody else has ever
 // had their secrets.
-func (p program) firstKey(ctx context.Context, s service, env environment, r *remote) (scaleway.KeyPair, error) {
+func (p Deployer) firstKey(ctx context.Context, s service, env environment, r *remote, o Options) (scaleway.KeyPair, error) {
 	api, err := iamAsDeployer(s, env)
 	if err != nil {
 		return scaleway.KeyPair{}, err
@@ -109,13 +109,18 @@ func (p program) firstKey(ctx context.Context, s service, env environment, r *re
 			}
 		}
 		for _, k := range keys {
+			if o.DryRun {
+				p.say("own key: would delete %s, which an earlier deployment made and no function has", k.AccessKey)
+				continue
+			}
 			if err := api.DeleteKey(ctx, k.AccessKey); err != nil {
 				return scaleway.KeyPair{}, fmt.Errorf("delete a key of an earlier attempt: %w", asDeployer(err))
 			}
 			p.say("own key: deleted %s, which an earlier deployment made and no function has", k.AccessKey)
 		}
 	}
-	return p.newKey(ctx, s, env, "", application)
+	o.Application = application
+	return p.newKey(ctx, s, env, "", o)
 }
 
 // described is the ID of the application that make setup has made; "": there is none.
@@ -147,7 +152,8 @@ func iamAsDeployer(s service, env environment) (*scaleway.Client, error) {
 }
 
 // newKey makes a key of the function's application, with the deployer's rights.
-func (p program) newKey(ctx context.Context, s service, env environment, running, application string) (scaleway.KeyPair, error) {
+func (p Deployer) newKey(ctx context.Context, s service, env environment, running string, o Options) (scaleway.KeyPair, error) {
+	application := o.Application
 	lifetime, ok := duration.Parse(s.Function.Env["ROTATOR_KEY_LIFETIME"])
 	if !ok {
 		return scaleway.KeyPair{}, errors.New("ROTATOR_KEY_LIFETIME: want a duration such as 90d")
@@ -177,6 +183,10 @@ func (p program) newKey(ctx context.Context, s service, env environment, running
 		return scaleway.KeyPair{}, fmt.Errorf("the function's application cannot be told: the key %s is gone; name it: make deploy ARGS='--new-key --application=ID'",
 			or(running, "of the function"))
 	}
+	if o.DryRun {
+		p.say("own key: would make one for application %s", application)
+		return scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: keptAccess}, Secret: redact.New(keptSecret)}, nil
+	}
 	made, err := api.CreateKey(ctx, scaleway.NewKey{
 		ApplicationID: application, DefaultProjectID: env[deployerProject],
 		Description: rotate.Marked("key rotator", env[deployerProject]),
@@ -186,7 +196,7 @@ func (p program) newKey(ctx context.Context, s service, env environment, running
 		return scaleway.KeyPair{}, fmt.Errorf("make a new key: %w", asDeployer(err))
 	}
 	p.say("own key: made %s for application %s, which expires on %s", made.AccessKey, application, made.ExpiresAt.UTC().Format(time.DateOnly))
-	return made, errors.Join(hide(p.stdout, made.Secret.Reveal()), hide(p.stderr, made.Secret.Reveal()))
+	return made, errors.Join(hide(p.Stdout, made.Secret.Reveal()), hide(p.Stderr, made.Secret.Reveal()))
 }
 
 // ownKey is the access key of the deployed function; "": there is none.
@@ -217,17 +227,4 @@ func (f found) kept(now *functions.Function) error {
 		return fmt.Errorf("%s: the deployment has set it, and should have kept it; give the function a new key: %s", ownSecretKey, useNewKey)
 	}
 	return nil
-}
-
-// asDeployer words an error for who deploys: what internal/scaleway advises is for the function.
-func asDeployer(err error) error {
-	said, ok := errors.AsType[*scaleway.Error](err)
-	switch {
-	case !ok:
-		return err
-	case errors.Is(err, scaleway.ErrForbidden):
-		return fmt.Errorf("%s: the key that deploys (%s) needs the permission set %s", said.Act, deployerKey, said.Needs)
-	default:
-		return fmt.Errorf("%s: %w", said.Act, said.Cause)
-	}
 }

@@ -1,4 +1,4 @@
-package main
+package deploy
 
 import (
 	"net/http/httptest"
@@ -74,7 +74,7 @@ func (s scene) start(t *testing.T, o emulator.Options) *emulatortest.Env {
 // deployed is a scene and a person in front of it.
 type deployed struct {
 	env     *emulatortest.Env
-	program program
+	program Deployer
 	output  *buffer
 	environ []string
 	secrets map[string]string // by access key
@@ -98,22 +98,22 @@ func deployment(t *testing.T, s scene, o emulator.Options) deployed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.program = program{root: t.TempDir(), poll: time.Millisecond}
-	put(t, d.program.root, "serverless.yml", string(text))
+	d.program = Deployer{During: quietly, Root: t.TempDir(), Poll: time.Millisecond}
+	put(t, d.program.Root, "serverless.yml", string(text))
 	return d
 }
 
 // prepare returns the environment with which osls would deploy, and what was said. It looks for every secret in that.
-func (d deployed) prepare(t *testing.T, o options) (chosen environment, said string) {
+func (d deployed) prepare(t *testing.T, o Options) (chosen environment, said string) {
 	t.Helper()
-	env, err := readEnvironment(d.program.root, d.environ)
+	env, err := readEnvironment(d.program.Root, d.environ)
 	if err != nil {
 		t.Fatal(err)
 	}
 	env = env.withOwnKey()
 	p, before := d.program, len(d.env.History())
 	out, errs := newFilter(d.output, env.secrets()), newFilter(d.output, env.secrets())
-	p.stdout, p.stderr = out, errs
+	p.Stdout, p.Stderr = out, errs
 	s, err := p.service(env)
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func (d deployed) prepare(t *testing.T, o options) (chosen environment, said str
 		}
 	}
 	for _, r := range d.env.History()[before:] {
-		if r.Method != "GET" && !o.newKey && !d.first {
+		if r.Method != "GET" && (o.DryRun || !o.NewKey && !d.first) {
 			t.Errorf("a look changes something: %s %s", r.Method, r.Path)
 		}
 	}

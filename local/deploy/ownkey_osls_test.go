@@ -1,10 +1,11 @@
 //go:build deploy
 
-package main
+package deploy
 
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -24,13 +25,17 @@ func TestOslsKeepsTheKeyThatTheFunctionHas(t *testing.T) {
 	d := deployment(t, scene{}, emulator.Options{Clock: emulator.NewClock(), Delays: emulator.Delays{Namespace: soon, Deploy: soon, Gone: soon}})
 	p := project(t)
 	dotenv := strings.Join(d.environ, "\n") + "\n"
-	put(t, p.root, ".env", dotenv)
-	p.environ, p.poll = os.Environ(), soon
-	deploy := func(args ...string) (int, string) {
+	put(t, p.Root, ".env", dotenv)
+	p.Environ, p.Poll = os.Environ(), soon
+	deploy := func(o Options) (int, string) {
 		t.Helper()
 		var output buffer
-		p.stdout, p.stderr = &output, &output
-		code := p.run(t.Context(), append([]string{"run"}, args...))
+		p.Stdout, p.Stderr = &output, &output
+		code := 0
+		if _, err := p.Deploy(t.Context(), o); err != nil {
+			code = 1
+			fmt.Fprint(&output, err)
+		}
 		secrets := emulatortest.Secrets{}
 		secrets.Learn(d.env.Emulator)
 		if found := secrets.Leaks(output.String()); len(found) > 0 {
@@ -38,7 +43,7 @@ func TestOslsKeepsTheKeyThatTheFunctionHas(t *testing.T) {
 		}
 		return code, output.String()
 	}
-	if code, output := deploy(); code != 0 || !d.deployed(t, first) {
+	if code, output := deploy(Options{}); code != 0 || !d.deployed(t, first) {
 		t.Fatalf("exit code %d, want 0 and %s deployed\n%s", code, first, output)
 	}
 	// What the function does with its new key, and with the old one when its grace is over.
@@ -51,12 +56,12 @@ func TestOslsKeepsTheKeyThatTheFunctionHas(t *testing.T) {
 	d.env.MustCall("DELETE", "/iam/v1alpha1/api-keys/"+first, nil)
 	before := d.hash(t)
 	for _, dotenv := range []string{dotenv, strings.Join(drop(drop(d.environ, ownAccessKey), ownSecretKey), "\n") + "\n"} {
-		put(t, p.root, ".env", dotenv)
-		if code, output := deploy(); code != 0 || !d.deployed(t, second) || d.hash(t) != before {
+		put(t, p.Root, ".env", dotenv)
+		if code, output := deploy(Options{}); code != 0 || !d.deployed(t, second) || d.hash(t) != before {
 			t.Errorf("exit code %d, want 0, %s deployed and its secret not sent again:\n%s", code, second, output)
 		}
 	}
-	code, output := deploy("--new-key")
+	code, output := deploy(Options{NewKey: true})
 	keys := d.env.Keys("rotator")
 	made := keys[len(keys)-1]
 	d.secrets[made.AccessKey] = made.SecretKey

@@ -1,4 +1,4 @@
-package main
+package deploy
 
 import (
 	"errors"
@@ -42,7 +42,7 @@ func TestADeployKeepsTheKeyThatTheFunctionHas(t *testing.T) {
 			if test.absent {
 				d.environ = drop(drop(d.environ, ownAccessKey), ownSecretKey)
 			}
-			env, said := d.prepare(t, options{lose: true})
+			env, said := d.prepare(t, Options{Lose: true})
 			if said != test.said {
 				t.Errorf("it says %q, want %q", said, test.said)
 			}
@@ -82,7 +82,7 @@ func TestANewKeyIsMadeForAFunctionThatHasLostItsOwn(t *testing.T) {
 				d.environ = drop(drop(d.environ, ownAccessKey), ownSecretKey)
 			}
 			before := len(d.env.Keys("rotator"))
-			env, said := d.prepare(t, options{newKey: true, application: test.application, lose: true})
+			env, said := d.prepare(t, Options{NewKey: true, Application: test.application, Lose: true})
 			keys := d.env.Keys("rotator")
 			if test.said != "" {
 				if said != test.said || len(keys) != before {
@@ -115,7 +115,12 @@ func TestTheFirstDeploymentMakesTheFirstKey(t *testing.T) {
 	d.first = true
 	made := ""
 	for attempt := range 3 {
-		env, said := d.prepare(t, options{newKey: attempt == 2})
+		before := len(d.env.Keys("rotator"))
+		if _, said := d.prepare(t, Options{DryRun: true, NewKey: attempt == 2}); !strings.Contains(said, "own key: would make one for application "+rotatorID) || len(d.env.Keys("rotator")) != before {
+			t.Errorf("a dry run says %q", said)
+		}
+		d.output = &buffer{}
+		env, said := d.prepare(t, Options{NewKey: attempt == 2})
 		keys := d.env.Keys("rotator")
 		last := keys[len(keys)-1]
 		if env[ownAccessKey] != last.AccessKey || env[ownSecretKey] != last.SecretKey || last.AccessKey == made || env[keepSetting] != "" {
@@ -137,7 +142,7 @@ func TestSetupIsEnoughForTheFirstDeployment(t *testing.T) {
 	api := strings.TrimPrefix(d.environ[slices.IndexFunc(d.environ, func(line string) bool { return strings.HasPrefix(line, "SCW_API_URL=") })], "SCW_API_URL=")
 	o := setup.Options{
 		API: api, AccessKey: d.env.AccessKey, SecretKey: d.env.Secret, Organization: d.env.Organization(), ProjectID: projectID,
-		Root: d.program.root, Clock: clock.Real(),
+		Root: d.program.Root, Clock: clock.Real(),
 	}
 	facts, err := setup.Look(t.Context(), o, false)
 	if err != nil {
@@ -151,7 +156,7 @@ func TestSetupIsEnoughForTheFirstDeployment(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.environ = []string{"SCW_API_URL=" + api, deployerKey + "=" + d.env.Keys("deployer")[0].SecretKey}
-	chosen, said := d.prepare(t, options{})
+	chosen, said := d.prepare(t, Options{})
 	keys := d.env.Keys("key-rotator shop")
 	if len(keys) != 1 || chosen[ownAccessKey] != keys[0].AccessKey || chosen["ROTATOR_PROBE_APPLICATION"] != d.env.Application("key-rotator shop checks") {
 		t.Fatalf("%d keys, deploys %q: %s", len(keys), chosen[ownAccessKey], said)
@@ -178,7 +183,7 @@ func TestTheFirstDeploymentLeavesAKeyThatAFunctionHas(t *testing.T) {
 	d.env.MustCall("POST", region+"/functions", map[string]any{
 		"namespace_id": namespace["id"], "name": "rotator", "runtime": "go126", "environment_variables": map[string]any{ownAccessKey: second},
 	})
-	if env, said := d.prepare(t, options{}); env[ownAccessKey] != "" || !strings.Contains(said, "runs on "+second) || len(d.env.Keys("rotator")) != 2 {
+	if env, said := d.prepare(t, Options{}); env[ownAccessKey] != "" || !strings.Contains(said, "runs on "+second) || len(d.env.Keys("rotator")) != 2 {
 		t.Errorf("deploys %q, says %q", env[ownAccessKey], said)
 	}
 }
@@ -190,7 +195,7 @@ func TestADeployDoesNotGuessWhetherThereIsAFunction(t *testing.T) {
 		for _, status := range []int{403, 500} {
 			d := deployment(t, scene{running: second}, emulator.Options{})
 			d.env.Arm(emulator.Fault{Path: path, Status: status, Times: -1})
-			if env, said := d.prepare(t, options{}); env[ownAccessKey] != "" || said == "" {
+			if env, said := d.prepare(t, Options{}); env[ownAccessKey] != "" || said == "" {
 				t.Errorf("%s answers %d: deploys %q, says %q", path, status, env[ownAccessKey], said)
 			}
 		}

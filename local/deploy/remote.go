@@ -1,4 +1,4 @@
-package main
+package deploy
 
 import (
 	"context"
@@ -14,6 +14,9 @@ import (
 	functions "github.com/scaleway/scaleway-sdk-go/api/function/v1beta1"
 	iam "github.com/scaleway/scaleway-sdk-go/api/iam/v1alpha1"
 	"github.com/scaleway/scaleway-sdk-go/scw"
+
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/local/setup"
 )
 
 // deployerAccessKey stands for one: the SDK wants it, but sends the secret key only.
@@ -27,7 +30,7 @@ type remote struct {
 	poll    time.Duration
 }
 
-func newRemote(s service, env environment, poll time.Duration) (*remote, error) {
+func newRemote(ctx context.Context, s service, env environment, poll time.Duration) (*remote, error) {
 	base := apiURL(env)
 	if u, err := url.Parse(base); err != nil || u.Scheme != "https" && u.Hostname() != "127.0.0.1" && u.Hostname() != "localhost" {
 		return nil, fmt.Errorf("SCW_API_URL: %q: want https: the key would travel in clear", base)
@@ -35,7 +38,7 @@ func newRemote(s service, env environment, poll time.Duration) (*remote, error) 
 	client := func(accessKey, secretKey string) (*scw.Client, error) {
 		return scw.NewClient(
 			scw.WithAPIURL(base), scw.WithAuth(accessKey, secretKey), scw.WithDefaultRegion(scw.Region(s.Region)),
-			scw.WithHTTPClient(&http.Client{Timeout: 30 * time.Second}),
+			scw.WithHTTPClient(&http.Client{Transport: setup.Interruptible(ctx, nil), Timeout: 30 * time.Second}),
 		)
 	}
 	deployer, err := client(deployerAccessKey, env[deployerKey])
@@ -53,7 +56,7 @@ func newRemote(s service, env environment, poll time.Duration) (*remote, error) 
 func (r *remote) namespaces(ctx context.Context) ([]*functions.Namespace, error) {
 	list, err := r.api.ListNamespaces(&functions.ListNamespacesRequest{ProjectID: &r.project}, scw.WithContext(ctx), scw.WithAllPages())
 	if err != nil {
-		return nil, fmt.Errorf("list the project's namespaces: %w", err)
+		return nil, fmt.Errorf("list the project's namespaces: %w", asDeployer(err))
 	}
 	return slices.DeleteFunc(list.Namespaces, func(n *functions.Namespace) bool { return n.ProjectID != r.project }), nil
 }
@@ -61,7 +64,7 @@ func (r *remote) namespaces(ctx context.Context) ([]*functions.Namespace, error)
 func (r *remote) functions(ctx context.Context, namespace string) ([]*functions.Function, error) {
 	list, err := r.api.ListFunctions(&functions.ListFunctionsRequest{NamespaceID: namespace}, scw.WithContext(ctx), scw.WithAllPages())
 	if err != nil {
-		return nil, fmt.Errorf("list the functions of namespace %s: %w", namespace, err)
+		return nil, fmt.Errorf("list the functions of namespace %s: %w", namespace, asDeployer(err))
 	}
 	return slices.DeleteFunc(list.Functions, func(f *functions.Function) bool { return f.NamespaceID != namespace }), nil
 }
@@ -130,12 +133,12 @@ func (r *remote) carried(ctx context.Context) (map[string]bool, error) {
 	for _, region := range r.api.Regions() {
 		namespaces, err := r.api.ListNamespaces(&functions.ListNamespacesRequest{Region: region, ProjectID: &r.project}, scw.WithContext(ctx), scw.WithAllPages())
 		if err != nil {
-			return nil, fmt.Errorf("list the project's namespaces in %s: %w", region, err)
+			return nil, fmt.Errorf("list the project's namespaces in %s: %w", region, asDeployer(err))
 		}
 		for _, n := range namespaces.Namespaces {
 			list, err := r.api.ListFunctions(&functions.ListFunctionsRequest{Region: region, NamespaceID: n.ID}, scw.WithContext(ctx), scw.WithAllPages())
 			if err != nil {
-				return nil, fmt.Errorf("list the functions of namespace %s: %w", n.ID, err)
+				return nil, fmt.Errorf("list the functions of namespace %s: %w", n.ID, asDeployer(err))
 			}
 			for _, f := range list.Functions {
 				keys[f.EnvironmentVariables[ownAccessKey]] = true
@@ -149,7 +152,7 @@ func (r *remote) lost(ctx context.Context, want function, have *functions.Functi
 	var lost []string
 	list, err := r.api.ListDomains(&functions.ListDomainsRequest{FunctionID: have.ID}, scw.WithContext(ctx), scw.WithAllPages())
 	if err != nil {
-		return nil, fmt.Errorf("list the domains of function %s: %w", have.Name, err)
+		return nil, fmt.Errorf("list the domains of function %s: %w", have.Name, asDeployer(err))
 	}
 	for _, domain := range list.Domains {
 		if domain.FunctionID == have.ID && !slices.Contains(want.Domains, domain.Hostname) {
@@ -195,7 +198,7 @@ func (r *remote) verify(ctx context.Context, s service) (*functions.Function, er
 	}
 	list, err := r.api.ListCrons(&functions.ListCronsRequest{FunctionID: f.function.ID}, scw.WithContext(ctx), scw.WithAllPages())
 	if err != nil {
-		return nil, fmt.Errorf("list the crons of function %s: %w", f.function.Name, err)
+		return nil, fmt.Errorf("list the crons of function %s: %w", f.function.Name, asDeployer(err))
 	}
 	var schedules []string
 	for _, cron := range list.Crons {
@@ -223,4 +226,29 @@ func or(text, otherwise string) string {
 		return otherwise
 	}
 	return text
+}
+
+// asDeployer words an error for who deploys: what happened, and what to do. What internal/scaleway advises is for the
+// function.
+func asDeployer(err error) error {
+	if said, ok := errors.AsType[*scaleway.Error](err); ok {
+		return fmt.Errorf("%s: %w", said.Act, worded(said.Cause, said.Needs))
+	}
+	return worded(err, "FunctionsFullAccess")
+}
+
+func worded(err error, needs string) error {
+	if errors.Is(err, context.Canceled) {
+		return errors.New("interrupted; run the same again, and it goes on from here")
+	}
+	if denied, is := errors.AsType[*scw.DeniedAuthenticationError](err); is {
+		return fmt.Errorf("the API does not accept the key that deploys (%s): %s", deployerKey, denied.Reason)
+	}
+	if _, is := errors.AsType[*scw.PermissionsDeniedError](err); is {
+		return fmt.Errorf("the key that deploys (%s) needs the permission set %s", deployerKey, needs)
+	}
+	if transport, is := errors.AsType[*url.Error](err); is {
+		return fmt.Errorf("the API gives no answer (%w); run the same again", transport.Err)
+	}
+	return err
 }

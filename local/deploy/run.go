@@ -1,12 +1,10 @@
-package main
+package deploy
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,27 +12,46 @@ import (
 	"strings"
 	"time"
 
-	"github.com/scw-key-rotator/rotator/handler"
+	functions "github.com/scaleway/scaleway-sdk-go/api/function/v1beta1"
 )
 
 // attempts is how often osls is started: again only if it found the namespace in a change.
 const attempts = 3
 
-// options are what a deployment is asked to do beside the usual.
-type options struct {
-	newKey      bool
-	application string // of the function, where its key does not tell
-	lose        bool
+// Options are what a deployment is asked to do beside the usual.
+type Options struct {
+	Check       bool // only what needs no call of the API
+	DryRun      bool // look at what there is, too, and change nothing
+	NewKey      bool
+	Application string // of the function, where its key does not tell
+	Lose        bool   // what was set on the function by hand
 }
 
-func (p program) deploy(ctx context.Context, s service, env environment, o options) error {
-	if err := p.check(ctx, s, env); err != nil {
-		return err
+func (p Deployer) deploy(ctx context.Context, env environment, o Options) (Result, error) {
+	s, err := p.check(ctx, env)
+	result := Result{
+		Outcome: "failed", ProjectID: env[deployerProject], Region: s.Region, Namespace: s.Name, Functions: []string{s.Function.Name},
+	}
+	if err != nil {
+		return result, fmt.Errorf("nothing was deployed:\n%w", err)
+	}
+	result.Schedule = s.Function.Events[0].Schedule.Rate
+	if o.Check {
+		result.Outcome = "checked"
+		return result, nil
 	}
 	given := env[ownAccessKey]
+	end := p.During("looking at what is deployed")
 	s, env, before, r, err := p.prepare(ctx, s, env, o)
-	if err != nil {
-		return fmt.Errorf("nothing was deployed:\n%w", err)
+	if end(); err != nil {
+		return result, fmt.Errorf("nothing was deployed:\n%w", err)
+	}
+	if env[ownAccessKey] != keptAccess {
+		result.AccessKey = env[ownAccessKey]
+	}
+	if o.DryRun {
+		result.Outcome = "planned"
+		return result, nil
 	}
 	for attempt := 1; ; attempt++ {
 		err = p.osls(ctx, s, env, "deploy")
@@ -46,7 +63,7 @@ func (p program) deploy(ctx context.Context, s service, env environment, o optio
 		}
 		p.say("the namespace was being changed; trying again")
 		if err := r.ready(ctx, s.Name); err != nil {
-			return err
+			return result, err
 		}
 	}
 	deployed, verifyErr := r.verify(ctx, s)
@@ -57,11 +74,10 @@ func (p program) deploy(ctx context.Context, s service, env environment, o optio
 		if env[keepSetting] == "" && env[ownAccessKey] != given {
 			err = fmt.Errorf("%w\nthe key %s was made; run the same again, and delete it if the function does not have it then", err, env[ownAccessKey])
 		}
-		return fmt.Errorf("the deploy did not succeed; mend what is named, then run make deploy again:\n%w", err)
+		return result, fmt.Errorf("the deploy did not succeed; mend what is named, then run make deploy again:\n%w", err)
 	}
-	p.say("deployed: %s/%s, private, at https://%s, cron %q UTC; try make invoke (a dry run)",
-		s.Name, s.Function.Name, deployed.DomainName, s.Function.Events[0].Schedule.Rate)
-	return nil
+	result.Outcome, result.URL = "deployed", "https://"+deployed.DomainName
+	return result, nil
 }
 
 // changing tells whether the namespace is being worked on.
@@ -80,9 +96,9 @@ func (r *remote) changing(ctx context.Context, name string) bool {
 
 // prepare looks at what is there. It returns the deployment as it is to be done, with the function's key, and what there
 // was before.
-func (p program) prepare(ctx context.Context, s service, env environment, o options) (service, environment, found, *remote, error) {
+func (p Deployer) prepare(ctx context.Context, s service, env environment, o Options) (service, environment, found, *remote, error) {
 	fail := func(err error) (service, environment, found, *remote, error) { return s, env, found{}, nil, err }
-	r, err := newRemote(s, env, p.poll)
+	r, err := newRemote(ctx, s, env, p.Poll)
 	if err != nil {
 		return fail(err)
 	}
@@ -93,7 +109,7 @@ func (p program) prepare(ctx context.Context, s service, env environment, o opti
 	if err != nil {
 		return fail(err)
 	}
-	if err := refuse(s, f, o.lose); err != nil {
+	if err := refuse(s, f, o.Lose); err != nil {
 		return fail(err)
 	}
 	if env, err = p.ownKey(ctx, s, env, r, f, o); err != nil {
@@ -122,111 +138,71 @@ func refuse(s service, f found, lose bool) error {
 }
 
 // osls runs the installed osls, not npx, which would look for news first. Its output passes the filter.
-func (p program) osls(ctx context.Context, s service, env environment, command string) error {
+func (p Deployer) osls(ctx context.Context, s service, env environment, command string) error {
 	child := maps.Clone(env)
 	child["SCW_REGION"] = s.Region
 	child["SCW_FUNCTION_URL"] = functionURL(env, s.Region)
 	run := exec.CommandContext(ctx, "node", filepath.Join("node_modules", "osls", "bin", "serverless.js"), command)
-	run.Dir, run.Env, run.Stdout, run.Stderr = p.root, child.list(), p.stdout, p.stderr
+	run.Dir, run.Env, run.Stdout, run.Stderr = p.Root, child.list(), p.Stderr, p.Stderr // it prints no result, only how far it is
 	run.Cancel = func() error { return run.Process.Signal(os.Interrupt) }
 	run.WaitDelay = 10 * time.Second
+	defer p.During("osls " + command + " is at work")()
 	if err := run.Run(); err != nil {
 		return fmt.Errorf("osls %s: %w", command, err)
 	}
 	return nil
 }
 
-// undeploy asks for the name before it deletes: the namespace goes with everything in it.
-func (p program) undeploy(ctx context.Context, s service, env environment) error {
-	if err := errors.Join(checkTools(ctx, p.root), checkDeployer(s, env)); err != nil {
-		return err
-	}
-	r, err := newRemote(s, env, p.poll)
+// undeploy asks before it deletes: the namespace goes with everything in it.
+func (p Deployer) undeploy(ctx context.Context, env environment, dryRun bool) (Result, error) {
+	result := Result{Outcome: "failed", ProjectID: env[deployerProject], Functions: []string{}}
+	env, err := env.missing(deployerKey, deployerProject) // whoever has lost the rest can undeploy, too
 	if err != nil {
-		return err
+		return result, err
+	}
+	s, err := p.service(env)
+	if err != nil {
+		return result, err
+	}
+	result.Region, result.Namespace = s.Region, s.Name
+	if err := errors.Join(checkTools(ctx, p.Root), checkDeployer(s, env)); err != nil {
+		return result, err
+	}
+	r, err := newRemote(ctx, s, env, p.Poll)
+	if err != nil {
+		return result, err
 	}
 	namespaces, err := r.namespaces(ctx)
 	if err != nil {
-		return err
+		return result, err
 	}
-	var doomed []string
+	namespaces = slices.DeleteFunc(namespaces, func(n *functions.Namespace) bool { return n.Name != s.Name })
+	if len(namespaces) == 0 {
+		result.Outcome = "nothing to do"
+		return result, nil
+	}
 	for _, namespace := range namespaces {
-		if namespace.Name != s.Name {
-			continue
-		}
 		list, err := r.functions(ctx, namespace.ID)
 		if err != nil {
-			return err
+			return result, err
 		}
 		for _, function := range list {
-			doomed = append(doomed, function.Name)
+			result.Functions = append(result.Functions, function.Name)
 		}
 	}
-	slices.Sort(doomed)
-	p.say("This deletes namespace %s of project %s in %s with all in it: %s.", s.Name, r.project, s.Region, or(strings.Join(doomed, ", "), "no function"))
+	slices.Sort(result.Functions)
+	p.say("This deletes namespace %s of project %s in %s with all in it: %s.", s.Name, r.project, s.Region, or(strings.Join(result.Functions, ", "), "no function"))
 	p.say("The keys and secrets that the function has made stay, and nothing rotates them any more.")
-	fmt.Fprint(p.stdout, "Type the namespace's name to go on: ")
-	if err := flush(p.stdout); err != nil {
-		return err
+	if dryRun {
+		result.Outcome = "planned"
+		return result, nil
 	}
-	typed, _ := bufio.NewReader(p.stdin).ReadString('\n') // at the end of the input: what there was
-	if strings.TrimSpace(typed) != s.Name {
-		return errors.New("that is another name; nothing was deleted")
+	if err := p.Confirm(ctx, s.Name); err != nil {
+		return result, err
 	}
-	return p.osls(ctx, s, env, "remove")
-}
-
-// invoke calls the function with curl, whose configuration, token included, comes on its standard input: arguments can
-// be seen by everybody on the machine.
-func (p program) invoke(ctx context.Context, s service, env environment, address, body string, asJSON bool) error {
-	if address == "" {
-		r, err := newRemote(s, env, p.poll)
-		if err != nil {
-			return err
-		}
-		f, err := r.look(ctx, s)
-		if err != nil {
-			return err
-		}
-		if f.function == nil {
-			return fmt.Errorf("function %s/%s is not there; run make deploy", s.Name, s.Function.Name)
-		}
-		address = "https://" + f.function.DomainName
+	if err := p.osls(ctx, s, env, "remove"); err != nil {
+		return result, err
 	}
-	if err := checkDeployer(s, env); err != nil {
-		return err
-	}
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" && u.Hostname() != "127.0.0.1" && u.Hostname() != "localhost" {
-		return fmt.Errorf("%q: want https: the key would travel in clear", address)
-	}
-	if !asJSON && u.RawQuery == "" {
-		u.RawQuery = "format=text"
-	}
-	address = u.String()
-	lines := []string{
-		"url = " + quote(address),
-		"header = " + quote("X-Auth-Token: "+env[deployerKey]),
-		"silent", "show-error", "fail-with-body",
-		"max-time = 1000",
-	}
-	if control := env[controlSecret]; control != "" { // without it, the answer is short
-		lines = append(lines, "header = "+quote(handler.ControlHeader+": "+control))
-	}
-	if body != "" {
-		lines = append(lines, "data = "+quote(body), `header = "Content-Type: application/json"`)
-	}
-	// First of all arguments, -q keeps the user's own configuration out: it could follow redirects, with the key.
-	curl := exec.CommandContext(ctx, "curl", "-q", "--config", "-")
-	curl.Stdin = strings.NewReader(strings.Join(lines, "\n") + "\n")
-	curl.Stdout, curl.Stderr, curl.Env = p.stdout, p.stderr, env.harmless().list()
-	if err := curl.Run(); err != nil {
-		return fmt.Errorf("curl %s: %w", address, err)
-	}
-	return nil
-}
-
-// quote writes a value as curl's configuration files have them.
-func quote(value string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(value) + `"`
+	result.Outcome = "undeployed"
+	return result, nil
 }

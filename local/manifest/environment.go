@@ -20,12 +20,14 @@ var (
 )
 
 // Environment is what osls will see of environ and of the .env in root: the process's
-// variables, and those of .env that it has not.
+// variables, and those of .env that it has not. An empty SCW_ variable says nothing.
 func Environment(root string, environ []string) (map[string]string, error) {
 	env := map[string]string{}
 	for _, pair := range environ {
 		name, value, _ := strings.Cut(pair, "=")
-		env[name] = value
+		if value != "" || !strings.HasPrefix(name, "SCW_") { // pipelines set those that they do not have
+			env[name] = value
+		}
 	}
 	if _, err := os.Stat(filepath.Join(root, ".env.dev")); err == nil {
 		return nil, errors.New(".env.dev: osls would read it in the place of .env; rename it")

@@ -6,6 +6,7 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -51,8 +52,8 @@ const mendPlugin = "./deploy/osls-mend.js"
 const known = "handler, description, runtime, privacy, minScale, maxScale, memoryLimit, timeout, httpOption, sandbox, " +
 	"env, secret, events, custom_domains, privateNetworkId"
 
-// Parse reads serverless.yml. The variables that it names come from env; one that is
-// not there, and has no default, is an error.
+// Parse reads serverless.yml. The variables that it names come from env; those that
+// are not there, and have no default, are an error that names them all.
 func Parse(text []byte, env map[string]string) (Service, error) {
 	var raw struct {
 		Service  string   `yaml:"service"`
@@ -98,8 +99,8 @@ func parseFunction(name string, fields map[string]any, env map[string]string) (F
 	// env and secret go to the API as they are typed here, and it takes strings only.
 	for _, field := range []string{"env", "secret"} {
 		values, _ := fields[field].(map[string]any)
-		for key, value := range values {
-			if _, ok := value.(string); !ok {
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			if _, ok := values[key].(string); !ok {
 				return Function{}, fmt.Errorf("serverless.yml: functions.%s.%s.%s: want a string: put it in quotes", name, field, key)
 			}
 		}
@@ -112,14 +113,14 @@ func parseFunction(name string, fields map[string]any, env map[string]string) (F
 	if err := yaml.Unmarshal(text, &f); err != nil {
 		return Function{}, fmt.Errorf("serverless.yml: functions.%s: %w", name, err)
 	}
+	var problems []error
 	for _, values := range []map[string]string{f.Env, f.Secret} {
-		for key, value := range values {
-			if values[key], err = resolve(env, key, value); err != nil {
-				return Function{}, err
-			}
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			values[key], err = resolve(env, key, values[key])
+			problems = append(problems, err)
 		}
 	}
-	return f, nil
+	return f, errors.Join(problems...)
 }
 
 var source = regexp.MustCompile(`^(?:env:([A-Za-z_][A-Za-z0-9_]*)|'([^']*)')$`)

@@ -39,12 +39,12 @@ func TestDotenvIsReadAsOslsDoesOrNotAtAll(t *testing.T) {
 func TestTheEnvironmentWinsOverDotenv(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	put(t, root, ".env", "A=file\nB=file\n")
-	env, err := Environment(root, []string{"A=process"})
+	put(t, root, ".env", "A=file\nB=file\nSCW_C=file\nROTATOR_D=file\n")
+	env, err := Environment(root, []string{"A=process", "SCW_C=", "SCW_E=", "ROTATOR_D="})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"A": "process", "B": "file"}, env); diff != "" {
+	if diff := cmp.Diff(map[string]string{"A": "process", "B": "file", "SCW_C": "file", "ROTATOR_D": ""}, env); diff != "" {
 		t.Error(diff)
 	}
 	put(t, root, ".env.dev", "")

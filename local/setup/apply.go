@@ -25,7 +25,7 @@ const (
 // Apply does the steps in their order, marks each that is done, and stops at the
 // first that fails.
 func Apply(ctx context.Context, o Options, f Facts, steps []Step, done func(Step)) error {
-	sdk, err := o.sdk()
+	sdk, err := o.sdk(ctx)
 	if err != nil {
 		return err
 	}

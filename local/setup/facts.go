@@ -56,7 +56,7 @@ func Look(ctx context.Context, o Options, removal bool) (Facts, error) {
 	if f.Env, err = readDotEnv(o.Root); err != nil {
 		return f, err
 	}
-	sdk, err := o.sdk()
+	sdk, err := o.sdk(ctx)
 	if err != nil {
 		return f, err
 	}
@@ -124,11 +124,11 @@ func (o Options) client() (*scaleway.Client, error) {
 }
 
 // sdk changes things: once, as a request whose answer is lost may have been heard.
-func (o Options) sdk() (*scw.Client, error) {
+func (o Options) sdk(ctx context.Context) (*scw.Client, error) {
 	sdk, err := scw.NewClient(
 		scw.WithAPIURL(o.API), scw.WithAuth(o.AccessKey, o.SecretKey), scw.WithUserAgent(version.UserAgent),
 		scw.WithHTTPClient(&http.Client{
-			Transport: o.Transport, Timeout: 30 * time.Second,
+			Transport: Interruptible(ctx, o.Transport), Timeout: 30 * time.Second,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // with the key
 		}),
 	)
@@ -137,6 +137,23 @@ func (o Options) sdk() (*scw.Client, error) {
 	}
 	return sdk, nil
 }
+
+// Interruptible ends each request with ctx, too: the SDK asks for /metadata without
+// one. nil is the real transport.
+func Interruptible(ctx context.Context, below http.RoundTripper) http.RoundTripper {
+	if below == nil {
+		below = http.DefaultTransport
+	}
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		both, cancel := context.WithCancel(r.Context())
+		context.AfterFunc(ctx, cancel)
+		return below.RoundTrip(r.WithContext(both)) //nolint:contextcheck // it ends with either
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // projectName is "" where the caller may do all else, but not read that.
 func projectName(ctx context.Context, sdk *scw.Client, id string) (string, error) {

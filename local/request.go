@@ -1,14 +1,10 @@
-// Package ask is what both command lines of this project, the local runner's run
-// and make invoke, can ask of the function: flags in the place of JSON, which
-// nobody should have to write in an emergency. What each field means is the
-// function's.
-package ask
+package main
 
 import "encoding/json"
 
-// Flags say what a run is to do.
-type Flags struct {
-	DryRun       bool     `help:"Change nothing; say what a run would do."`
+// request says what a run is to do: flags in the place of JSON, which nobody
+// should have to write in an emergency. What each field means is the function's.
+type request struct {
 	Steps        []string `help:"Do only these of rotate, deliver, check, purge, retire and own_key." placeholder:"STEP"`
 	Applications []string `help:"Rotate, deliver and retire for these only (names or IDs)." placeholder:"APP"`
 	Force        bool     `help:"Rotate every key in scope, whatever its age."`
@@ -17,10 +13,10 @@ type Flags struct {
 	Rollback     []string `help:"Give readers and consumers of these applications the key before (names or IDs)." placeholder:"APP"`
 }
 
-// Body is the request's; {} where no flag is set.
-func (f Flags) Body() string {
+// body is {} where no flag is set.
+func (f request) body(dryRun bool) string {
 	fields := map[string]any{}
-	for name, on := range map[string]bool{"dry_run": f.DryRun, "force": f.Force, "now": f.Now} {
+	for name, on := range map[string]bool{"dry_run": dryRun, "force": f.Force, "now": f.Now} {
 		if on {
 			fields[name] = true
 		}
