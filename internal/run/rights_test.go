@@ -107,6 +107,7 @@ func TestTheJobIsDoneWhateverScalewayAnswers(t *testing.T) {
 		"A07 the gateway refuses with 401 and a page":               {Answers: emulator.Answers{RefusalStatus: 401, RefusalBody: "<html>no</html>"}},
 		"A07 the gateway refuses with 403 and a message of its own": {Answers: emulator.Answers{RefusalStatus: 403, RefusalBody: `{"message":"forbidden"}`}},
 		"A77 new variables of a namespace redeploy what is in it":   {Answers: emulator.Answers{NamespaceRedeploys: true}},
+		"A89 a condition knows what is to be made":                  {Answers: emulator.Answers{ConditionsOnNew: true}},
 		"A80 a read is late to know of a redeployment":              {StatusLag: 10 * time.Second},
 		"all of them at once that can be": {StatusLag: 10 * time.Second, Answers: emulator.Answers{
 			IgnoreFilters: true, NamespaceTokensAll: true, SecondDeleteOK: true, NameTakenByDeleted: true, RedeployAlways: true, RefusalStatus: 401,

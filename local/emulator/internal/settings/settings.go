@@ -82,6 +82,7 @@ type Answers struct {
 	RefusalStatus      int  // A07: the gateway's status for a refused call; 0: 403
 	RefusalBody        string
 	NamespaceRedeploys bool // A77: new variables of a namespace redeploy all that is in it
+	ConditionsOnNew    bool // A89: a condition is asked about what a call makes as about what is there already
 	ReadDisabled       bool // A65: a version that is disabled can be read by its revision
 }
 
