@@ -1,14 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
+	"github.com/scw-key-rotator/rotator/internal/config"
+	"github.com/scw-key-rotator/rotator/internal/duration"
 	"github.com/scw-key-rotator/rotator/internal/printable"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/local/manifest"
 	"github.com/scw-key-rotator/rotator/local/setup"
 )
 
@@ -18,6 +24,8 @@ type setupCommand struct {
 	Yes     bool   `help:"Do not ask."`
 	DryRun  bool   `help:"Say what would be done, and change nothing."`
 	JSON    bool   `name:"json" help:"Print what was done, or would be, as JSON."`
+	OnlyAt  string `help:"Hours of UTC, such as 03:00-05:00, within which alone the function may make and delete keys. Once asked for, they stay." placeholder:"HOURS"`
+	NoFence bool   `help:"Put no conditions on the function's policy, and take those away that are there."`
 	Remove  bool   `help:"Take away what setup has made. Refuses while a function runs on it."`
 	Scw     bool   `help:"Print the commands that would do it, scw's and the shell's, and change nothing."`
 	Root    string `default:"." hidden:"" help:"The folder of .env." type:"existingdir"`
@@ -34,6 +42,7 @@ straight into the function's variable.
   go run ./local setup --profile prod
   go run ./local setup --dry-run --json
   go run ./local setup --scw           # the commands, to type them yourself
+  go run ./local setup --only-at 03:00-05:00   # a key that is stolen makes no other at other times
   go run ./local setup --remove
 
 The exit status is 0 where all is as it should be or was made so, 1 where
@@ -128,6 +137,10 @@ func (c *setupCommand) options(p program) (setup.Options, caller, error) {
 	switch {
 	case c.Scw && (c.Yes || c.JSON || c.DryRun):
 		return setup.Options{}, caller{}, errors.New("--scw only prints commands: it goes without --yes, --json and --dry-run")
+	case c.NoFence && c.OnlyAt != "":
+		return setup.Options{}, caller{}, errors.New("--no-fence takes conditions away: it goes without --only-at")
+	case c.Remove && (c.NoFence || c.OnlyAt != ""):
+		return setup.Options{}, caller{}, errors.New("--remove takes the whole policy away: it goes without --only-at and --no-fence")
 	case c.DryRun && c.Yes:
 		return setup.Options{}, caller{}, errors.New("--dry-run changes nothing: it goes without --yes")
 	}
@@ -141,9 +154,48 @@ func (c *setupCommand) options(p program) (setup.Options, caller, error) {
 			return setup.Options{}, who, fmt.Errorf("SCW_DEFAULT_PROJECT_ID of the environment is %s, and goes before .env: make deploy would deploy there, and this is about %s. Unset it", is, who.project)
 		}
 	}
+	narrow, err := c.narrow(who)
+	if err != nil {
+		return setup.Options{}, who, err
+	}
 	return setup.Options{
-		API: who.api, AccessKey: who.accessKey, SecretKey: who.secretKey, Organization: who.organization, ProjectID: who.project, Root: c.Root,
+		Narrow: narrow,
+		API:    who.api, AccessKey: who.accessKey, SecretKey: who.secretKey, Organization: who.organization, ProjectID: who.project, Root: c.Root,
 	}, who, nil
+}
+
+// narrow is what the function's policy is to be narrowed to, by what make deploy would
+// deploy from here.
+func (c *setupCommand) narrow(who caller) (setup.Narrow, error) {
+	n := setup.Narrow{None: c.NoFence, Folder: config.Defaults()[config.Prefix+"SECRET_PATH"]}
+	if c.OnlyAt != "" {
+		w, err := scaleway.ParseWindow(c.OnlyAt)
+		if err != nil {
+			return n, fmt.Errorf("--only-at %w", err)
+		}
+		n.Window = &w
+	}
+	m, err := wouldDeploy(c.Root, who.env, who.organization, who.project)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // elsewhere: the defaults
+		n.Folder = cmp.Or(who.env[config.Prefix+"SECRET_PATH"], n.Folder)
+		return n, nil
+	case err != nil:
+		return n, err
+	}
+	n.Folder = cmp.Or(m.Function.Env[config.Prefix+"SECRET_PATH"], n.Folder)
+	budget, is := duration.Parse(cmp.Or(m.Function.Env[config.Prefix+"BUDGET"], config.Defaults()[config.Prefix+"BUDGET"]))
+	if !is {
+		return n, fmt.Errorf("ROTATOR_BUDGET: %q is not right; want a duration such as 14m", m.Function.Env[config.Prefix+"BUDGET"])
+	}
+	n.Run = budget
+	for _, event := range m.Function.Events {
+		if err := manifest.CheckSchedule(event.Schedule.Rate); err != nil {
+			return n, fmt.Errorf("serverless.yml: %w", err)
+		}
+		n.Starts = append(n.Starts, manifest.Starts(event.Schedule.Rate)...)
+	}
+	return n, nil
 }
 
 // refused says why nothing can be done.

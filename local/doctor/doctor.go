@@ -90,6 +90,7 @@ func Examine(ctx context.Context, o Options) Result {
 		{sectionKey, ownKey},
 		{sectionRights, tooLittle},
 		{sectionRights, tooMuch},
+		{sectionRights, fence},
 		{sectionFunction, deployedFunction},
 		{sectionFunction, crons},
 		{sectionFunction, settings},

@@ -40,7 +40,7 @@ func TestAProjectThatIsWellSet(t *testing.T) {
 func TestOperationsShowWhatTheDoctorSays(t *testing.T) {
 	t.Parallel()
 	seed := wellSet()
-	sets := &seed.Applications[0].Policies[0].Rules[1].PermissionSets
+	sets := &seed.Applications[0].Policies[0].Rules[2].PermissionSets
 	*sets = slices.DeleteFunc(slices.Clone(*sets), func(set string) bool { return set == "SecretManagerSecretDelete" })
 	seed.Applications[0].Policies[0].Rules[0].PermissionSets = append(seed.Applications[0].Policies[0].Rules[0].PermissionSets, "BillingReadOnly")
 	c := open(t, seed)
@@ -112,14 +112,14 @@ func TestWhatIsGranted(t *testing.T) {
 				rules[1].PermissionSets = append(rules[1].PermissionSets, "InstancesFullAccess")
 			},
 			doctor.Warning, "policy rotator, rule 2 gives InstancesFullAccess on project " + projectID + ", which the function does not need: take it out",
-			"rules.1.permission-set-names.6=SecretManagerSecretDelete rules.1.project-ids.0=" + projectID,
+			"rules.1.permission-set-names.1=ContainersFullAccess rules.1.project-ids.0=" + projectID + " rules.2.permission-set-names.0=SecretManagerReadOnly",
 		},
 		{
 			"a set of the project on the organization",
 			func(s *emulator.Seed) {
 				rotator(s).Policies[0].Rules = append(rotator(s).Policies[0].Rules, emulator.SeedRule{Organization: true, PermissionSets: []string{"FunctionsFullAccess"}})
 			},
-			doctor.Warning, "policy rotator, rule 3 gives FunctionsFullAccess on the whole organization, and the function needs it on this project: narrow it", "scw iam rule update",
+			doctor.Warning, "policy rotator, rule 4 gives FunctionsFullAccess on the whole organization, and the function needs it on this project: narrow it", "scw iam rule update",
 		},
 		{
 			"another project",
@@ -129,7 +129,7 @@ func TestWhatIsGranted(t *testing.T) {
 		{
 			"a wider set in the place of five",
 			func(s *emulator.Seed) {
-				rotator(s).Policies[0].Rules[1].PermissionSets = []string{"FunctionsFullAccess", "ContainersFullAccess", "SecretManagerFullAccess"}
+				rotator(s).Policies[0].Rules[2].PermissionSets = []string{"SecretManagerFullAccess"}
 			},
 			doctor.Warning, "gives SecretManagerFullAccess on project " + projectID + ", which is more than README.md's policy: put SecretManagerReadOnly, ", "scw iam rule update",
 		},
@@ -153,7 +153,7 @@ func TestWhatIsGranted(t *testing.T) {
 				s.Groups = []emulator.SeedGroup{{Name: "g", Applications: []string{"rotator"}, Policies: rotator(s).Policies}}
 				rotator(s).Policies = nil
 			},
-			doctor.Right, "SecretManagerSecretDelete on the project: policy rotator, rule 2", "",
+			doctor.Right, "SecretManagerSecretDelete on the project, in /rotator alone: policy rotator, rule 3", "",
 		},
 		{
 			"on a condition",

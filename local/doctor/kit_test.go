@@ -33,14 +33,18 @@ const (
 )
 
 // wellSet is a project as it should be: the function deployed as serverless.yml
-// says, on a key of an application with README's policy, and one application whose
-// key it has rotated.
+// says, on a key of an application with the policy that setup makes, and one
+// application whose key it has rotated.
 func wellSet() emulator.Seed {
-	rules := []emulator.SeedRule{{Organization: true}, {Projects: []string{"demo"}}}
+	fence := scaleway.Fence{Folder: "/rotator"}
+	rules := []emulator.SeedRule{{Organization: true}, {Projects: []string{"demo"}}, {Projects: []string{"demo"}, Condition: scaleway.FolderCondition("/rotator")}}
 	for _, set := range scaleway.Policy() {
 		at := &rules[1]
-		if set.Organization {
+		switch {
+		case set.Organization:
 			at = &rules[0]
+		case fence.Condition(set) != "":
+			at = &rules[2]
 		}
 		at.PermissionSets = append(at.PermissionSets, set.Name)
 	}

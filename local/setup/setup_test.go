@@ -34,11 +34,16 @@ type room struct {
 
 func enter(t *testing.T) *room {
 	t.Helper()
-	seed := emulator.Seed{Projects: []emulator.SeedProject{{Name: "demo"}, {Name: "other"}}}
-	r := &room{Env: emulatortest.Start(t, emulator.Options{HashMemory: 8, Seed: 1}, seed), t: t}
+	return enterWith(t, emulator.Options{}, emulator.Seed{Projects: []emulator.SeedProject{{Name: "demo"}, {Name: "other"}}})
+}
+
+func enterWith(t *testing.T, o emulator.Options, seed emulator.Seed) *room {
+	t.Helper()
+	o.HashMemory, o.Seed = 8, 1
+	r := &room{Env: emulatortest.Start(t, o, seed), t: t}
 	r.o = setup.Options{
 		API: emulatortest.API, AccessKey: r.AccessKey, SecretKey: r.Secret, Organization: r.Organization(), ProjectID: r.Project("demo"),
-		Root: t.TempDir(), Transport: r.RoundTripper(),
+		Root: t.TempDir(), Transport: r.RoundTripper(), Narrow: setup.Narrow{Folder: "/rotator"},
 		Clock: clock.Clock{Now: r.Clock().Now, Sleep: r.Clock().Sleep, After: r.Clock().After, Emulated: true},
 	}
 	t.Cleanup(func() {
@@ -214,7 +219,7 @@ func TestTheDoctorAgrees(t *testing.T) {
 		}
 		inScope = inScope || strings.HasPrefix(l.Text, "application key-rotator demo checks is in scope")
 	}
-	if rights != 10 || !enough || !inScope {
+	if rights != 11 || !enough || !inScope {
 		t.Errorf("the doctor has %d lines on rights, enough: %t, the checking application in scope: %t", rights, enough, inScope)
 	}
 }
