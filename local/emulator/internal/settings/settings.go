@@ -64,6 +64,8 @@ type Quotas struct {
 	KeysPerApplication int
 	// KeysPerOrganization counts those of people and of Scaleway too; 0: no limit (A83).
 	KeysPerOrganization int
+	Applications        int // of the organization; 0: no limit (A91)
+	Policies            int // the same
 	VersionsPerSecret   int // A64
 }
 
