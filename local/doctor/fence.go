@@ -70,7 +70,7 @@ func (f *facts) folder(grants []granted) []Line {
 	case !fenced: // what is missing has lines of its own
 		return nil
 	}
-	return lines(right("the function gets at secrets in %s, and at none outside", path))
+	return f.tried(path)
 }
 
 // hours wants the runs of the crons to be within the hours, if there are any.

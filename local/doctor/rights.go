@@ -119,6 +119,12 @@ func (f *facts) proven(need scaleway.PermissionSet, grants []granted) Line {
 			if as != need.Name {
 				by = "as part of " + as + ", " + by
 			}
+			if f.used(need.Name) {
+				by += "; its own dry run used it"
+			}
+			if refused := f.refusedFor(need.Name); refused != "" {
+				return wrong(f.grantCommand(need), "%s on %s: %s; its own dry run was refused all the same: %s", need.Name, where, by, refused)
+			}
 			if within == "" {
 				return right("%s on %s: %s", need.Name, where, by)
 			}
@@ -141,14 +147,29 @@ func (f *facts) proven(need scaleway.PermissionSet, grants []granted) Line {
 	return wrong(mend, "%s is missing on %s: without it the function cannot %s", need.Name, where, need.Why)
 }
 
-// grantCommand adds a policy with one permission set.
+// grantCommand adds a policy with one permission set, on the condition that setup puts
+// on it. Where setup made the policy, setup mends it.
 func (f *facts) grantCommand(need scaleway.PermissionSet) string {
+	for _, p := range f.policies {
+		if p.Description == setupDescription+f.project && f.reaches(p, f.own()) {
+			return makeSetup
+		}
+	}
 	at := "rules.0.project-ids.0=" + f.project
 	if need.Organization {
 		at = "rules.0.organization-id=" + f.organization
 	}
+	if condition := (scaleway.Fence{Folder: f.settings.SecretPath}).Condition(need); condition != "" {
+		at += " rules.0.condition=" + quoted(condition)
+	}
 	return "scw iam policy create name=key-rotator-" + strings.ToLower(need.Name) + " application-id=" + f.own() + " rules.0.permission-set-names.0=" + need.Name + " " + at
 }
+
+// setupDescription begins what setup knows the function's policy by (local/setup).
+const setupDescription = "key-rotator of project "
+
+// quoted is a word of the shell.
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // tooMuch warns of each set, and each scope, that README's policy does not have.
 func tooMuch(f *facts) []Line {
@@ -205,6 +226,9 @@ func (f *facts) narrowCommand(p scaleway.Principal) string {
 	if group := f.through(p, f.own()); p.ApplicationID == "" && group != "" {
 		return fmt.Sprintf("scw iam group remove-member %s application-id=%s, and give the application a policy of its own", group, f.own())
 	}
+	if p.Description == setupDescription+f.project {
+		return makeSetup
+	}
 	type part struct {
 		sets             []string
 		scope, condition string
@@ -247,7 +271,7 @@ func (f *facts) narrowCommand(p scaleway.Principal) string {
 			words = append(words, fmt.Sprintf("rules.%d.permission-set-names.%d=%s", rule, i, set))
 		}
 		if part.condition != "" {
-			words = append(words, fmt.Sprintf("rules.%d.condition='%s'", rule, strings.ReplaceAll(part.condition, "'", `'\''`)))
+			words = append(words, fmt.Sprintf("rules.%d.condition=%s", rule, quoted(part.condition)))
 		}
 		words = append(words, fmt.Sprintf("rules.%d.%s", rule, part.scope))
 	}

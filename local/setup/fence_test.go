@@ -1,7 +1,6 @@
 package setup_test
 
 import (
-	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -148,7 +147,7 @@ func (r *room) months(cfg config.Config) *report.Report {
 	for _, wait := range []time.Duration{0, 8 * 24 * time.Hour, 31 * 24 * time.Hour, 8 * 24 * time.Hour} {
 		r.Clock().Advance(wait)
 		got, err := run.Do(r.t.Context(), cfg, run.Request{}, run.Options{
-			API: r.RoundTripper(), Endpoints: r.RoundTripper(), Clock: r.o.Clock, RunID: "test-run", Log: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+			API: r.RoundTripper(), Endpoints: r.RoundTripper(), Clock: r.o.Clock, RunID: "test-run", Log: slog.New(slog.DiscardHandler),
 		})
 		if err != nil {
 			r.t.Fatal(err)
