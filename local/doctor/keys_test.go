@@ -66,3 +66,18 @@ func TestARunThatDidNotEnd(t *testing.T) {
 	c.MustCall("POST", emulatortest.KeysPath, emulatortest.Object{"application_id": checkout, "description": "checkout [rotator " + projectID + "]", "expires_at": "2026-11-30T00:00:00Z"})
 	says(t, c.examine(), doctor.Right, ", and may still be at it")
 }
+
+// Nothing is left behind by runs that have not come.
+func TestBeforeTheFirstRun(t *testing.T) {
+	t.Parallel()
+	seed := wellSet()
+	seed.Secrets = nil
+	for i := range seed.Applications {
+		seed.Applications[i].Keys[0].Description = "made by hand"
+	}
+	seed.Serverless = nil
+	c := open(t, seed)
+	says(t, c.examine(), doctor.Right, "no run has come yet: the function is there since 1 September 2026")
+	c.Clock().Advance(25 * time.Hour)
+	says(t, c.examine(), doctor.Warning, "no run has left anything behind yet: none was, or none had anything to do")
+}

@@ -135,6 +135,8 @@ func lastRun(f *facts) []Line {
 	}
 	quiet := f.settings.RotateAfter + 2*f.settings.Interval
 	switch {
+	case at.IsZero() && f.function != nil && f.function.CreatedAt != nil && f.now.Sub(*f.function.CreatedAt) < f.settings.Interval:
+		return lines(right("no run has come yet: the function is there since %s, and its cron starts the first", moment(*f.function.CreatedAt)))
 	case at.IsZero():
 		return lines(warning("make invoke ARGS=--run", "no run has left anything behind yet: none was, or none had anything to do"))
 	case f.now.Sub(at) > quiet && f.report != nil && f.report.Found.InScope > 0:
