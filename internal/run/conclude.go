@@ -67,8 +67,8 @@ func (s *session) observeHours() {
 		return
 	}
 	hint := "the cron's runs are to come within; to have it done now, delete a key that leaked with your own (scw iam api-key delete SCW…), or take the hours away: make setup ARGS=--no-fence"
-	s.find(report.Warning, "API keys", fmt.Sprintf("the function's policy lets it make and delete keys within %s UTC alone, and it is %s: a run at this time does neither",
-		hours, s.world.now.UTC().Format("15:04")), hint)
+	s.find(report.Warning, "API keys", fmt.Sprintf("the function's policy lets it make and delete keys %s, and it is %s: a run at this time does neither",
+		hours.Alone(), s.world.now.UTC().Format("15:04")), hint)
 }
 
 // observeProject counts what of the project is there once everything was read.

@@ -80,6 +80,9 @@ func number(text string) (n int) {
 
 func (w Window) String() string { return fmt.Sprintf("%02d:00-%02d:00", w.From, w.To) }
 
+// Alone is how it is said that something is granted within the window.
+func (w Window) Alone() string { return "within " + w.String() + " UTC alone" }
+
 // Holds tells whether a time is within.
 func (w Window) Holds(at time.Time) bool {
 	hour := at.UTC().Hour()
@@ -144,7 +147,7 @@ func (c *Client) Outside() (Window, bool) {
 func (c *Client) timely(err error) error {
 	refused, ok := errors.AsType[*Error](err)
 	if w, outside := c.Outside(); ok && outside && errors.Is(refused.Class, ErrForbidden) {
-		refused.hint = fmt.Sprintf("its policy lets the function make and delete keys within %s UTC alone", w)
+		refused.hint = "its policy lets the function make and delete keys " + w.Alone()
 	}
 	return err
 }

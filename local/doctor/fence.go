@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ func (f *facts) within(g granted, need scaleway.PermissionSet) (says string, hol
 		return "", true, true
 	}
 	if hours, is := scaleway.WindowOf(g.Condition); is && need.Name == keysSet {
-		return ", within " + hours.String() + " UTC alone", true, true
+		return ", " + hours.Alone(), true, true
 	}
 	if folder, is := scaleway.FolderOf(g.Condition); is && secretsSet(need.Name) {
 		return ", in " + folder + " alone", strings.HasPrefix(f.settings.SecretPath+"/", folder+"/"), true
@@ -50,7 +51,7 @@ func (f *facts) folder(grants []granted) []Line {
 		return lines(right("every secret of the project's root is the function's to read: ROTATOR_SECRET_PATH is /"))
 	}
 	var open []string
-	fenced := false
+	mend, fenced := "", false
 	for _, g := range grants {
 		for _, set := range scaleway.Policy() {
 			_, is := g.holds(set.Name)
@@ -61,12 +62,13 @@ func (f *facts) folder(grants []granted) []Line {
 			fenced = fenced || inFolder
 			if g.Condition == "" && !slices.Contains(open, g.String()) {
 				open = append(open, g.String())
+				mend = cmp.Or(mend, f.narrowCommand(g.policy, scaleway.Fence{Folder: path}))
 			}
 		}
 	}
 	switch {
 	case len(open) > 0:
-		return lines(warning(makeSetup, "the function gets at every secret of the project, and needs those in %s alone: %s puts no condition on it", path, strings.Join(open, ", ")))
+		return lines(warning(mend, "the function gets at every secret of the project, and needs those in %s alone: %s puts no condition on it", path, strings.Join(open, ", ")))
 	case !fenced: // what is missing has lines of its own
 		return nil
 	}
@@ -75,11 +77,7 @@ func (f *facts) folder(grants []granted) []Line {
 
 // hours wants the runs of the crons to be within the hours, if there are any.
 func (f *facts) hours(grants []granted) []Line {
-	var bare []scaleway.Grant
-	for _, g := range grants {
-		bare = append(bare, g.Grant)
-	}
-	hours := scaleway.KeyWindow(bare)
+	hours := keyHours(grants)
 	if hours == nil {
 		return nil
 	}
@@ -90,11 +88,20 @@ func (f *facts) hours(grants []granted) []Line {
 		for _, start := range manifest.Starts(c.Schedule) {
 			if at := (time.Time{}).Add(start); !hours.Holds(at) || !hours.Holds(at.Add(f.settings.Budget)) {
 				return lines(wrong(fmt.Sprintf("make setup ARGS='--only-at %s', or --no-fence", around(start, f.settings.Budget)),
-					"keys can be made and deleted within %s UTC alone, and its cron %q starts a run at %s, which may take %s: such a run rotates nothing", hours, c.Schedule, at.Format("15:04"), f.settings.Budget))
+					"keys can be made and deleted %s, and its cron %q starts a run at %s, which may take %s: such a run rotates nothing", hours.Alone(), c.Schedule, at.Format("15:04"), f.settings.Budget))
 			}
 		}
 	}
-	return lines(right("keys can be made and deleted within %s UTC alone, and the cron's runs come within", hours))
+	return lines(right("keys can be made and deleted %s, and the cron's runs come within", hours.Alone()))
+}
+
+// keyHours are those within which the function may make keys; nil: there are none.
+func keyHours(grants []granted) *scaleway.Window {
+	var bare []scaleway.Grant
+	for _, g := range grants {
+		bare = append(bare, g.Grant)
+	}
+	return scaleway.KeyWindow(bare)
 }
 
 // around are whole hours that hold a run.

@@ -30,13 +30,13 @@ func TestTheFence(t *testing.T) {
 		},
 		"none": {
 			func(r []emulator.SeedRule) []emulator.SeedRule { r[2].Condition = ""; return r },
-			doctor.Warning, "the function gets at every secret of the project, and needs those in /rotator alone: policy rotator, rule 3 puts no condition on it", "make setup",
+			doctor.Warning, "the function gets at every secret of the project, and needs those in /rotator alone: policy rotator, rule 3 puts no condition on it", "scw iam rule update ",
 		},
 		"beside one": {
 			func(r []emulator.SeedRule) []emulator.SeedRule {
 				return append(r, emulator.SeedRule{PermissionSets: []string{"AllProductsFullAccess"}, Projects: []string{"demo"}})
 			},
-			doctor.Warning, "the function gets at every secret of the project, and needs those in /rotator alone: policy rotator, rule 4", "make setup",
+			doctor.Warning, "the function gets at every secret of the project, and needs those in /rotator alone: policy rotator, rule 4", "scw iam rule update ",
 		},
 		"about another folder": {
 			func(r []emulator.SeedRule) []emulator.SeedRule {
@@ -62,6 +62,14 @@ func TestTheFence(t *testing.T) {
 			r := open(t, seed).examine()
 			if line := says(t, r, test.mark, test.says); !strings.HasPrefix(line.Mend, test.mend) || (test.mend == "") != (line.Mend == "") {
 				t.Errorf("it is mended by %s", line.Mend)
+			}
+			if test.mark == doctor.Right { // at 12:00, too, when no key can be made
+				only(t, r)
+			}
+			if want := `rules.2.condition='resource.name.startsWith("/rotator/") || !has(resource.id)'`; name == "none" {
+				if line := says(t, r, test.mark, test.says); !strings.Contains(line.Mend, want) {
+					t.Errorf("it is mended by %s", line.Mend)
+				}
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -193,7 +194,7 @@ func tooMuch(f *facts) []Line {
 
 func (f *facts) beyond(g granted) []Line {
 	var out []Line
-	mend := f.narrowCommand(g.policy)
+	mend := f.narrowCommand(g.policy, scaleway.Fence{})
 	for _, set := range g.PermissionSets {
 		need, known := needed(set)
 		switch {
@@ -221,8 +222,9 @@ func needed(set string) (scaleway.PermissionSet, bool) {
 }
 
 // narrowCommand gives a policy what of it the function needs, where it needs it, on
-// the conditions that were there. The command replaces all rules.
-func (f *facts) narrowCommand(p scaleway.Principal) string {
+// the conditions that were there, and where there was none on those of a fence. The
+// command replaces all rules.
+func (f *facts) narrowCommand(p scaleway.Principal, fence scaleway.Fence) string {
 	if group := f.through(p, f.own()); p.ApplicationID == "" && group != "" {
 		return fmt.Sprintf("scw iam group remove-member %s application-id=%s, and give the application a policy of its own", group, f.own())
 	}
@@ -250,10 +252,11 @@ func (f *facts) narrowCommand(p scaleway.Principal) string {
 					if need.Organization != organization || !(granted{Grant: g}).reachesScope(need, f.project) {
 						continue
 					}
-					i := slices.IndexFunc(parts, func(p part) bool { return p.scope == scope && p.condition == g.Condition })
+					condition := cmp.Or(g.Condition, fence.Condition(need))
+					i := slices.IndexFunc(parts, func(p part) bool { return p.scope == scope && p.condition == condition })
 					if i < 0 {
 						i = len(parts)
-						parts = append(parts, part{scope: scope, condition: g.Condition})
+						parts = append(parts, part{scope: scope, condition: condition})
 					}
 					if !slices.Contains(parts[i].sets, name) {
 						parts[i].sets = append(parts[i].sets, name)

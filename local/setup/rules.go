@@ -105,7 +105,7 @@ func said(list []Rule, project string) string {
 		if folder, is := scaleway.FolderOf(r.Condition); is {
 			text += ", in " + folder + " alone"
 		} else if hours, is := scaleway.WindowOf(r.Condition); is {
-			text += ", within " + hours.String() + " UTC alone"
+			text += ", " + hours.Alone()
 		} else if r.Condition != "" {
 			text += " if " + r.Condition
 		}
