@@ -164,3 +164,35 @@ func TestARunOutsideOfItsHoursSaysSo(t *testing.T) {
 		t.Errorf("within its hours it says:\n%s", said)
 	}
 }
+
+// Once the folder was changed, and the fence moved there, what was published before is
+// out of sight: its keys are kept, though their grace is over, and the report says so.
+func TestAFenceThatMovedHidesNothingThatDies(t *testing.T) {
+	t.Parallel()
+	r := startSeed(t, emulator.Options{}, granted("", scaleway.Fence{Folder: "/rotator"}), "ROTATOR_OWN_KEY=keep")
+	r.mustRun(t, run.Request{})
+	published := r.Keys("storefront")
+	policies := r.MustCall("GET", emulatortest.PoliciesPath+"?application_ids="+r.Application("rotator"), nil)
+	id := emulatortest.Column(policies, "policies", "id")[0]
+	rules := r.MustCall("GET", emulatortest.RulesPath+"?policy_id="+id, nil)["rules"].([]any)
+	for _, rule := range rules {
+		if fields := rule.(map[string]any); fields["condition"] != "" {
+			fields["condition"] = scaleway.FolderCondition("/new")
+		}
+	}
+	r.MustCall("PUT", emulatortest.RulesPath, emulatortest.Object{"policy_id": id, "rules": rules})
+	r.cfg.SecretPath = "/new"
+	said := ""
+	for range 3 {
+		r.Clock().Advance(9 * 24 * time.Hour)
+		said = text(t, r.run(t, run.Request{}))
+	}
+	if want := "application storefront: its secret is gone, in which " + published[len(published)-1].AccessKey + " was published"; !strings.Contains(said, want) {
+		t.Errorf("it does not say %q:\n%s", want, said)
+	}
+	for _, k := range published {
+		if !slices.ContainsFunc(r.Keys("storefront"), func(now emulator.KeyPair) bool { return now.AccessKey == k.AccessKey }) {
+			t.Errorf("%s is gone", k.AccessKey)
+		}
+	}
+}

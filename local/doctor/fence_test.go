@@ -87,3 +87,15 @@ func TestNarrowingKeepsTheFence(t *testing.T) {
 		t.Errorf("it is mended by %s", line.Mend)
 	}
 }
+
+// What a condition is asked about where a call makes something is nobody's to know
+// (A89), and the doctor's neither.
+func TestTheFenceUnderBothAnswers(t *testing.T) {
+	t.Parallel()
+	for _, known := range []bool{false, true} {
+		c := openWith(t, emulator.Options{Answers: emulator.Answers{ConditionsOnNew: known}}, wellSet())
+		if r := c.examine(); r.Outcome != doctor.Right {
+			t.Errorf("known: %t: it is %s:\n%s", known, r.Outcome, said(r))
+		}
+	}
+}
