@@ -60,7 +60,7 @@ test-deploy: node_modules ## the tests that run the real osls, against a stub of
 	go test -race -count=1 -tags deploy ./local/deploy
 
 .PHONY: e2e
-e2e: node_modules ## the whole way: emulator, real osls deploy, curl, cron, redeploy, undeploy
+e2e: node_modules ## the whole way: emulator, setup, real osls deploy, doctor, curl, cron, redeploy, undeploy
 	go test -v -count=1 -tags e2e ./local/e2e
 
 .PHONY: check

@@ -56,7 +56,7 @@ func TestImportsPointInward(t *testing.T) {
 		"internal/safe":      "",
 		"internal/duration":  "",
 		"internal/version":   "",
-		"local":              "handler internal/clock internal/config internal/printable internal/scaleway internal/version local/deploy local/doctor local/emulator local/host local/manifest local/platform local/setup",
+		"local":              "handler internal/clock internal/config internal/duration internal/printable internal/scaleway internal/version local/deploy local/doctor local/emulator local/host local/manifest local/platform local/setup",
 		"local/host":         "local/emulator local/platform",
 		"local/platform":     "",
 		"local/manifest":     "",

@@ -83,7 +83,7 @@ func (m terraform) value(t *testing.T, body *hclsyntax.Body, name string, gives 
 
 // functions are those of Terraform that the module and the page use.
 var functions = map[string]function.Function{
-	"merge": stdlib.MergeFunc, "keys": stdlib.KeysFunc, "length": stdlib.LengthFunc, "setsubtract": stdlib.SetSubtractFunc,
+	"merge": stdlib.MergeFunc, "lookup": stdlib.LookupFunc, "keys": stdlib.KeysFunc, "length": stdlib.LengthFunc, "setsubtract": stdlib.SetSubtractFunc,
 	"jsonencode": stdlib.JSONEncodeFunc, "jsondecode": stdlib.JSONDecodeFunc,
 	"filesha256":   ofText(func(s string) string { return "hash of " + s }),
 	"nonsensitive": ofText(func(s string) string { return s }),
@@ -146,7 +146,7 @@ func (m terraform) deploys(t *testing.T, settings map[string]string) deployment 
 		Ignored:  m.lifecycle(t, fn, "ignore_changes"),
 		Follows:  m.lifecycle(t, cron, "replace_triggered_by"),
 		Schedule: m.text(t, cron, "schedule"), Input: m.text(t, cron, "args"),
-		Sets: m.sets(t, policy),
+		Sets: m.sets(t, policy, all),
 	}
 }
 
@@ -213,7 +213,8 @@ func (m terraform) lifecycle(t *testing.T, resource *hclsyntax.Body, name string
 	return slices.Sorted(slices.Values(references))
 }
 
-func (m terraform) sets(t *testing.T, policy *hclsyntax.Body) (sets []string) {
+// sets are what the policy grants, where, and on which condition.
+func (m terraform) sets(t *testing.T, policy *hclsyntax.Body, gives map[string]cty.Value) (sets []string) {
 	t.Helper()
 	for _, rule := range policy.Blocks {
 		var scopes []string
@@ -225,8 +226,12 @@ func (m terraform) sets(t *testing.T, policy *hclsyntax.Body) (sets []string) {
 				scopes = append(scopes, project.AsString())
 			}
 		}
+		condition := ""
+		if value := m.value(t, rule.Body, "condition", gives); !value.IsNull() && value.AsString() != "" {
+			condition = " if " + value.AsString()
+		}
 		for _, set := range m.value(t, rule.Body, "permission_set_names", nil).AsValueSlice() {
-			sets = append(sets, set.AsString()+" on "+strings.Join(scopes, " and "))
+			sets = append(sets, set.AsString()+" on "+strings.Join(scopes, " and ")+condition)
 		}
 	}
 	return slices.Sorted(slices.Values(sets))

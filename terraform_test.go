@@ -76,14 +76,6 @@ func byOsls(t *testing.T) deployment {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sets []string
-	for _, set := range scaleway.Policy() {
-		scope := "var.project_id"
-		if set.Organization {
-			scope = "var.organization_id"
-		}
-		sets = append(sets, set.Name+" on "+scope)
-	}
 	var seconds int
 	if err := yaml.Unmarshal([]byte(strings.TrimSuffix(f.Timeout, "s")), &seconds); err != nil {
 		t.Fatal(err)
@@ -100,7 +92,34 @@ func byOsls(t *testing.T) deployment {
 		Ignored:  []string{`environment_variables["ROTATOR_ACCESS_KEY"]`, `secret_environment_variables["ROTATOR_SECRET_KEY"]`},
 		Schedule: f.Events[0].Schedule.Rate, Input: string(input),
 		Follows: []string{"scaleway_function.rotator.id"}, // osls makes the cron anew at each deployment
-		Sets:    slices.Sorted(slices.Values(sets)),
+		Sets:    fenced(f.Env["ROTATOR_SECRET_PATH"]),
+	}
+}
+
+// fenced is README's policy on the conditions of setup, as the module's sets are.
+func fenced(folder string) (sets []string) {
+	fence := scaleway.Fence{Folder: folder}
+	for _, set := range scaleway.Policy() {
+		text := set.Name + " on var.project_id"
+		if set.Organization {
+			text = set.Name + " on var.organization_id"
+		}
+		if condition := fence.Condition(set); condition != "" {
+			text += " if " + condition
+		}
+		sets = append(sets, text)
+	}
+	return slices.Sorted(slices.Values(sets))
+}
+
+func TestTerraformsFenceFollowsTheFolder(t *testing.T) {
+	t.Parallel()
+	m := terraformModule(t, moduleTexts(t))
+	for _, folder := range []string{"/rotator", "/keys/shop", "/"} {
+		settings := map[string]cty.Value{"settings": stringsToCty(map[string]string{"ROTATOR_SECRET_PATH": folder})}
+		if diff := cmp.Diff(fenced(folder), m.sets(t, m.resources["scaleway_iam_policy.rotator"], settings)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", folder, diff)
+		}
 	}
 }
 

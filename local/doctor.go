@@ -56,6 +56,8 @@ func (c *doctorCommand) options(p program) (doctor.Options, error) {
 		config.Prefix + "ORGANIZATION_ID=" + who.organization, config.Prefix + "PROJECT_ID=" + who.project,
 		config.Prefix + "API_URL=" + who.api,
 	}}
+	o.ControlSecret = who.env[config.Prefix+"CONTROL_SECRET"]
+	o.OwnAccessKey, o.OwnSecretKey = who.env[config.Prefix+"ACCESS_KEY"], who.env[config.Prefix+"SECRET_KEY"]
 	if who.wouldBe != who.project && uuid.MatchString(who.wouldBe) {
 		o.Elsewhere = who.wouldBe
 	}

@@ -1,22 +1,30 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
+	"github.com/scw-key-rotator/rotator/internal/config"
+	"github.com/scw-key-rotator/rotator/internal/duration"
 	"github.com/scw-key-rotator/rotator/internal/printable"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/local/manifest"
 	"github.com/scw-key-rotator/rotator/local/setup"
 )
 
 type setupCommand struct {
 	shared `embed:""`
 
-	Remove bool `help:"Take away what setup has made. Refuses while a function runs on it."`
-	Scw    bool `help:"Print the commands that would do it, scw's and the shell's, and change nothing."`
+	OnlyAt  string `help:"Hours of UTC, such as 03:00-05:00, within which alone the function may make and delete keys. Once asked for, they stay." placeholder:"HOURS"`
+	NoFence bool   `help:"Put no conditions on the function's policy, and take those away that are there."`
+	Remove  bool   `help:"Take away what setup has made. Refuses while a function runs on it."`
+	Scw     bool   `help:"Print the commands that would do it, scw's and the shell's, and change nothing."`
 
 	then bool // a deployment follows
 }
@@ -32,6 +40,7 @@ straight into the function's variable.
   go run ./local setup --profile prod
   go run ./local setup --dry-run --json
   go run ./local setup --scw           # the commands, to type them yourself
+  go run ./local setup --only-at 03:00-05:00   # a key that is stolen makes no other at other times
   go run ./local setup --remove`
 }
 
@@ -126,8 +135,13 @@ func (c *setupCommand) apply(ctx context.Context, p program, o setup.Options, fa
 }
 
 func (c *setupCommand) options(p program) (setup.Options, error) {
-	if c.Scw && c.JSON {
+	switch {
+	case c.Scw && c.JSON:
 		return setup.Options{}, misused("--scw prints commands, and goes without --json")
+	case c.NoFence && c.OnlyAt != "":
+		return setup.Options{}, misused("--no-fence takes conditions away: it goes without --only-at")
+	case c.Remove && (c.NoFence || c.OnlyAt != ""):
+		return setup.Options{}, misused("--remove takes the whole policy away: it goes without --only-at and --no-fence")
 	}
 	who, err := p.caller(c.shared)
 	if err != nil {
@@ -139,9 +153,48 @@ func (c *setupCommand) options(p program) (setup.Options, error) {
 			return setup.Options{}, misused("SCW_DEFAULT_PROJECT_ID of the environment is %s, and goes before .env: make deploy would deploy there, and this is about %s. Unset it", is, who.project)
 		}
 	}
+	narrow, err := c.narrow(who)
+	if err != nil {
+		return setup.Options{}, err
+	}
 	return setup.Options{
-		API: who.api, AccessKey: who.accessKey, SecretKey: who.secretKey, Organization: who.organization, ProjectID: who.project, Root: ".",
+		Narrow: narrow,
+		API:    who.api, AccessKey: who.accessKey, SecretKey: who.secretKey, Organization: who.organization, ProjectID: who.project, Root: ".",
 	}, nil
+}
+
+// narrow is what the function's policy is to be narrowed to, by what make deploy would
+// deploy from here.
+func (c *setupCommand) narrow(who caller) (setup.Narrow, error) {
+	n := setup.Narrow{None: c.NoFence, Folder: config.Defaults()[config.Prefix+"SECRET_PATH"]}
+	if c.OnlyAt != "" {
+		w, err := scaleway.ParseWindow(c.OnlyAt)
+		if err != nil {
+			return n, misused("--only-at %w", err)
+		}
+		n.Window = &w
+	}
+	m, err := wouldDeploy(who.env, who.organization, who.project)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // elsewhere: the defaults
+		n.Folder = cmp.Or(who.env[config.Prefix+"SECRET_PATH"], n.Folder)
+		return n, nil
+	case err != nil:
+		return n, err
+	}
+	n.Folder = cmp.Or(m.Function.Env[config.Prefix+"SECRET_PATH"], n.Folder)
+	budget, is := duration.Parse(cmp.Or(m.Function.Env[config.Prefix+"BUDGET"], config.Defaults()[config.Prefix+"BUDGET"]))
+	if !is {
+		return n, fmt.Errorf("ROTATOR_BUDGET: %q is not right; want a duration such as 14m", m.Function.Env[config.Prefix+"BUDGET"])
+	}
+	n.Run = budget
+	for _, event := range m.Function.Events {
+		if err := manifest.CheckSchedule(event.Schedule.Rate); err != nil {
+			return n, fmt.Errorf("serverless.yml: %w", err)
+		}
+		n.Starts = append(n.Starts, manifest.Starts(event.Schedule.Rate)...)
+	}
+	return n, nil
 }
 
 // refused says why nothing can be done.

@@ -26,6 +26,14 @@ resource "scaleway_iam_policy" "rotator" {
     permission_set_names = [
       "FunctionsFullAccess",
       "ContainersFullAccess",
+    ]
+  }
+
+  # Secrets in the credentials' folder alone: docs/security.md, The fence.
+  rule {
+    project_ids = [var.project_id]
+    condition   = lookup(var.settings, "ROTATOR_SECRET_PATH", "/rotator") == "/" ? "" : "resource.name.startsWith(\"${lookup(var.settings, "ROTATOR_SECRET_PATH", "/rotator")}/\") || !has(resource.id)"
+    permission_set_names = [
       "SecretManagerReadOnly",
       "SecretManagerSecretAccess",
       "SecretManagerSecretCreate",

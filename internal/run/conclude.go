@@ -54,7 +54,21 @@ func (s *session) observe() {
 		s.find(report.Note, "legacy tokens", "tokens made by the older issue-JWT call are not listed by the API and may still be in use",
 			endTokens)
 	}
+	s.observeHours()
 	s.observeOwnKey()
+}
+
+// observeHours says that a run comes outside of the hours in which the function's
+// policy lets it make keys: setup puts them there on request, so that a key that is
+// stolen makes none at other times.
+func (s *session) observeHours() {
+	hours, outside := s.client.Outside()
+	if !outside || !s.asked(StepRotate) && !s.asked(StepRetire) && !s.asked(StepOwnKey) {
+		return
+	}
+	hint := "the cron's runs are to come within; to have it done now, delete a key that leaked with your own (scw iam api-key delete SCW…), or take the hours away: make setup ARGS=--no-fence"
+	s.find(report.Warning, "API keys", fmt.Sprintf("the function's policy lets it make and delete keys %s, and it is %s: a run at this time does neither",
+		hours.Alone(), s.world.now.UTC().Format("15:04")), hint)
 }
 
 // observeProject counts what of the project is there once everything was read.

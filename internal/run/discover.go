@@ -121,6 +121,9 @@ func (d *discovery) iam(ctx context.Context, s *scoping, secrets []scaleway.Secr
 		})
 	}
 	all.Wait() // each failure is in the world
+	if grants, _, complete := s.grants(s.own); complete && s.own != "" {
+		d.client.KeysWithin(scaleway.KeyWindow(grants))
+	}
 	w.members, w.callers = s.members(), s.callers()
 	w.attributable = true
 	for _, m := range w.members {

@@ -9,89 +9,8 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/run"
-	"github.com/scw-key-rotator/rotator/internal/scaleway"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
-
-// granted returns the demo with the function's application under the README's
-// policy, less one permission set.
-func granted(less string) emulator.Seed {
-	organization := emulator.SeedRule{Organization: true}
-	project := emulator.SeedRule{Projects: []string{"demo"}}
-	for _, set := range scaleway.Policy() {
-		switch {
-		case set.Name == less:
-		case set.Organization:
-			organization.PermissionSets = append(organization.PermissionSets, set.Name)
-		default:
-			project.PermissionSets = append(project.PermissionSets, set.Name)
-		}
-	}
-	seed := emulator.Demo()
-	i := slices.IndexFunc(seed.Applications, func(a emulator.SeedApplication) bool { return a.Name == "rotator" })
-	seed.Applications[i].Policies = []emulator.SeedPolicy{{Name: "rotator", Rules: []emulator.SeedRule{organization, project}}}
-	return seed
-}
-
-// months are the times after the start at which runs happen: a first run, one
-// that retires, one that rotates.
-var months = []time.Duration{0, 8 * 24 * time.Hour, 31 * 24 * time.Hour}
-
-func TestTheReadmesPolicyIsEnough(t *testing.T) {
-	t.Parallel()
-	r := startSeed(t, emulator.Options{}, granted(""))
-	for _, wait := range months {
-		r.Clock().Advance(wait)
-		r.mustRun(t, run.Request{})
-	}
-}
-
-func TestTheReadmesPolicyIsTheLeast(t *testing.T) {
-	t.Parallel()
-	// where the run first fails without the set: which run, and which step
-	for set, first := range map[string]struct {
-		run  int
-		step string
-	}{
-		"IAMReadOnly":               {0, "discover"},
-		"IAMApplicationManager":     {0, run.StepRotate},
-		"FunctionsFullAccess":       {0, "discover"},
-		"ContainersFullAccess":      {0, "discover"},
-		"SecretManagerReadOnly":     {0, "discover"},
-		"SecretManagerSecretAccess": {0, run.StepRotate},
-		"SecretManagerSecretCreate": {0, run.StepRotate},
-		"SecretManagerSecretWrite":  {0, run.StepDeliver},
-		"SecretManagerSecretDelete": {1, run.StepRetire},
-	} {
-		t.Run("without "+set, func(t *testing.T) {
-			t.Parallel()
-			r := startSeed(t, emulator.Options{}, granted(set))
-			for i, wait := range []time.Duration{0, 31 * 24 * time.Hour, 8 * 24 * time.Hour, time.Hour} {
-				r.Clock().Advance(wait)
-				got := r.run(t, run.Request{})
-				if i < first.run {
-					if got.Outcome != report.Success {
-						t.Fatalf("run %d failed before the set was needed:\n%s", i, text(t, got))
-					}
-					continue
-				}
-				s := step(t, got, first.step)
-				if got.Outcome != report.Failure || s.Outcome != report.Failure {
-					t.Fatalf("run %d: outcome %s, step %s: %s", i, got.Outcome, s.Name, s.Outcome)
-				}
-				if want := "needs the permission set " + set; !strings.Contains(strings.Join(s.Errors, "\n"), want) {
-					t.Errorf("step %s does not say %q:\n%s", s.Name, want, strings.Join(s.Errors, "\n"))
-				}
-				return
-			}
-		})
-	}
-	for _, set := range scaleway.Policy() {
-		if set.Why == "" {
-			t.Errorf("%s has no reason", set.Name)
-		}
-	}
-}
 
 // Where nobody knows what Scaleway answers, the job must be done under every
 // answer; the numbers are those of ASSUMPTIONS.md.
@@ -107,6 +26,7 @@ func TestLongTheJobIsDoneWhateverScalewayAnswers(t *testing.T) {
 		"A07 the gateway refuses with 401 and a page":               {Answers: emulator.Answers{RefusalStatus: 401, RefusalBody: "<html>no</html>"}},
 		"A07 the gateway refuses with 403 and a message of its own": {Answers: emulator.Answers{RefusalStatus: 403, RefusalBody: `{"message":"forbidden"}`}},
 		"A77 new variables of a namespace redeploy what is in it":   {Answers: emulator.Answers{NamespaceRedeploys: true}},
+		"A89 a condition knows what is to be made":                  {Answers: emulator.Answers{ConditionsOnNew: true}},
 		"A80 a read is late to know of a redeployment":              {StatusLag: 10 * time.Second},
 		"all of them at once that can be": {StatusLag: 10 * time.Second, Answers: emulator.Answers{
 			IgnoreFilters: true, NamespaceTokensAll: true, SecondDeleteOK: true, NameTakenByDeleted: true, RedeployAlways: true, RefusalStatus: 401,

@@ -128,7 +128,7 @@ func (c *Client) CreateKey(ctx context.Context, want NewKey) (KeyPair, error) {
 		DefaultProjectID: &want.DefaultProjectID, ExpiresAt: &want.ExpiresAt,
 	}, scw.WithContext(ctx))
 	if err != nil {
-		return KeyPair{}, failure(act, needKeys, err)
+		return KeyPair{}, c.timely(failure(act, needKeys, err))
 	}
 	pair := KeyPair{APIKey: apiKey(got), Secret: redact.New(value(got.SecretKey))}
 	if err := pair.matches(want); err != nil {
@@ -166,7 +166,7 @@ func (c *Client) DeleteKey(ctx context.Context, accessKey string) error {
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
-	return err
+	return c.timely(err)
 }
 
 // Authenticates tells whether the API knows a key: it has it read itself, and

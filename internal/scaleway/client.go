@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	container "github.com/scaleway/scaleway-sdk-go/api/container/v1"
@@ -57,6 +58,8 @@ type Client struct {
 	functions      *function.API
 	containers     *container.API
 	containersBeta *containerbeta.API
+
+	keyWindow atomic.Pointer[Window] // KeysWithin; nil: keys are made and deleted at all times
 }
 
 // New returns a client. It sends nothing.

@@ -4,8 +4,8 @@
 //
 // What is known is read in one place (facts.go). A check is a function of that
 // alone, and says what it found in lines, each with the command that mends it.
-// It promises that no line shows a secret. It does not call the function: what
-// that itself would say, make invoke asks it.
+// It promises that no line shows a secret. The function itself it calls without a key,
+// and where that is refused, with the caller's: a GET, which is a dry run (call.go).
 package doctor
 
 import (
@@ -60,6 +60,13 @@ type Options struct {
 	// Elsewhere is the project that .env or the environment name, where it is not the
 	// one that is asked about.
 	Elsewhere string
+	// ControlSecret is that of .env; "": there is none, and the function shows no whole
+	// report.
+	ControlSecret string
+	// OwnKey is the key that .env or the environment have for the function: with it the
+	// fence is tried, if the function runs on it.
+	OwnAccessKey, OwnSecretKey string
+
 	API       http.RoundTripper // nil: the real one, as are those below
 	Endpoints http.RoundTripper
 	Clock     clock.Clock
@@ -90,12 +97,15 @@ func Examine(ctx context.Context, o Options) Result {
 		{sectionKey, ownKey},
 		{sectionRights, tooLittle},
 		{sectionRights, tooMuch},
+		{sectionRights, fence},
 		{sectionFunction, deployedFunction},
+		{sectionFunction, entrance},
 		{sectionFunction, crons},
 		{sectionFunction, settings},
 		{sectionProject, scope},
 		{sectionProject, carriers},
 		{sectionProject, room},
+		{sectionProject, lifetimes},
 		{sectionProject, expiring},
 		{sectionProject, findings},
 		{sectionProject, coming},

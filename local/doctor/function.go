@@ -13,7 +13,6 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/duration"
 	"github.com/scw-key-rotator/rotator/internal/printable"
-	"github.com/scw-key-rotator/rotator/internal/version"
 )
 
 // reportRoom is what a run needs beyond its budget, as make deploy has it.
@@ -70,7 +69,7 @@ func deployedFunction(f *facts) []Line {
 			out = append(out, wrong(makeDeploy, "%s", c.bad))
 		}
 	}
-	return append(out, right("which release it is, the API does not tell, and each of its reports does (make invoke); the one here is %s", version.Version))
+	return out
 }
 
 // others are functions beside it that look as if they were it.

@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/handler"
 	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 	"github.com/scw-key-rotator/rotator/local/doctor"
@@ -33,14 +35,18 @@ const (
 )
 
 // wellSet is a project as it should be: the function deployed as serverless.yml
-// says, on a key of an application with README's policy, and one application whose
-// key it has rotated.
+// says, on a key of an application with the policy that setup makes, and one
+// application whose key it has rotated.
 func wellSet() emulator.Seed {
-	rules := []emulator.SeedRule{{Organization: true}, {Projects: []string{"demo"}}}
+	fence := scaleway.Fence{Folder: "/rotator"}
+	rules := []emulator.SeedRule{{Organization: true}, {Projects: []string{"demo"}}, {Projects: []string{"demo"}, Condition: scaleway.FolderCondition("/rotator")}}
 	for _, set := range scaleway.Policy() {
 		at := &rules[1]
-		if set.Organization {
+		switch {
+		case set.Organization:
 			at = &rules[0]
+		case fence.Condition(set) != "":
+			at = &rules[2]
 		}
 		at.PermissionSets = append(at.PermissionSets, set.Name)
 	}
@@ -80,16 +86,29 @@ func wellSet() emulator.Seed {
 type clinic struct {
 	*emulatortest.Env
 
-	t        *testing.T
-	manifest manifest.Service
-	function string // its ID; "": it was not deployed
-	caller   []string
+	t         *testing.T
+	manifest  manifest.Service
+	function  string // its ID; "": it was not deployed
+	caller    []string
+	control   string // that .env has
+	endpoints http.RoundTripper
+	api       http.RoundTripper // nil: as it is
+	own       emulator.KeyPair  // that .env has for the function
 }
+
+const control = "made-up-control-secret-of-this-test"
 
 // open runs an emulator of seed, with the function in it unless absent.
 func open(t *testing.T, seed emulator.Seed, absent ...bool) *clinic {
 	t.Helper()
-	c := &clinic{Env: emulatortest.Start(t, emulator.Options{Seed: 1}, seed), t: t}
+	return openWith(t, emulator.Options{}, seed, absent...)
+}
+
+func openWith(t *testing.T, o emulator.Options, seed emulator.Seed, absent ...bool) *clinic {
+	t.Helper()
+	o.Seed = 1
+	c := &clinic{Env: emulatortest.Start(t, o, seed), t: t, control: control}
+	c.endpoints = c.RoundTripper()
 	server := httptest.NewServer(c.API())
 	t.Cleanup(server.Close)
 	c.caller = []string{
@@ -125,12 +144,22 @@ func (c *clinic) deploy() {
 		"memory_limit": m.Function.Memory, "timeout": m.Function.Timeout, "environment_variables": m.Function.Env,
 		"secret_environment_variables": []emulatortest.Object{
 			{"key": "ROTATOR_SECRET_KEY", "value": c.Keys("rotator")[0].SecretKey},
-			{"key": "ROTATOR_CONTROL_SECRET", "value": "made-up-control-secret-of-this-test"},
+			{"key": "ROTATOR_CONTROL_SECRET", "value": control},
 		},
 	})
 	c.function = fn["id"].(string)
 	c.upload()
+	c.SetBehaviour(c.function, http.HandlerFunc(c.code))
 	c.cron("17 3 * * *", emulatortest.Object{})
+}
+
+// code is the function's own, with the variables that it was last deployed with.
+func (c *clinic) code(w http.ResponseWriter, r *http.Request) {
+	handler.New(c.Running(c.function), io.Discard, handler.Options{API: c.RoundTripper(), Endpoints: c.RoundTripper(), Clock: c.clock()}).ServeHTTP(w, r)
+}
+
+func (c *clinic) clock() clock.Clock {
+	return clock.Clock{Now: c.Clock().Now, Sleep: c.Clock().Sleep, After: c.Clock().After, Emulated: true}
 }
 
 // upload brings code, and deploys it.
@@ -170,8 +199,8 @@ func (c *clinic) examine() doctor.Result {
 	c.t.Helper()
 	before := len(c.History())
 	r := doctor.Examine(c.t.Context(), doctor.Options{
-		Caller: c.caller, Manifest: c.manifest, Endpoints: c.RoundTripper(),
-		Clock: clock.Clock{Now: c.Clock().Now, Sleep: c.Clock().Sleep, After: c.Clock().After, Emulated: true},
+		Caller: c.caller, Manifest: c.manifest, Endpoints: c.endpoints, API: c.api, Clock: c.clock(),
+		ControlSecret: c.control, OwnAccessKey: c.own.AccessKey, OwnSecretKey: c.own.SecretKey,
 	})
 	for _, request := range c.History()[before:] {
 		if request.Method != http.MethodGet {
@@ -185,7 +214,7 @@ func (c *clinic) examine() doctor.Result {
 	if err := r.JSON(&out); err != nil {
 		c.t.Fatal(err)
 	}
-	known := emulatortest.Secrets{"made-up-control-secret-of-this-test": "the control secret"}
+	known := emulatortest.Secrets{control: "the control secret"}
 	known.Learn(c.Emulator)
 	if found := known.Leaks(out.String()); len(found) > 0 {
 		c.t.Errorf("it shows %v", found)

@@ -114,24 +114,36 @@ func hasSecret(fn *functions.Function, name string) bool {
 	return false
 }
 
-// lastRun says when a run last left anything behind.
+// lastRun says when a run last left anything behind, and whether it came to its end.
 func lastRun(f *facts) []Line {
-	if f.ledgerErr != nil {
+	if f.secretsErr != nil {
 		return lines(wrong("have SecretManagerReadOnly on the project, or name another profile: go run ./local doctor --profile NAME",
-			"when the last run was cannot be told: %s", cause(f.ledgerErr)))
-	}
-	at, by := f.minted(), "it made a key"
-	if f.ledger.After(at) {
-		at, by = f.ledger, "it wrote "+f.settings.SecretPath+"/"+ledgerName
+			"when the last run was cannot be told: %s", cause(f.secretsErr)))
 	}
 	const look = "make invoke, and look at the function's log"
+	at, by, last := time.Time{}, "it made a key, and put it in its place", f.minted()
+	if last != nil {
+		at = last.CreatedAt
+		if !f.placed(*last) && f.now.Sub(at) < f.settings.Budget {
+			by = "it has made the key " + last.AccessKey + ", and may still be at it"
+		} else if !f.placed(*last) {
+			return lines(warning(look, "the last run that left anything behind was on %s, and did not come to its end: it made the key %s, and nothing has it. A later run deletes it, and makes another", moment(at), last.AccessKey))
+		}
+	}
+	if ledger := f.remembered(); ledger.After(at) {
+		at, by = ledger, "it wrote "+f.settings.SecretPath+"/"+ledgerName
+	}
 	quiet := f.settings.RotateAfter + 2*f.settings.Interval
 	switch {
+	case at.IsZero() && f.function != nil && f.function.CreatedAt != nil && f.now.Sub(*f.function.CreatedAt) < f.settings.Interval:
+		return lines(right("no run has come yet: the function is there since %s, and its cron starts the first", moment(*f.function.CreatedAt)))
 	case at.IsZero():
 		return lines(warning("make invoke ARGS=--run", "no run has left anything behind yet: none was, or none had anything to do"))
 	case f.now.Sub(at) > quiet && f.report != nil && f.report.Found.InScope > 0:
 		return lines(wrong(look, "the last run that left anything behind was on %s (%s), and each key is to be replaced every %s: runs fail, or there are none",
-			at.UTC().Format("2 January 2006, 15:04 MST"), by, count(int(f.settings.RotateAfter/(24*time.Hour)), "day")))
+			moment(at), by, count(int(f.settings.RotateAfter/(24*time.Hour)), "day")))
 	}
-	return lines(right("the last run that left anything behind was on %s: %s", at.UTC().Format("2 January 2006, 15:04 MST"), by))
+	return lines(right("the last run that left anything behind was on %s: %s", moment(at), by))
 }
+
+func moment(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 MST") }

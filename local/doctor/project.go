@@ -95,24 +95,6 @@ func carriers(f *facts) []Line {
 	return out
 }
 
-// room says how many keys there are: how many there may be, nobody tells.
-func room(f *facts) []Line {
-	if f.keys == nil {
-		return nil
-	}
-	var dead []string
-	for _, k := range f.keys {
-		if k.Expired(f.now) && k.Deletable && !k.Managed {
-			dead = append(dead, k.AccessKey)
-		}
-	}
-	text := fmt.Sprintf("the organization has %s; how many it may have the API does not tell, and a run that finds no room says so", count(len(f.keys), "API key"))
-	if len(dead) > 0 {
-		return lines(warning("scw iam api-key delete "+dead[0], "%s: %d of them expired and only take room: %s", text, len(dead), some(dead)))
-	}
-	return lines(right("%s", text))
-}
-
 func some(names []string) string {
 	const most = 5
 	if len(names) > most {
@@ -187,10 +169,15 @@ func findings(f *facts) []Line {
 		}
 		out = append(out, wrong("go run ./local run --live", "in a dry run with your key, the step %s ends in %s: %s", s.Name, s.Outcome, why))
 	}
+	sure, _ := f.grants()
+	hours := keyHours(sure)
 	expiring := map[string]bool{} // have lines of their own
 	f.unreplaced(func(k scaleway.APIKey, c report.Caller) { expiring[c.Kind+" "+c.Name+": its key "+k.AccessKey] = true })
 	for _, found := range f.report.Findings {
 		if found.Subject == ownSubject { // looked at by itself, and not with its secret
+			continue
+		}
+		if hours != nil && strings.Contains(found.Text, hours.Alone()) { // people look at other times than the cron runs
 			continue
 		}
 		if about, _, _ := strings.Cut(found.Subject+": "+found.Text, ","); expiring[about] {

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,25 +102,43 @@ func (f *facts) proven(need scaleway.PermissionSet, grants []granted) Line {
 	if need.Organization {
 		where = "the organization"
 	}
-	var conditional, elsewhere *granted
+	var conditional, elsewhere, amiss *granted
+	fenced := ""
 	for i, g := range grants {
 		as, is := g.holds(need.Name)
+		within, holds, known := f.within(g, need)
 		switch {
 		case !is:
 		case !g.reachesScope(need, f.project):
 			elsewhere = &grants[i]
-		case g.Condition != "":
+		case !known:
 			conditional = &grants[i]
+		case !holds:
+			amiss = &grants[i]
 		default:
 			by := g.String()
 			if as != need.Name {
 				by = "as part of " + as + ", " + by
 			}
-			return right("%s on %s: %s", need.Name, where, by)
+			if f.used(need.Name) {
+				by += "; its own dry run used it"
+			}
+			if refused := f.refusedFor(need.Name); refused != "" {
+				return wrong(f.grantCommand(need), "%s on %s: %s; its own dry run was refused all the same: %s", need.Name, where, by, refused)
+			}
+			if within == "" {
+				return right("%s on %s: %s", need.Name, where, by)
+			}
+			fenced = fmt.Sprintf("%s on %s%s: %s", need.Name, where, within, by)
 		}
 	}
 	mend := f.grantCommand(need)
 	switch {
+	case fenced != "":
+		return right("%s", fenced)
+	case amiss != nil:
+		folder, _ := scaleway.FolderOf(amiss.Condition)
+		return wrong(makeSetup, "%s is granted in %s alone (%s), and ROTATOR_SECRET_PATH is %s: without it the function cannot %s", need.Name, folder, amiss, f.settings.SecretPath, need.Why)
 	case conditional != nil:
 		return warning(mend, "%s on %s is granted on a condition alone (%s: %s): whether it holds when the function calls cannot be told",
 			need.Name, where, conditional, conditional.Condition)
@@ -129,14 +148,29 @@ func (f *facts) proven(need scaleway.PermissionSet, grants []granted) Line {
 	return wrong(mend, "%s is missing on %s: without it the function cannot %s", need.Name, where, need.Why)
 }
 
-// grantCommand adds a policy with one permission set.
+// grantCommand adds a policy with one permission set, on the condition that setup puts
+// on it. Where setup made the policy, setup mends it.
 func (f *facts) grantCommand(need scaleway.PermissionSet) string {
+	for _, p := range f.policies {
+		if p.Description == setupDescription+f.project && f.reaches(p, f.own()) {
+			return makeSetup
+		}
+	}
 	at := "rules.0.project-ids.0=" + f.project
 	if need.Organization {
 		at = "rules.0.organization-id=" + f.organization
 	}
+	if condition := (scaleway.Fence{Folder: f.settings.SecretPath}).Condition(need); condition != "" {
+		at += " rules.0.condition=" + quoted(condition)
+	}
 	return "scw iam policy create name=key-rotator-" + strings.ToLower(need.Name) + " application-id=" + f.own() + " rules.0.permission-set-names.0=" + need.Name + " " + at
 }
+
+// setupDescription begins what setup knows the function's policy by (local/setup).
+const setupDescription = "key-rotator of project "
+
+// quoted is a word of the shell.
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // tooMuch warns of each set, and each scope, that README's policy does not have.
 func tooMuch(f *facts) []Line {
@@ -160,7 +194,7 @@ func tooMuch(f *facts) []Line {
 
 func (f *facts) beyond(g granted) []Line {
 	var out []Line
-	mend := f.narrowCommand(g.policy)
+	mend := f.narrowCommand(g.policy, scaleway.Fence{})
 	for _, set := range g.PermissionSets {
 		need, known := needed(set)
 		switch {
@@ -187,50 +221,62 @@ func needed(set string) (scaleway.PermissionSet, bool) {
 	return policy[i], true
 }
 
-// narrowCommand gives a policy what of it the function needs, where it needs it. The
-// command replaces all rules, and has no word for conditions.
-func (f *facts) narrowCommand(p scaleway.Principal) string {
+// narrowCommand gives a policy what of it the function needs, where it needs it, on
+// the conditions that were there, and where there was none on those of a fence. The
+// command replaces all rules.
+func (f *facts) narrowCommand(p scaleway.Principal, fence scaleway.Fence) string {
 	if group := f.through(p, f.own()); p.ApplicationID == "" && group != "" {
 		return fmt.Sprintf("scw iam group remove-member %s application-id=%s, and give the application a policy of its own", group, f.own())
 	}
-	var organization, project []string
-	for _, g := range f.rules[p.PolicyID] {
-		if g.Condition != "" {
-			return "change the rule in the console: the policy has conditions, which scw iam rule update would drop"
+	if p.Description == setupDescription+f.project {
+		return makeSetup
+	}
+	type part struct {
+		sets             []string
+		scope, condition string
+	}
+	var parts []part
+	for _, organization := range []bool{true, false} {
+		scope := "project-ids.0=" + f.project
+		if organization {
+			scope = "organization-id=" + f.organization
 		}
-		for _, set := range g.PermissionSets {
-			sets := wider(set)
-			if _, known := needed(set); known {
-				sets = []string{set}
-			}
-			for _, name := range sets {
-				need, _ := needed(name)
-				at := &project
-				if need.Organization {
-					at = &organization
+		for _, g := range f.rules[p.PolicyID] {
+			for _, set := range g.PermissionSets {
+				sets := wider(set)
+				if _, known := needed(set); known {
+					sets = []string{set}
 				}
-				reaches := granted{Grant: g}.reachesScope(need, f.project)
-				if reaches && !slices.Contains(*at, name) {
-					*at = append(*at, name)
+				for _, name := range sets {
+					need, _ := needed(name)
+					if need.Organization != organization || !(granted{Grant: g}).reachesScope(need, f.project) {
+						continue
+					}
+					condition := cmp.Or(g.Condition, fence.Condition(need))
+					i := slices.IndexFunc(parts, func(p part) bool { return p.scope == scope && p.condition == condition })
+					if i < 0 {
+						i = len(parts)
+						parts = append(parts, part{scope: scope, condition: condition})
+					}
+					if !slices.Contains(parts[i].sets, name) {
+						parts[i].sets = append(parts[i].sets, name)
+					}
 				}
 			}
 		}
 	}
-	if len(organization)+len(project) == 0 {
+	if len(parts) == 0 {
 		return "scw iam policy delete " + p.PolicyID
 	}
-	words, rule := []string{"scw iam rule update", p.PolicyID}, 0
-	for _, r := range []struct {
-		sets  []string
-		scope string
-	}{{organization, "organization-id=" + f.organization}, {project, "project-ids.0=" + f.project}} {
-		for i, set := range r.sets {
+	words := []string{"scw iam rule update", p.PolicyID}
+	for rule, part := range parts {
+		for i, set := range part.sets {
 			words = append(words, fmt.Sprintf("rules.%d.permission-set-names.%d=%s", rule, i, set))
 		}
-		if len(r.sets) > 0 {
-			words = append(words, fmt.Sprintf("rules.%d.%s", rule, r.scope))
-			rule++
+		if part.condition != "" {
+			words = append(words, fmt.Sprintf("rules.%d.condition=%s", rule, quoted(part.condition)))
 		}
+		words = append(words, fmt.Sprintf("rules.%d.%s", rule, part.scope))
 	}
 	return strings.Join(words, " ")
 }

@@ -23,6 +23,7 @@ const (
 )
 
 func TestTheWholeWay(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	s.say("\n$ make deploy")
 	s.say(s.mustMake("", "deploy"))

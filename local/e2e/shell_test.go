@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -30,18 +32,37 @@ type shell struct {
 	emulator  *exec.Cmd
 	log       bytes.Buffer
 	temp      string // the emulator's temporary folder
+	quiet     bool   // it prints no transcript
+	home      string // the folder of .env, where that is not the project's
 }
 
 const root = "../.."
 
+// start is a shell with an emulator of the demo, and a key for the function.
 func start(t *testing.T) *shell {
 	t.Helper()
-	s := &shell{t: t, began: time.Now(), vars: map[string]string{}, temp: t.TempDir()}
+	s := enter(t)
+	s.say("# in another terminal, with the variables that it prints, and those of a key made for the function:")
+	own := s.newKey("rotator")
+	s.rotator = map[string]string{
+		"ROTATOR_ACCESS_KEY": own.AccessKey, "ROTATOR_SECRET_KEY": own.SecretKey,
+		"ROTATOR_CONTROL_SECRET": "made-up-control-secret-of-this-test",
+		"ROTATOR_VERIFY_WINDOW":  "5s", // not to wait for a minute
+	}
+	s.callerKey = s.newKey("storefront").SecretKey
+	s.secrets = append(s.secrets, s.rotator["ROTATOR_CONTROL_SECRET"], own.SecretKey, s.callerKey)
+	return s
+}
+
+// enter starts an emulator, with more flags than it needs.
+func enter(t *testing.T, flags ...string) *shell {
+	t.Helper()
+	s := &shell{t: t, began: time.Now(), vars: map[string]string{}, rotator: map[string]string{}, temp: t.TempDir()}
 	binary := filepath.Join(t.TempDir(), "local")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	s.emulator = exec.CommandContext(t.Context(), binary, "api", "--host-functions")
+	s.emulator = exec.CommandContext(t.Context(), binary, append([]string{"api", "--host-functions"}, flags...)...)
 	s.emulator.Env = append(os.Environ(), "TMPDIR="+s.temp)
 	s.emulator.Stderr = &s.log
 	s.emulator.WaitDelay = 20 * time.Second
@@ -53,7 +74,9 @@ func start(t *testing.T) *shell {
 	if err := s.emulator.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s.say("$ go run ./local api --host-functions")
+	if len(flags) == 0 {
+		s.say("$ go run ./local api --host-functions")
+	}
 	for lines := bufio.NewScanner(said); lines.Scan() && lines.Text() != "ready"; {
 		name, value, _ := strings.Cut(lines.Text(), "=")
 		s.vars[name] = value
@@ -61,15 +84,7 @@ func start(t *testing.T) *shell {
 	if s.vars["EMULATOR_CONTROL_URL"] == "" {
 		t.Fatalf("the emulator printed %v", s.vars)
 	}
-	s.say("# in another terminal, with the variables that it prints, and those of a key made for the function:")
-	own := s.newKey("rotator")
-	s.rotator = map[string]string{
-		"ROTATOR_ACCESS_KEY": own.AccessKey, "ROTATOR_SECRET_KEY": own.SecretKey,
-		"ROTATOR_CONTROL_SECRET": "made-up-control-secret-of-this-test",
-		"ROTATOR_VERIFY_WINDOW":  "5s", // not to wait for a minute
-	}
-	s.callerKey = s.newKey("storefront").SecretKey
-	s.secrets = []string{s.rotator["ROTATOR_CONTROL_SECRET"], own.SecretKey, s.callerKey, s.vars["SCW_SECRET_KEY"]}
+	s.secrets = []string{s.vars["SCW_SECRET_KEY"]}
 	return s
 }
 
@@ -110,28 +125,53 @@ func (s *shell) say(text string) {
 			s.t.Fatal("a secret would be printed")
 		}
 	}
+	if s.quiet {
+		return
+	}
 	fmt.Fprintln(os.Stdout, strings.TrimRight(text, "\n"))
 }
 
 // mustMake runs make in the project's folder, as a person with these
 // variables does.
-func (s *shell) mustMake(stdin string, target string) string {
+func (s *shell) mustMake(stdin string, target string, flags ...string) string {
+	s.t.Helper()
+	began := time.Now()
+	out, code := s.make(stdin, target, flags...)
+	if code != 0 {
+		s.t.Fatalf("make %s %v: exit status %d\n%s\nthe emulator says:\n%s", target, flags, code, out, tail(s.log.String(), 20))
+	}
+	return out + fmt.Sprintf("\n# took %.0fs", time.Since(began).Seconds())
+}
+
+// making has one at a time of those that osls works for: it keeps its archive in the
+// project's folder.
+var making sync.Mutex
+
+// make runs one target. Where the command lines of setup, deploy, doctor, invoke and
+// undeploy stand is the Makefile.
+func (s *shell) make(stdin, target string, flags ...string) (out string, code int) {
 	s.t.Helper()
 	vars := maps.Clone(s.rotator)
-	for _, name := range []string{"SCW_API_URL", "SCW_SECRET_KEY", "SCW_DEFAULT_ORGANIZATION_ID", "SCW_DEFAULT_PROJECT_ID", "SCW_DEFAULT_REGION"} {
+	for _, name := range []string{"SCW_API_URL", "SCW_ACCESS_KEY", "SCW_SECRET_KEY", "SCW_DEFAULT_ORGANIZATION_ID", "SCW_DEFAULT_PROJECT_ID", "SCW_DEFAULT_REGION"} {
 		vars[name] = s.vars[name]
 	}
-	if target == "invoke" { // it calls the function by its name
+	vars["SCW_CONFIG_PATH"] = filepath.Join(s.t.TempDir(), "none") // the person's own is none of this
+	switch target {
+	case "invoke", "doctor": // they call the function by its name
 		vars["HTTPS_PROXY"], vars["SSL_CERT_FILE"] = s.vars["HTTPS_PROXY"], s.vars["SSL_CERT_FILE"]
+	case "deploy", "undeploy":
+		making.Lock()
+		defer making.Unlock()
 	}
-	cmd := exec.CommandContext(s.t.Context(), "make", "--silent", target)
+	cmd := exec.CommandContext(s.t.Context(), "make", "--silent", target, "ARGS="+strings.Join(flags, " "))
 	cmd.Dir, cmd.Env, cmd.Stdin = root, environ(vars), strings.NewReader(stdin)
-	began := time.Now()
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		s.t.Fatalf("make %s: %v\n%s\nthe emulator says:\n%s", target, err, out, tail(s.log.String(), 20))
+	said, err := cmd.CombinedOutput()
+	if failed, is := errors.AsType[*exec.ExitError](err); is {
+		code = failed.ExitCode()
+	} else if err != nil {
+		s.t.Fatal(err)
 	}
-	return strings.TrimRight(string(out), "\n") + fmt.Sprintf("\n# took %.0fs", time.Since(began).Seconds())
+	return strings.TrimRight(string(said), "\n"), code
 }
 
 // environ is the test's environment without what is Scaleway's, the function's

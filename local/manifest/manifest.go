@@ -151,39 +151,6 @@ func resolve(env map[string]string, what, text string) (string, error) {
 	return "", fmt.Errorf("%s: not set, neither in the environment nor in .env (deploy/env.example has a line for it)", strings.Join(missing, " or "))
 }
 
-// field is one of a schedule's five: *, a number, a range, or a list of numbers. It is what the plugin's pattern allows
-// of what the platform documents.
-var field = regexp.MustCompile(`^(?:\*|\d+|\d+-\d+|\d+(?:,\d+)+)$`)
-
-// CheckSchedule wants a cron's schedule to be one that plugin and platform both take.
-func CheckSchedule(rate string) error {
-	fields := strings.Fields(rate)
-	limits := []struct {
-		name        string
-		least, most int
-	}{{"minute", 0, 59}, {"hour", 0, 23}, {"day", 1, 31}, {"month", 1, 12}, {"weekday", 0, 6}}
-	if len(fields) != len(limits) || strings.Join(fields, " ") != rate {
-		return fmt.Errorf("schedule %q: want five fields with one space between: minute hour day month weekday, in UTC", rate)
-	}
-	for i, text := range fields {
-		limit := limits[i]
-		want := fmt.Errorf("schedule %q: %s %q: want *, numbers from %d to %d, a range such as 1-5 or a list such as 1,3 (no steps: write */15 as 0,15,30,45)",
-			rate, limit.name, text, limit.least, limit.most)
-		if !field.MatchString(text) {
-			return want
-		}
-		last := -1
-		for number := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == '-' || r == '*' }) {
-			var n int
-			if _, err := fmt.Sscan(number, &n); err != nil || n < limit.least || n > limit.most || (strings.Contains(text, "-") && n < last) {
-				return want
-			}
-			last = n
-		}
-	}
-	return nil
-}
-
 // CheckTimeout wants the run's own limit, with time left to answer, below the platform's.
 func CheckTimeout(timeout string, budget time.Duration) error {
 	limit, err := time.ParseDuration(timeout)

@@ -46,6 +46,9 @@ func (f Facts) arguments(list []Rule) string {
 		for j, set := range r.Sets {
 			fmt.Fprintf(&b, " rules.%d.permission-set-names.%d=%s", i, j, set)
 		}
+		if r.Condition != "" {
+			fmt.Fprintf(&b, " rules.%d.condition=%s", i, quote(r.Condition))
+		}
 		if r.Organization {
 			fmt.Fprintf(&b, " rules.%d.organization-id=%s", i, f.Organization)
 		}

@@ -43,7 +43,10 @@ func TestTheCommandsDoWhatSetupDoes(t *testing.T) {
 	}
 }
 
-var word = regexp.MustCompile(`(?:'[^']*'|"[^"]*"|[^ '"])+`)
+var (
+	word   = regexp.MustCompile(`(?:'[^']*'|"[^"]*"|[^ '"])+`)
+	quoted = regexp.MustCompile(`'([^']*)'|"([^"]*)"`)
+)
 
 // typed plays the commands of a plan.
 func (r *room) typed(removal bool) {
@@ -71,7 +74,7 @@ func (r *room) typed(removal bool) {
 		}
 		var words []string
 		for _, w := range word.FindAllString(command, -1) {
-			words = append(words, strings.NewReplacer("'", "", `"`, "").Replace(w))
+			words = append(words, quoted.ReplaceAllString(w, "$1$2"))
 		}
 		answer := r.scw(words[1:])
 		if assigns {
@@ -99,12 +102,8 @@ func (r *room) scw(words []string) map[string]any {
 			}
 			break
 		}
-		name, value, _ := strings.Cut(strings.ReplaceAll(w[:strings.Index(w, "=")], "-", "_")+w[strings.Index(w, "="):], "=")
-		put(body, strings.Split(name, "."), value)
-	}
-	rules, _ := body["rules"].([]any)
-	for _, rule := range rules {
-		rule.(map[string]any)["condition"] = ""
+		name, value, _ := strings.Cut(w, "=")
+		put(body, strings.Split(strings.ReplaceAll(name, "-", "_"), "."), value)
 	}
 	switch verb {
 	case "application create":

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	account "github.com/scaleway/scaleway-sdk-go/api/account/v3"
@@ -29,6 +27,7 @@ type Facts struct {
 	Applications []scaleway.Application
 	Policies     []Policy // with a description of ours, or of an application of ours
 	Env          DotEnv
+	Narrow       Narrow
 
 	// For a removal alone.
 	Keys      []scaleway.APIKey
@@ -51,7 +50,7 @@ type Runner struct {
 
 // Look reads what there is, and changes nothing. For a removal it reads more.
 func Look(ctx context.Context, o Options, removal bool) (Facts, error) {
-	f := Facts{Organization: o.Organization, ProjectID: o.ProjectID}
+	f := Facts{Organization: o.Organization, ProjectID: o.ProjectID, Narrow: o.Narrow}
 	var err error
 	if f.Env, err = readDotEnv(o.Root); err != nil {
 		return f, err
@@ -226,23 +225,4 @@ func asCaller(err error) error {
 		return failed(said.Act, said.Needs, said.Cause)
 	}
 	return err
-}
-
-// same tells whether two policies grant the same, however it is cut into rules.
-func same(a, b []Rule) bool { return maps.Equal(granted(a), granted(b)) }
-
-func granted(list []Rule) map[string]bool {
-	out := map[string]bool{}
-	for _, r := range list {
-		scopes := slices.Clone(r.Projects)
-		if r.Organization {
-			scopes = []string{"the organization"}
-		}
-		for _, scope := range scopes {
-			for _, set := range r.Sets {
-				out[set+" on "+scope+" if "+r.Condition] = true
-			}
-		}
-	}
-	return out
 }

@@ -13,7 +13,7 @@ import (
 // refuses what it cannot know.
 func Plan(f Facts) ([]Step, error) {
 	var steps []Step
-	problems := []error{f.Env.checked(f)}
+	problems := []error{f.Env.checked(f), f.Narrow.checked()}
 	for _, role := range Roles() {
 		app, err := f.application(role)
 		policy, err2 := f.policy(role)
@@ -139,42 +139,4 @@ func (f Facts) name(role Role) string {
 		name = string(letters[:most-len(end)])
 	}
 	return strings.TrimSpace(name) + end
-}
-
-// rules are what a role needs, and no more.
-func (f Facts) rules(role Role) []Rule {
-	if role == Checking {
-		return []Rule{{Sets: []string{"FunctionsPrivateAccess", "ContainersPrivateAccess"}, Projects: []string{f.ProjectID}}}
-	}
-	organization, project := Rule{Organization: true}, Rule{Projects: []string{f.ProjectID}}
-	for _, set := range scaleway.Policy() {
-		if set.Organization {
-			organization.Sets = append(organization.Sets, set.Name)
-		} else {
-			project.Sets = append(project.Sets, set.Name)
-		}
-	}
-	return []Rule{organization, project}
-}
-
-func said(list []Rule, project string) string {
-	var parts []string
-	for _, r := range list {
-		scope := "project " + strings.Join(r.Projects, " and ")
-		switch {
-		case r.Organization:
-			scope = "the organization"
-		case slices.Equal(r.Projects, []string{project}):
-			scope = "this project"
-		}
-		text := strings.Join(r.Sets, ", ") + " on " + scope
-		if r.Condition != "" {
-			text += " if " + r.Condition
-		}
-		parts = append(parts, text)
-	}
-	if len(parts) == 0 {
-		return "nothing"
-	}
-	return strings.Join(parts, "; ")
 }

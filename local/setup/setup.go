@@ -1,8 +1,8 @@
 // Package setup makes what a deployment needs before the first: an application for
 // the function with README's policy, one that only checks endpoints, and .env.
 //
-// It looks (facts.go), decides (plan.go, a function of what was seen alone), and
-// acts (apply.go). What it has made it knows again by its exact description, so a
+// It looks (facts.go), decides (plan.go and rules.go, functions of what was seen
+// alone), and acts (apply.go). What it has made it knows again by its exact description, so a
 // setup that was interrupted anywhere goes on where it was. It makes no key: the
 // first deployment does. It promises that no secret is in what it says, and that
 // .env is written whole or not at all (dotenv.go).
@@ -10,8 +10,10 @@ package setup
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/clock"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
 // Role is what an application is for.
@@ -41,8 +43,20 @@ type Options struct {
 	AccessKey, SecretKey    string // the caller's
 	Organization, ProjectID string
 	Root                    string            // the folder of .env
+	Narrow                  Narrow            // the conditions of the function's policy
 	Transport               http.RoundTripper // nil: the real one, as is the clock
 	Clock                   clock.Clock
+}
+
+// Narrow says on which conditions the function's policy is to give what it gives.
+type Narrow struct {
+	None   bool             // on none
+	Folder string           // in which the credentials are published; "" and "/": any
+	Window *scaleway.Window // within which keys are made; nil: as the policy has it
+	// Starts are when the cron starts runs, as times of day, and Run is how long one
+	// may take.
+	Starts []time.Duration
+	Run    time.Duration
 }
 
 // Action is what a step does.

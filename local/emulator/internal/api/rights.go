@@ -52,6 +52,15 @@ func (c *Call) AuthorizeOn(project, id, name string) error {
 	return c.Forbidden()
 }
 
+// AuthorizeNew is Authorize for what the call is to make: conditions are asked about
+// it as about no resource, or as about what is there already (A89).
+func (c *Call) AuthorizeNew(project, id, name string) error {
+	if c.Settings.Answers.ConditionsOnNew {
+		return c.AuthorizeOn(project, id, name)
+	}
+	return c.Authorize(project)
+}
+
 // Forbidden is the 403 of the route.
 func (c *Call) Forbidden() error { return wire.Forbidden(c.Needs.Action, c.Needs.Resource) }
 

@@ -76,6 +76,9 @@ func createApplication(c *call) (any, error) {
 	if err := api.CheckTexts(&in.Name, &in.Description, &in.Tags); err != nil {
 		return nil, err
 	}
+	if err := roomFor(quotaApplications, c.iam.applications.Len(), c.Settings.Quotas.Applications); err != nil {
+		return nil, err
+	}
 	a := &Application{
 		ID: c.Mint.UUID(), Name: in.Name, Description: in.Description, CreatedAt: wire.At(c.Now), UpdatedAt: wire.At(c.Now),
 		OrganizationID: c.OrganizationID, Editable: true, Deletable: true, Tags: wire.OrEmpty(in.Tags),

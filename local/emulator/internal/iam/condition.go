@@ -12,7 +12,7 @@ import (
 
 // conditions evaluates the condition of rules, an expression in CEL over
 // resource.id, resource.name, request.ip, request.user_agent and request.time,
-// with inIpRange(ip, subnet). Each is there only if it is known:
+// with CEL's own functions (A90) and inIpRange(ip, subnet). Each is there only if it is known:
 // has(resource.name) tells.
 //
 // A condition that does not compile, does not evaluate, or is not a boolean

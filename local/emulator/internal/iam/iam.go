@@ -76,6 +76,7 @@ func (s *IAM) Route(mux *http.ServeMux) {
 	s.routeUsers(mux)
 	s.routeSettings(mux)
 	s.handle(mux, "GET "+root+"/permission-sets", permission.ReadPolicy, listPermissionSets)
+	s.handle(mux, "GET "+root+"/quota", permission.ReadQuota, listQuota)
 }
 
 const root = "/iam/v1alpha1"

@@ -157,13 +157,10 @@ func (c *call) checkKey(k *Key) error {
 	}
 	// What the quota is, and what it says, is not known (A19).
 	if have, most := len(c.iam.KeysOf(k.bearer())), c.Settings.Quotas.KeysPerApplication; have >= most {
-		return wire.QuotaExceeded("iam_api_keys", most, have)
+		return wire.QuotaExceeded(quotaKeys, most, have)
 	}
 	everybodys := c.iam.keys.All(func(*Key) bool { return true })
-	if have, most := len(everybodys), c.Settings.Quotas.KeysPerOrganization; most > 0 && have >= most { // A83
-		return wire.QuotaExceeded("iam_api_keys", most, have)
-	}
-	return nil
+	return roomFor(quotaKeys, len(everybodys), c.Settings.Quotas.KeysPerOrganization) // A83
 }
 
 // checkExpiry holds a new key against the organization's cap

@@ -124,6 +124,9 @@ func createPolicy(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := roomFor(quotaPolicies, c.iam.policies.Len(), c.Settings.Quotas.Policies); err != nil {
+		return nil, err
+	}
 	p := &Policy{
 		ID: c.Mint.UUID(), Name: in.Name, Description: in.Description, OrganizationID: c.OrganizationID,
 		CreatedAt: wire.At(c.Now), UpdatedAt: wire.At(c.Now), Editable: true, Deletable: true, Tags: wire.OrEmpty(in.Tags),

@@ -158,56 +158,6 @@ func TestRulesReachThroughGroups(t *testing.T) {
 	}
 }
 
-func TestConditionsAreHeld(t *testing.T) {
-	t.Parallel()
-	for _, row := range []struct {
-		condition string
-		get, list int
-	}{
-		{condition: "1 == 1", get: 200, list: 200},
-		{condition: "1 == 2", get: 403, list: 403},
-		{condition: "resource.name == 'db'", get: 200, list: 200},
-		{condition: "resource.name == 'web'", get: 403, list: 403},
-		{condition: "has(resource.name) && resource.name.startsWith('d')", get: 200, list: 200},
-		{condition: "!has(resource.name)", get: 403, list: 200}, // a list is asked about without a name, and shows nothing
-		{condition: "request.user_agent == 'a test'", get: 200, list: 200},
-		{condition: "inIpRange(request.ip, '127.0.0.0/8')", get: 200, list: 200},
-		{condition: "inIpRange(request.ip, '51.15.0.0/16')", get: 403, list: 403},
-		{condition: "!inIpRange(request.ip, '51.15.0.0')", get: 403, list: 403}, // no subnet: an error, which grants nothing
-		{condition: "request.ip == '127.0.0.1'", get: 200, list: 200},
-		{condition: "request.user_agent == 'terraform-test'", get: 403, list: 403},
-		{condition: "request.time < timestamp('2027-01-01T00:00:00Z')", get: 200, list: 200},
-		{condition: "request.time > timestamp('2027-01-01T00:00:00Z')", get: 403, list: 403},
-		{condition: "resource.colour == 'red'", get: 403, list: 403},
-		{condition: "nonsense(", get: 403, list: 403},
-		{condition: "'true'", get: 403, list: 403},
-	} {
-		t.Run(row.condition, func(t *testing.T) {
-			t.Parallel()
-			rule := onProject("demo", "SecretManagerReadOnly")
-			rule.Condition = row.condition
-			env := emulatortest.Start(t, emulator.Options{}, holding(rule))
-			id := emulatortest.Column(env.MustCall("GET", emulatortest.SecretsPath, nil), "secrets", "id")[0]
-			for path, want := range map[string]int{emulatortest.SecretsPath + "/" + id: row.get, emulatortest.SecretsPath: row.list} {
-				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, emulatortest.API+path, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				r.Header.Set("X-Auth-Token", env.Keys("worker")[0].SecretKey)
-				r.Header.Set("User-Agent", "a test")
-				res, err := env.HTTP.Do(r)
-				if err != nil {
-					t.Fatal(err)
-				}
-				_ = res.Body.Close()
-				if res.StatusCode != want {
-					t.Errorf("%s: %d, want %d", path, res.StatusCode, want)
-				}
-			}
-		})
-	}
-}
-
 // A fresh key, and a fresh right, are refused now and then until the lag is
 // over; never after.
 func TestFreshKeysAndRightsFlicker(t *testing.T) {

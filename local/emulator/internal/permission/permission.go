@@ -46,6 +46,8 @@ var (
 	ReadSettings  = Need{"read", "organization", slices.Concat(iamReaders, organizationReaders)}
 	WriteSettings = Need{"write", "organization", []string{"IAMManager", "OrganizationManager"}}
 
+	ReadQuota = Need{"read", "quota", slices.Concat(iamReaders, organizationReaders)}
+
 	ReadProject   = Need{"read", "project", slices.Concat(organizationReaders, []string{"ProjectReadOnly", "ProjectManager"})}
 	CreateProject = Need{"create", "project", projectManagers}
 	WriteProject  = Need{"write", "project", projectManagers}
@@ -110,7 +112,7 @@ func ScopeType(sets []string) string {
 func Sets() []string {
 	var names []string
 	for _, n := range []Need{
-		ReadApplication, CreateApplication, WriteApplication, DeleteApplication, ReadKey, CreateKey, WriteKey, DeleteKey, ReadPolicy, CreatePolicy, WritePolicy, DeletePolicy, ReadGroup, CreateGroup, WriteGroup, DeleteGroup, ReadUser, ReadSettings, WriteSettings, ReadProject, CreateProject, WriteProject, DeleteProject, ReadSecret, AccessVersion, CreateSecret, CreateVersion, WriteSecret, WriteVersion, DeleteSecret, DeleteVersion, ReadFunctions, WriteFunctions, DeleteFunctions, ReadContainers, WriteContainers, DeleteContainers, CallFunction, CallContainer,
+		ReadApplication, CreateApplication, WriteApplication, DeleteApplication, ReadKey, CreateKey, WriteKey, DeleteKey, ReadPolicy, CreatePolicy, WritePolicy, DeletePolicy, ReadGroup, CreateGroup, WriteGroup, DeleteGroup, ReadUser, ReadSettings, WriteSettings, ReadQuota, ReadProject, CreateProject, WriteProject, DeleteProject, ReadSecret, AccessVersion, CreateSecret, CreateVersion, WriteSecret, WriteVersion, DeleteSecret, DeleteVersion, ReadFunctions, WriteFunctions, DeleteFunctions, ReadContainers, WriteContainers, DeleteContainers, CallFunction, CallContainer,
 	} {
 		names = append(names, n.Sets...)
 	}

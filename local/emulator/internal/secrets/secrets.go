@@ -149,7 +149,7 @@ func (c *call) secret() (*regional, *Secret, error) {
 	if s == nil {
 		return state, nil, wire.NotFound("secret", id)
 	}
-	return state, s, c.AuthorizeOn(s.ProjectID, s.ID, s.Name)
+	return state, s, c.AuthorizeOn(s.ProjectID, s.ID, s.fullName())
 }
 
 // withSecret makes an endpoint of what serves the secret that the path names.
@@ -182,7 +182,7 @@ func listSecrets(c *call) (any, error) {
 			c.Passes("project_id", s.ProjectID) && c.Passes("organization_id", c.OrganizationID) &&
 			c.Passes("name", s.Name) && c.Passes("type", s.Type) &&
 			(len(c.Filter("path")) == 0 || cleanPath(q.Get("path")) == s.Path) &&
-			c.PassesBool("ephemeral", s.EphemeralPolicy != nil) && c.AllowedOn(s.ProjectID, s.ID, s.Name)
+			c.PassesBool("ephemeral", s.EphemeralPolicy != nil) && c.AllowedOn(s.ProjectID, s.ID, s.fullName())
 	})
 	if len(rows) == 0 && !c.Allowed(q.Get("project_id")) && !(q.Get("project_id") == "" && c.AllowedSomewhere()) {
 		return nil, c.Forbidden()
@@ -194,6 +194,12 @@ func listSecrets(c *call) (any, error) {
 	})
 	return c.List("secrets", wire.Views(rows, func(s *Secret) any { return s }), api.ProductPaging)
 }
+
+// fullName is what conditions know a secret by: its path and its name
+// (docs/scaleway.md, Policies and rules).
+func fullName(folder, name string) string { return path.Join(cleanPath(folder), name) }
+
+func (s *Secret) fullName() string { return fullName(s.Path, s.Name) }
 
 // cleanPath is a path as it is kept: without a slash at its end.
 func cleanPath(p string) string { return path.Clean("/" + p) }
@@ -217,7 +223,8 @@ func createSecret(c *call) (any, error) {
 	if err := c.Decode(&in); err != nil {
 		return nil, err
 	}
-	if err := c.AuthorizeOn(in.ProjectID, "", in.Name); err != nil {
+	id := c.Mint.For("secret " + in.Path + " " + in.Name).UUID()
+	if err := c.AuthorizeNew(in.ProjectID, id, fullName(in.Path, in.Name)); err != nil {
 		return nil, err
 	}
 	if !c.projects.Has(in.ProjectID) {
@@ -230,7 +237,7 @@ func createSecret(c *call) (any, error) {
 		return nil, wire.Invalid("type", "unknown", "no such type of secret")
 	}
 	s := &Secret{
-		ID: c.Mint.For("secret " + in.Path + " " + in.Name).UUID(), ProjectID: in.ProjectID, Name: in.Name, Status: "ready", CreatedAt: wire.At(c.Now), UpdatedAt: wire.At(c.Now),
+		ID: id, ProjectID: in.ProjectID, Name: in.Name, Status: "ready", CreatedAt: wire.At(c.Now), UpdatedAt: wire.At(c.Now),
 		Tags: wire.OrEmpty(in.Tags), Description: in.Description, Type: in.Type, Protected: in.Protected, Path: cleanPath(in.Path),
 		EphemeralPolicy: in.EphemeralPolicy, UsedBy: []string{}, KeyID: in.KeyID, Region: c.Region,
 	}

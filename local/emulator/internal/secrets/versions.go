@@ -238,13 +238,13 @@ func accessByPath(c *call) (any, error) {
 			s.DeletionRequestedAt.IsNull()
 	})
 	if len(found) == 0 {
-		if err := c.AuthorizeOn(project, "", q.Get("secret_name")); err != nil {
+		if err := c.AuthorizeOn(project, "", fullName(q.Get("secret_path"), q.Get("secret_name"))); err != nil {
 			return nil, err
 		}
 		return nil, wire.NotFound("secret", q.Get("secret_name"))
 	}
 	s := found[0]
-	if err := c.AuthorizeOn(s.ProjectID, s.ID, s.Name); err != nil {
+	if err := c.AuthorizeOn(s.ProjectID, s.ID, s.fullName()); err != nil {
 		return nil, err
 	}
 	v, err := s.version(c.Request.PathValue("revision"))

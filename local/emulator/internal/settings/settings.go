@@ -64,6 +64,8 @@ type Quotas struct {
 	KeysPerApplication int
 	// KeysPerOrganization counts those of people and of Scaleway too; 0: no limit (A83).
 	KeysPerOrganization int
+	Applications        int // of the organization; 0: no limit (A91)
+	Policies            int // the same
 	VersionsPerSecret   int // A64
 }
 
@@ -82,6 +84,7 @@ type Answers struct {
 	RefusalStatus      int  // A07: the gateway's status for a refused call; 0: 403
 	RefusalBody        string
 	NamespaceRedeploys bool // A77: new variables of a namespace redeploy all that is in it
+	ConditionsOnNew    bool // A89: a condition is asked about what a call makes as about what is there already
 	ReadDisabled       bool // A65: a version that is disabled can be read by its revision
 }
 
