@@ -82,11 +82,11 @@ func TestFromNothingAndBack(t *testing.T) {
 
 	rules := s.rules()
 	s.change(append(slices.Clone(rules), rule{Sets: []string{"BillingReadOnly"}, Organization: s.vars["SCW_DEFAULT_ORGANIZATION_ID"]}))
-	said, _ := s.make("", "doctor", "--root", s.home)
+	said, _ := s.make("", "doctor")
 	s.wants("doctor, of one set too much", said, "! policy key-rotator demo, rule 4 gives BillingReadOnly on the organization, which the function does not need: take it out\n    → make setup\n")
 	s.setup("done: change policy \"key-rotator demo\"", "--yes")
 
-	if out, code := s.make("", "setup", "--root", s.home, "--remove", "--yes"); code == 0 || !strings.Contains(out, "works with application \"key-rotator demo\": make undeploy first") {
+	if out, code := s.make("", "setup", "--remove", "--yes"); code == 0 || !strings.Contains(out, "works with application \"key-rotator demo\": make undeploy first") {
 		t.Errorf("while the function is there, setup --remove says %d: %s", code, out)
 	}
 	s.mustMake(namespace+"\n", "undeploy")
@@ -123,7 +123,7 @@ func (s *shell) eachTakenAway(at string) {
 			}
 		}
 		s.change(less)
-		said, _ := s.make("", "doctor", "--root", s.home)
+		said, _ := s.make("", "doctor")
 		s.wants("doctor, without "+set.name, said, "✗ "+set.name+" is missing on ", "    → make setup\n")
 		run := s.plainRun
 		if set.due == "make" {
@@ -166,13 +166,13 @@ func (s *shell) folder(at string) {
 
 func (s *shell) setup(want string, flags ...string) {
 	s.t.Helper()
-	s.wants("make setup "+strings.Join(flags, " "), s.mustMake("", "setup", append([]string{"--root", s.home}, flags...)...), want)
+	s.wants("make setup "+strings.Join(flags, " "), s.mustMake("", "setup", flags...), want)
 }
 
 // well wants the doctor to find nothing to look at.
 func (s *shell) well(when string) {
 	s.t.Helper()
-	said, code := s.make("", "doctor", "--root", s.home)
+	said, code := s.make("", "doctor")
 	if code != 0 || !strings.Contains(said, ": 0 wrong, 0 to look at, ") {
 		s.t.Errorf("%s the doctor ends with %d, and says:\n%s", when, code, said)
 	}

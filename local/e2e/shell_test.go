@@ -31,6 +31,7 @@ type shell struct {
 	secrets   []string // that nothing may print
 	emulator  *exec.Cmd
 	log       bytes.Buffer
+	binary    string // of go run ./local
 	temp      string // the emulator's temporary folder
 	quiet     bool   // it prints no transcript
 	home      string // the folder of .env, where that is not the project's
@@ -58,11 +59,11 @@ func start(t *testing.T) *shell {
 func enter(t *testing.T, flags ...string) *shell {
 	t.Helper()
 	s := &shell{t: t, began: time.Now(), vars: map[string]string{}, rotator: map[string]string{}, temp: t.TempDir()}
-	binary := filepath.Join(t.TempDir(), "local")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
+	s.binary = filepath.Join(t.TempDir(), "local")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.binary, "..").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	s.emulator = exec.CommandContext(t.Context(), binary, append([]string{"api", "--host-functions"}, flags...)...)
+	s.emulator = exec.CommandContext(t.Context(), s.binary, append([]string{"api", "--host-functions"}, flags...)...)
 	s.emulator.Env = append(os.Environ(), "TMPDIR="+s.temp)
 	s.emulator.Stderr = &s.log
 	s.emulator.WaitDelay = 20 * time.Second
@@ -147,8 +148,8 @@ func (s *shell) mustMake(stdin string, target string, flags ...string) string {
 // project's folder.
 var making sync.Mutex
 
-// make runs one target. Where the command lines of setup, deploy, doctor, invoke and
-// undeploy stand is the Makefile.
+// make runs one target. Setup and doctor run where .env stands, as the target does
+// from there.
 func (s *shell) make(stdin, target string, flags ...string) (out string, code int) {
 	s.t.Helper()
 	vars := maps.Clone(s.rotator)
@@ -164,7 +165,11 @@ func (s *shell) make(stdin, target string, flags ...string) (out string, code in
 		defer making.Unlock()
 	}
 	cmd := exec.CommandContext(s.t.Context(), "make", "--silent", target, "ARGS="+strings.Join(flags, " "))
-	cmd.Dir, cmd.Env, cmd.Stdin = root, environ(vars), strings.NewReader(stdin)
+	if cmd.Dir = root; s.home != "" && (target == "setup" || target == "doctor") {
+		cmd = exec.CommandContext(s.t.Context(), s.binary, append([]string{target}, flags...)...)
+		cmd.Dir = s.home
+	}
+	cmd.Env, cmd.Stdin = environ(vars), strings.NewReader(stdin)
 	said, err := cmd.CombinedOutput()
 	if failed, is := errors.AsType[*exec.ExitError](err); is {
 		code = failed.ExitCode()
