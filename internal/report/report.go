@@ -202,7 +202,8 @@ type Comparisons struct {
 type Variable struct {
 	Name        string `json:"name"`
 	Application string `json:"application"`
-	AccessKey   string `json:"access_key"` // of the key that it holds now
+	AccessKey   string `json:"access_key"` // of the key that it holds now; "": of one that a dry run would make
+	Held        string `json:"held"`       // of the key that it held when the run began
 }
 
 // Secret says where an application's credential is published.
