@@ -141,6 +141,10 @@ rollback: ## have the deployed function go back to the key before (APP=name or I
 	@[ -n '$(APP)' ] || { echo "make rollback: which application? APP=name or ID" >&2; exit 2; }
 	@go run ./local/deploy invoke --rollback '$(APP)' $(ARGS)
 
+.PHONY: forecast
+forecast: ## what the planned runs will do, day by day, and what breaks (ARGS='--cap 30d', --live --profile NAME); changes nothing
+	@go run ./local forecast $(ARGS)
+
 .PHONY: doctor
 doctor: ## is it right, is it too much, will it go on? Looks with your scw profile, changes nothing (ARGS='--profile NAME')
 	@go run ./local doctor $(ARGS)

@@ -29,12 +29,13 @@ const (
 type cli struct {
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Run     runCommand     `cmd:"" help:"Do one run on a demo project in the emulator and print its report."`
-	Serve   serveCommand   `cmd:"" help:"Serve the function behind an emulated front door, to try it with curl."`
-	API     apiCommand     `cmd:"" name:"api" help:"Serve the emulated Scaleway API alone, for any client."`
-	Setup   setupCommand   `cmd:"" help:"Make what the first deployment needs, with your own scw profile: applications, policies, .env."`
-	Doctor  doctorCommand  `cmd:"" help:"Look at the deployed function and its project with your own scw profile; changes nothing."`
-	Archive archiveCommand `cmd:"" help:"Pack the function's archive, check it by the platform's rules and build it alone."`
+	Run      runCommand      `cmd:"" help:"Do one run on a demo project in the emulator and print its report."`
+	Serve    serveCommand    `cmd:"" help:"Serve the function behind an emulated front door, to try it with curl."`
+	API      apiCommand      `cmd:"" name:"api" help:"Serve the emulated Scaleway API alone, for any client."`
+	Setup    setupCommand    `cmd:"" help:"Make what the first deployment needs, with your own scw profile: applications, policies, .env."`
+	Doctor   doctorCommand   `cmd:"" help:"Look at the deployed function and its project with your own scw profile; changes nothing."`
+	Forecast forecastCommand `cmd:"" help:"Play the planned runs on what is there, and say day by day what happens and what breaks; changes nothing."`
+	Archive  archiveCommand  `cmd:"" help:"Pack the function's archive, check it by the platform's rules and build it alone."`
 }
 
 func main() {

@@ -12,7 +12,7 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/report"
 )
 
-// hostile is a report whose names would be markup.
+// pictured is a report with a name that would be markup.
 func pictured() *report.Report {
 	now := time.Date(2026, time.September, 1, 12, 0, 0, 0, time.UTC)
 	dies := now.AddDate(0, 0, 60)

@@ -35,7 +35,7 @@ type Function struct {
 	SecretEnv    map[string]string `json:"secret_env,omitempty"`
 	Tags         []string          `json:"tags,omitempty"`
 	Changed      Age               `json:"changed,omitempty"` // as a namespace's
-	Answer       *Answer           `json:"answer,omitempty"` // of its handler; nil: 200 "ok"
+	Answer       *Answer           `json:"answer,omitempty"`  // of its handler; nil: 200 "ok"
 	Tokens       []Token           `json:"tokens,omitempty"`
 	Crons        []Cron            `json:"crons,omitempty"`
 }
@@ -67,7 +67,7 @@ type Container struct {
 	SecretEnv                    map[string]string `json:"secret_env,omitempty"`
 	Tags                         []string          `json:"tags,omitempty"`
 	Changed                      Age               `json:"changed,omitempty"` // as a namespace's
-	Answer                       *Answer           `json:"answer,omitempty"` // nil: 200 "ok"
+	Answer                       *Answer           `json:"answer,omitempty"`  // nil: 200 "ok"
 	Tokens                       []Token           `json:"tokens,omitempty"`
 }
 
