@@ -134,7 +134,10 @@ type Caller struct {
 type CallerKey struct {
 	AccessKey string     `json:"access_key"`
 	ExpiresAt *time.Time `json:"expires_at"` // null: never
+	DaysLeft  *int       `json:"days_left"`  // whole ones; null: it never dies
 	Rotated   bool       `json:"rotated"`    // by this rotator, before then
+	Managed   bool       `json:"managed"`    // by Scaleway, whose business it is
+	Notice    int        `json:"notice"`     // that it dies within 30, 14, 7 or 1 days, and nobody replaces it; 0: no
 }
 
 // Admission is what one product's endpoints answered to the key of an
