@@ -146,6 +146,10 @@ revoke: ## have the deployed function replace and delete a leaked key (KEY=SCWâ€
 rollback: ## have the deployed function go back to the key before (APP=name or ID)
 	@go run ./local invoke $(ARGS) --rollback $(APP)
 
+.PHONY: forecast
+forecast: ## what the planned runs will do, day by day, and what breaks (ARGS='--cap 30d', --live --profile NAME); changes nothing
+	@go run ./local forecast $(ARGS)
+
 .PHONY: doctor
 doctor: ## is it right, is it too much, will it go on? Looks with your scw profile, changes nothing (ARGS='--profile NAME')
 	@go run ./local doctor $(ARGS)

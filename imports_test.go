@@ -56,11 +56,12 @@ func TestImportsPointInward(t *testing.T) {
 		"internal/safe":      "",
 		"internal/duration":  "",
 		"internal/version":   "",
-		"local":              "handler internal/clock internal/config internal/duration internal/printable internal/scaleway internal/version local/deploy local/doctor local/emulator local/host local/manifest local/platform local/setup",
+		"local":              "handler internal/clock internal/config internal/duration internal/printable internal/redact internal/report internal/scaleway internal/version local/deploy local/doctor local/emulator local/forecast local/host local/manifest local/platform local/setup",
 		"local/host":         "local/emulator local/platform",
 		"local/platform":     "",
 		"local/manifest":     "",
 		"local/doctor":       "handler internal/clock internal/config internal/duration internal/printable internal/redact internal/report internal/rotate internal/scaleway internal/version local/manifest",
+		"local/forecast":     "internal/clock internal/config internal/duration internal/ledger internal/printable internal/redact internal/report internal/rotate internal/run internal/scaleway local/emulator",
 		"local/setup":        "internal/clock internal/config internal/printable internal/redact internal/scaleway internal/version local/manifest",
 		"local/deploy":       "handler internal/clock internal/config internal/duration internal/printable internal/redact internal/rotate internal/scaleway local/manifest local/platform local/setup",
 		// The emulator declares its own wire types: sharing ours would hide a misspelt field.

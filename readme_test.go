@@ -71,6 +71,24 @@ func TestReadmeShowsTheDemosRealOutput(t *testing.T) {
 	}
 }
 
+// The README shows the picture of the demo's keys, as the test of internal/run pins it.
+func TestReadmeShowsTheDemosPicture(t *testing.T) {
+	t.Parallel()
+	const picture = "docs/keys.svg"
+	want := document(t, "internal/run/testdata/demo.svg")
+	if *update {
+		if err := os.WriteFile(picture, []byte(want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(want, document(t, picture)); diff != "" {
+		t.Errorf("%s (-want +got); write it with make golden:\n%s", picture, diff)
+	}
+	if !strings.Contains(document(t, "README.md"), "]("+picture+")") {
+		t.Errorf("the README does not show %s", picture)
+	}
+}
+
 // The policy that the README tells people to grant is the one in the code.
 func TestReadmeTellsThePolicy(t *testing.T) {
 	t.Parallel()

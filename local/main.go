@@ -47,6 +47,7 @@ type cli struct {
 	Invoke   invokeCommand   `cmd:"" help:"Call the deployed function: a dry run, unless asked for more."`
 	Undeploy undeployCommand `cmd:"" help:"Delete the namespace and all in it, after asking."`
 	Doctor   doctorCommand   `cmd:"" help:"Look at the deployed function and its project with your own scw profile; changes nothing."`
+	Forecast forecastCommand `cmd:"" help:"Play the planned runs on what is there, and say day by day what happens and what breaks; changes nothing."`
 	Archive  archiveCommand  `cmd:"" help:"Pack the function's archive, check it by the platform's rules and build it alone."`
 }
 

@@ -188,6 +188,9 @@ func (d *Delivery) carries(c *Consumer) {
 		_, plain := c.plain[u.Variable]
 		_, secret := c.secrets[u.Variable]
 		if plain || secret {
+			if u.Held == "" { // a second delivery of the same run knows it already
+				u.Held = u.AccessKey
+			}
 			u.AccessKey = d.Credentials[u.Credential].Target.AccessKey
 		}
 	}

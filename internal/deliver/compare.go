@@ -46,7 +46,7 @@ func (s Search) look(found *Found, i, candidates int) *look {
 			access, formName, _ := strings.Cut(use, "/")
 			credential, ours := s.credentialOf(access)
 			if f, is := formNamed(formName); ours && is {
-				found.Uses[i] = append(found.Uses[i], Use{name, credential, access, f.what, f})
+				found.Uses[i] = append(found.Uses[i], Use{Variable: name, Credential: credential, AccessKey: access, holds: f.what, form: f})
 			}
 			l.uses[name] = use
 			found.Saved += candidates * len(forms)
@@ -105,7 +105,7 @@ func (l *look) try(found *Found, v *openVariable, all []candidate, in []form, ov
 			default:
 				found.Hashes++
 				if v.hash.Matches(f.text(c.key)) {
-					hit = &Use{v.name, c.credential, c.key.AccessKey, f.what, f}
+					hit = &Use{Variable: v.name, Credential: c.credential, AccessKey: c.key.AccessKey, holds: f.what, form: f}
 				}
 			}
 		}

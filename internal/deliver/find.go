@@ -90,6 +90,8 @@ type Use struct {
 	AccessKey  string
 	holds      holds
 	form       form // of a secret variable
+	// Held is the key that it held before this run changed it; "": this run has not.
+	Held string
 }
 
 // hidden tells whether a variable is a secret one.

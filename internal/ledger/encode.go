@@ -31,6 +31,13 @@ type written struct {
 	Namespaces   map[string]writtenSince      `json:"namespaces"`
 	CarriedUntil map[string]time.Time         `json:"carried_until,omitempty"` // by access key
 	Own          map[string]string            `json:"own,omitempty"`           // by access key: compared_keys's form of it
+	Last         *writtenLast                 `json:"last,omitempty"`
+}
+
+type writtenLast struct {
+	Failed   bool   `json:"failed"`
+	Findings string `json:"findings"` // prints
+	Cut      bool   `json:"cut,omitempty"`
 }
 
 type writtenKey struct {
@@ -55,6 +62,9 @@ func (l Ledger) Encode() (data []byte, whole bool) {
 		Version: version, Deleted: []writtenKey{}, At: l.Compared.At.UTC().Truncate(time.Microsecond),
 		CarriedUntil: l.CarriedUntil, Owners: l.Compared.Owners, Own: l.Own,
 		Keys: folded(l.Compared.Keys), Carrying: map[string]map[string]string{},
+	}
+	if l.Last != nil {
+		w.Last = &writtenLast{l.Last.Failed, strings.Join(l.Last.Findings, " "), l.Last.Cut}
 	}
 	for _, d := range l.Deleted {
 		w.Deleted = append(w.Deleted, writtenKey{d.ApplicationID, d.AccessKey, d.Secret.Reveal(), d.At.UTC().Truncate(time.Second)})
@@ -143,6 +153,9 @@ func Decode(data []byte) (Ledger, error) {
 			return Ledger{}, ErrUnreadable
 		}
 		l.Deleted = append(l.Deleted, Deleted{d.Application, d.AccessKey, redact.New(d.SecretKey), d.At})
+	}
+	if w.Last != nil {
+		l.Last = &Last{w.Last.Failed, strings.Fields(w.Last.Findings), w.Last.Cut}
 	}
 	l.Compared.Without = map[Print][]string{}
 	for p, keys := range w.Without {

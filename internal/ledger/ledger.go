@@ -40,6 +40,9 @@ type Ledger struct {
 	// CarriedUntil tells by access key when the last consumer known to carry a key left
 	// it, where no version was there to say so.
 	CarriedUntil map[string]time.Time
+	// Last is what the last whole run came to, where somebody is to be told of what is
+	// new; nil: nobody noted it.
+	Last *Last
 }
 
 // Deleted is a key that the rotator deleted. Its secret opens nothing any more.
@@ -175,7 +178,7 @@ func (l Ledger) With(deleted []Deleted, now time.Time) Ledger {
 	for _, d := range all {
 		applications[d.ApplicationID] = true
 	}
-	out := Ledger{Compared: l.Compared, CarriedUntil: l.CarriedUntil, Own: l.Own}
+	out := Ledger{Compared: l.Compared, CarriedUntil: l.CarriedUntil, Own: l.Own, Last: l.Last}
 	for _, id := range slices.Sorted(maps.Keys(applications)) {
 		out.Deleted = append(out.Deleted, Ledger{Deleted: all}.DeletedOf(id, now)...)
 	}

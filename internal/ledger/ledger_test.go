@@ -34,6 +34,7 @@ func full() ledger.Ledger {
 		Deleted:      []ledger.Deleted{deleted("app", "D", 3)},
 		CarriedUntil: map[string]time.Time{"SCW3": now},
 		Own:          map[string]string{"SCW4": "SCW4.trace"},
+		Last:         &ledger.Last{Failed: true, Findings: []string{"aaaaaaaa"}},
 		Compared: ledger.Compared{
 			At:           now,
 			Keys:         map[string]bool{ledger.KeyOf(scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: "SCW1"}, Secret: redact.New("s")}): true},

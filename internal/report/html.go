@@ -234,6 +234,7 @@ func (r *Report) sections() []section {
 	callers := r.checking()
 	all := appendSection(nil, "found", "Found", nil, r.foundRows(), nil)
 	all = appendSection(all, "callers", "Who else can call private endpoints", []string{"who", "what", "means", ""}, r.callerRows(), nil)
+	all = appendSection(all, "budget", budgetTitle, []string{"", "dies", "key", "of", "", ""}, r.budgetRows(), nil)
 	all = appendSection(all, "consumers", "Consumers: who carries a key",
 		[]string{"", "consumer", "region", "carries", "result", ""}, carrierRows(r.Consumers), r.sumRows("consumer"))
 	endpoints := len(all)

@@ -134,7 +134,10 @@ type Caller struct {
 type CallerKey struct {
 	AccessKey string     `json:"access_key"`
 	ExpiresAt *time.Time `json:"expires_at"` // null: never
+	DaysLeft  *int       `json:"days_left"`  // whole ones; null: it never dies
 	Rotated   bool       `json:"rotated"`    // by this rotator, before then
+	Managed   bool       `json:"managed"`    // by Scaleway, whose business it is
+	Notice    int        `json:"notice"`     // that it dies within 30, 14, 7 or 1 days, and nobody replaces it; 0: no
 }
 
 // Admission is what one product's endpoints answered to the key of an
@@ -202,7 +205,8 @@ type Comparisons struct {
 type Variable struct {
 	Name        string `json:"name"`
 	Application string `json:"application"`
-	AccessKey   string `json:"access_key"` // of the key that it holds now
+	AccessKey   string `json:"access_key"` // of the key that it holds now; "": of one that a dry run would make
+	Held        string `json:"held"`       // of the key that it held when the run began
 }
 
 // Secret says where an application's credential is published.

@@ -20,6 +20,7 @@ func (r *Report) Text(w io.Writer) error {
 	p.found(r)
 	p.applications(r)
 	p.callers(r)
+	p.budget(r)
 	p.consumers(r)
 	p.endpoints(r)
 	p.tokens(r)

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"fmt"
+	"io"
 	"math"
 	"strings"
 	"time"
@@ -53,7 +55,7 @@ func (r *Report) strip(lives []life) string {
 	for _, l := range lives {
 		switch {
 		case l.to.IsZero():
-		case l.look == "current":
+		case l.look == "current" && l.end != "is deleted":
 			mark(r.column(l.to), '┤')
 		default:
 			mark(r.column(l.to), '×')
@@ -66,6 +68,17 @@ func (r *Report) strip(lives []life) string {
 	}
 	mark(r.column(r.StartedAt), '●')
 	return strings.TrimRight(string(cells), " ")
+}
+
+// Strips writes the picture of all applications' keys as text.
+func (r *Report) Strips(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "  %s\n", r.stripLegend())
+	for _, a := range r.Applications {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "  %s\n    %s\n", Line(a.Name), r.strip(r.lives(a)))
+		}
+	}
+	return err
 }
 
 // stripLegend says how strips are read.

@@ -1,14 +1,10 @@
 package run
 
 import (
-	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/report"
-	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
@@ -173,62 +169,9 @@ func (s *session) callers() []report.Caller {
 			}
 		}
 		for _, k := range s.keysOf(c) {
-			line.Keys = append(line.Keys, report.CallerKey{AccessKey: k.AccessKey, ExpiresAt: report.Expiry(k.ExpiresAt), Rotated: s.replaces(c, k)})
+			line.Keys = append(line.Keys, s.callerKey(c, k))
 		}
 		out = append(out, line)
 	}
 	return out
-}
-
-// keysOf are the living keys of a caller.
-func (s *session) keysOf(c caller) []scaleway.APIKey {
-	return slices.DeleteFunc(slices.Clone(s.world.keys), func(k scaleway.APIKey) bool {
-		return k.ApplicationID+k.UserID != c.id || k.Expired(s.world.now)
-	})
-}
-
-// replaces tells whether a run replaces a key of a caller before it dies: that of
-// an application in scope, whichever it is by then, and the function's own.
-func (s *session) replaces(c caller, k scaleway.APIKey) bool {
-	if k.AccessKey == s.cfg.AccessKey {
-		return s.cfg.OwnKey == config.OwnKeyRotate && s.world.own.app.ID != ""
-	}
-	return slices.ContainsFunc(s.world.credentials, func(cr *credential) bool {
-		return cr.member.app.ID == c.id && cr.plan.LeftAlone == "" && cr.broken == nil
-	})
-}
-
-// expiryNotice is from when on a key is named that nobody rotates: long enough for
-// whoever has it to be asked.
-const expiryNotice = 30 * 24 * time.Hour
-
-// observeExpiry names the keys that can call this project's private endpoints, that
-// no run replaces, and that die soon. What the rotator made once is named by
-// observeLeftAlone, and the key that it runs on by observeOwnKey.
-func (s *session) observeExpiry() {
-	if !s.world.attributable {
-		return
-	}
-	for _, c := range s.world.callers {
-		for _, k := range s.keysOf(c) {
-			left := k.ExpiresAt.Sub(s.world.now)
-			if k.ExpiresAt.IsZero() || left >= expiryNotice || s.replaces(c, k) || k.Managed || k.AccessKey == s.cfg.AccessKey || rotate.MintedBy(k, s.cfg.ProjectID) {
-				continue
-			}
-			s.find(report.Warning, c.kind+" "+c.name, fmt.Sprintf("its key %s, which can call private endpoints of this project, expires on %s, in %s, and no run replaces it",
-				k.AccessKey, report.Date(k.ExpiresAt), inDays(left)), "give whoever calls with it another, or delete it, if nobody does")
-		}
-	}
-}
-
-// inDays is a time in whole days.
-func inDays(d time.Duration) string {
-	switch n := report.Days(d); n {
-	case 0:
-		return "less than a day"
-	case 1:
-		return "1 day"
-	default:
-		return fmt.Sprint(n, " days")
-	}
 }

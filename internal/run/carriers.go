@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -226,7 +227,7 @@ func (s *session) carriers() []report.Consumer {
 		}
 		for _, u := range c.Uses {
 			line.Variables = append(line.Variables, report.Variable{
-				Name: u.Variable, Application: s.consumers.Credentials[u.Credential].Name, AccessKey: u.AccessKey,
+				Name: u.Variable, Application: s.consumers.Credentials[u.Credential].Name, AccessKey: u.AccessKey, Held: cmp.Or(u.Held, u.AccessKey),
 			})
 		}
 		out = append(out, line)

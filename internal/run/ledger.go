@@ -248,13 +248,13 @@ func (s *session) writeLedger(ctx context.Context, next ledger.Ledger, dying []l
 		if err := theirs.read(ctx, s.client); err != nil {
 			return false, err
 		}
-		compared, carried, own := next.Compared, next.CarriedUntil, maps.Clone(theirs.ledger.Own)
+		compared, carried, own, last := next.Compared, next.CarriedUntil, maps.Clone(theirs.ledger.Own), next.Last
 		if own == nil {
 			own = map[string]string{}
 		}
 		maps.Copy(own, next.Own)
 		next = theirs.ledger.With(slices.Concat(next.Deleted, dying), s.client.Now())
-		next.Compared, next.Own = compared, own
+		next.Compared, next.Own, next.Last = compared, own, last
 		next.CarriedUntil = later(theirs.ledger.CarriedUntil, carried)
 	}
 	change := report.Change{Kind: "remember", Object: m.secret.FullName(), Reason: why}

@@ -61,8 +61,10 @@ func (s *session) toDie(app scaleway.Application, k *scaleway.APIKey, why, hint 
 	switch {
 	case k.Expired(s.world.now):
 		level, verb = report.Error, "expired"
-	case k.ExpiresAt.Sub(s.world.now) >= expiryWarning:
+	case notice(k.ExpiresAt.Sub(s.world.now)) == 0:
 		return
+	default:
+		verb += " " + noticed(k.ExpiresAt.Sub(s.world.now)) + ","
 	}
 	s.find(level, subject, fmt.Sprintf("its key %s, which is replaced no more (%s), %s on %s: whoever calls with it is refused from then on",
 		k.AccessKey, why, verb, report.Date(k.ExpiresAt)), hint)

@@ -11,7 +11,7 @@ import (
 )
 
 // A key that the rotator published, and replaces no more, dies by itself one day,
-// whoever calls with it: that is said three weeks before, is what the run's last
+// whoever calls with it: that is said a month before, is what the run's last
 // line counts the days to, and no run is a success once it has happened.
 func TestAKeyThatIsLeftAloneDoesNotDieInSilence(t *testing.T) {
 	t.Parallel()

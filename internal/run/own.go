@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/deliver"
@@ -211,7 +210,3 @@ func (s *session) ownKept(ctx context.Context, k rotate.OwnKeyPlan) (bool, error
 	s.find(report.Warning, "the function's own key", hold.Error(), fmt.Sprintf(`see that none of them carries it, and ask for {"revoke": ["%s"]}`, k.Key.AccessKey))
 	return true, nil
 }
-
-// expiryWarning is how long before its expiry a key is a finding that no run
-// replaces.
-const expiryWarning = 21 * 24 * time.Hour

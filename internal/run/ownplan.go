@@ -207,8 +207,8 @@ func (s *session) observeOwnKey() {
 		s.find(report.Warning, subject, k.AccessKey+" belongs to a person", "make an IAM application for the function, with the policy of the README")
 	}
 	switch left := k.ExpiresAt.Sub(s.world.now); {
-	case !k.ExpiresAt.IsZero() && left < expiryWarning:
-		s.find(report.Warning, subject, fmt.Sprintf("%s expires on %s", k.AccessKey, k.ExpiresAt.UTC().Format(time.DateOnly)),
+	case !k.ExpiresAt.IsZero() && notice(left) > 0:
+		s.find(report.Warning, subject, fmt.Sprintf("%s expires %s, on %s", k.AccessKey, noticed(left), k.ExpiresAt.UTC().Format(time.DateOnly)),
 			"make deploy ARGS=--new-key gives the function another")
 	case age >= s.cfg.RotateAfter && !rotated:
 		s.find(report.Warning, subject, fmt.Sprintf("%s is %d days old; it is never rotated here", k.AccessKey, report.Days(age)),

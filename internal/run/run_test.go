@@ -148,6 +148,11 @@ func TestReportOfTheDemoReadsWell(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "demo.html", page.Bytes())
+	var picture bytes.Buffer
+	if err := demo.SVG(&picture); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "demo.svg", picture.Bytes())
 	r.Clock().Advance(8 * 24 * time.Hour)
 	golden(t, "demo-after-grace.txt", []byte(text(t, r.mustRun(t, run.Request{}))))
 }

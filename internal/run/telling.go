@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/scw-key-rotator/rotator/internal/config"
@@ -23,6 +24,7 @@ type telling struct {
 	begun   *tell.Result // what became of that
 	outcome report.Outcome
 	done    bool // told once, with outcome
+	unnoted bool // what the run came to could not be noted
 }
 
 // plain tells whether a run is the kind that the cron starts: what a heartbeat
@@ -55,10 +57,15 @@ func (s *session) heartbeatID() string {
 // end, if that is another.
 func (s *session) tell(ctx context.Context) {
 	t, r := &s.telling, s.report
-	if t.teller == nil || t.done && t.outcome == r.Outcome || s.req.DryRun {
+	if t.teller == nil || t.done && t.outcome == r.Outcome {
 		return
 	}
 	t.done, t.outcome = true, r.Outcome
+	s.recall(ctx)
+	if s.req.DryRun {
+		s.leaveNews(ctx)
+		return
+	}
 	t.started.Wait()
 	var results []tell.Result
 	if t.begun != nil {
@@ -77,8 +84,11 @@ func (s *session) tell(ctx context.Context) {
 			ended = &result
 		})
 	}
+	heard := true
 	if s.isToHear() {
-		results = append(results, t.teller.Tell(ctx, s.cfg.Notify, message)...)
+		told := t.teller.Tell(ctx, s.cfg.Notify, message)
+		heard = slices.ContainsFunc(told, func(r tell.Result) bool { return r.Told })
+		results = append(results, told...)
 	}
 	all.Wait()
 	if ended != nil {
@@ -92,10 +102,13 @@ func (s *session) tell(ctx context.Context) {
 			s.log.WarnContext(ctx, "not told", "target", result.Target, "detail", result.Detail)
 		}
 	}
+	if heard { // else it is news to the next run as well
+		s.leaveNews(ctx)
+		s.tell(ctx) // if that failed, the run did
+	}
 }
 
-// isToHear tells whether a run is one to tell of. Nothing is kept of what was told
-// before: each run that fails is told.
+// isToHear tells whether a run is one to tell of: each that fails, and one with news.
 func (s *session) isToHear() bool {
 	switch s.cfg.NotifyOn {
 	case config.NotifyAlways:
@@ -107,12 +120,15 @@ func (s *session) isToHear() bool {
 			}
 		}
 	}
-	return s.report.Outcome != report.Success
+	return s.report.Outcome != report.Success || s.news().some()
 }
 
 func (s *session) message() tell.Message {
 	r := s.report
 	lines, more := r.ToActOn(linesMax)
+	if s.world.memory.ledger.Last != nil { // else all is new, and needs no saying
+		lines = append(s.news().said(), lines...)
+	}
 	if more > 0 {
 		lines = append(lines, fmt.Sprintf("… and %d more", more))
 	}

@@ -27,6 +27,12 @@ func NewClockAt(start time.Time) *Clock { return clock.NewAt(start) }
 // NewManualClock returns a clock that stands at start.
 func NewManualClock(start time.Time) *Clock { return clock.NewManual(start) }
 
+// Schedule is when a cron fires.
+type Schedule = clock.Schedule
+
+// ParseSchedule reads a cron's five fields, as the platform takes them.
+func ParseSchedule(text string) (*Schedule, error) { return clock.ParseSchedule(text) }
+
 // Delays say how long asynchronous moves take.
 type Delays = settings.Delays
 

@@ -39,16 +39,35 @@ func Environment(root string, environ []string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return env, each(text, ".env", func(name, value string) {
+		if _, set := env[name]; !set {
+			env[name] = value
+		}
+	})
+}
+
+// Variables reads a file in the form of .env.
+func Variables(file string) (map[string]string, error) {
+	text, err := os.ReadFile(file) //nolint:gosec // the file that the user names
+	if err != nil {
+		return nil, err
+	}
+	env := map[string]string{}
+	return env, each(text, file, func(name, value string) { env[name] = value })
+}
+
+// each finds the variables of a text in that form. An error names the line.
+func each(text []byte, file string, found func(name, value string)) error {
 	for number, line := range bytes.Split(text, []byte("\n")) {
 		name, value, err := parseLine(strings.TrimSpace(string(line)))
 		if err != nil {
-			return nil, fmt.Errorf(".env:%d: %w", number+1, err)
+			return fmt.Errorf("%s:%d: %w", file, number+1, err)
 		}
-		if _, set := env[name]; name != "" && !set {
-			env[name] = value
+		if name != "" {
+			found(name, value)
 		}
 	}
-	return env, nil
+	return nil
 }
 
 // parseLine never shows a value: it may be a secret.

@@ -123,6 +123,7 @@ type Version struct {
 	Random      int    `json:"random,omitempty"` // so many random characters instead
 	Description string `json:"description,omitempty"`
 	Age         Age    `json:"age,omitempty"`
+	Changed     Age    `json:"changed,omitempty"` // so long ago; 0: not since it was made
 	Disabled    bool   `json:"disabled,omitempty"`
 }
 

@@ -15,6 +15,7 @@ type FunctionNamespace struct {
 	Env       map[string]string `json:"env,omitempty"`
 	SecretEnv map[string]string `json:"secret_env,omitempty"`
 	Tags      []string          `json:"tags,omitempty"`
+	Changed   Age               `json:"changed,omitempty"` // so long ago; 0: as long as the youngest key in its variables is there, 60 days at the most
 	Functions []Function        `json:"functions,omitempty"`
 	Tokens    []Token           `json:"tokens,omitempty"`
 }
@@ -33,7 +34,8 @@ type Function struct {
 	Env          map[string]string `json:"env,omitempty"`
 	SecretEnv    map[string]string `json:"secret_env,omitempty"`
 	Tags         []string          `json:"tags,omitempty"`
-	Answer       *Answer           `json:"answer,omitempty"` // of its handler; nil: 200 "ok"
+	Changed      Age               `json:"changed,omitempty"` // as a namespace's
+	Answer       *Answer           `json:"answer,omitempty"`  // of its handler; nil: 200 "ok"
 	Tokens       []Token           `json:"tokens,omitempty"`
 	Crons        []Cron            `json:"crons,omitempty"`
 }
@@ -44,6 +46,7 @@ type ContainerNamespace struct {
 	Env        map[string]string `json:"env,omitempty"`
 	SecretEnv  map[string]string `json:"secret_env,omitempty"`
 	Tags       []string          `json:"tags,omitempty"`
+	Changed    Age               `json:"changed,omitempty"` // as a function namespace's
 	Containers []Container       `json:"containers,omitempty"`
 	Tokens     []Token           `json:"tokens,omitempty"`
 }
@@ -63,7 +66,8 @@ type Container struct {
 	Env                          map[string]string `json:"env,omitempty"`
 	SecretEnv                    map[string]string `json:"secret_env,omitempty"`
 	Tags                         []string          `json:"tags,omitempty"`
-	Answer                       *Answer           `json:"answer,omitempty"` // nil: 200 "ok"
+	Changed                      Age               `json:"changed,omitempty"` // as a namespace's
+	Answer                       *Answer           `json:"answer,omitempty"`  // nil: 200 "ok"
 	Tokens                       []Token           `json:"tokens,omitempty"`
 }
 

@@ -64,6 +64,9 @@ func (m *Secrets) load(in api.Seeding, keyOf seeds.KeyOf, s seeds.Secret) error 
 			Revision: i + 1, SecretID: row.ID, Status: VersionEnabled, CreatedAt: when, UpdatedAt: when,
 			Description: v.Description, Latest: i == len(s.Versions)-1, Region: row.Region, Data: []byte(data),
 		}
+		if v.Changed > 0 {
+			version.UpdatedAt = wire.At(in.Now.Add(-time.Duration(v.Changed)))
+		}
 		if v.Disabled {
 			version.Status = VersionDisabled
 		}

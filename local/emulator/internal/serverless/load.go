@@ -60,9 +60,17 @@ func (in *installer) settled(status, problem string) life {
 	return life{created: wire.At(in.since), updated: wire.At(in.since), status: status, problem: problem, served: status == statusReady}
 }
 
-// changed makes a life that of something which was last changed when the youngest
-// key in its variables was made, and not before its namespace was.
-func (in *installer) changed(l *life, n *Namespace, env map[string]string, secrets secretEnv) {
+// changed makes a life that of something which was last changed so long ago, or, where
+// that is not said, when the youngest key in its variables was made, and not before
+// its namespace was.
+func (in *installer) changed(l *life, age seeds.Age, n *Namespace, env map[string]string, secrets secretEnv) {
+	if age > 0 {
+		l.updated = wire.At(in.now.Add(-time.Duration(age)))
+		if l.created.Time.After(l.updated.Time) {
+			l.created = l.updated
+		}
+		return
+	}
 	values := slices.Collect(maps.Values(env))
 	for _, s := range secrets {
 		values = append(values, s.value)
@@ -75,7 +83,7 @@ func (in *installer) changed(l *life, n *Namespace, env map[string]string, secre
 	}
 }
 
-func (in *installer) namespace(p *Product, name string, env, secrets map[string]string, tags []string) (*Namespace, error) {
+func (in *installer) namespace(p *Product, name string, changed seeds.Age, env, secrets map[string]string, tags []string) (*Namespace, error) {
 	if !in.projects.Has(in.project) {
 		return nil, fmt.Errorf("project: there is no %s", in.project)
 	}
@@ -89,7 +97,7 @@ func (in *installer) namespace(p *Product, name string, env, secrets map[string]
 		life: in.settled(statusReady, ""), id: in.base.Mint.UUID(), name: name, project: in.project,
 		env: wire.OrEmptyMap(env), secrets: secretEnv{}.replace(secrets, in.base.Mint), tags: wire.OrEmpty(tags),
 	}
-	in.changed(&n.life, nil, n.env, n.secrets)
+	in.changed(&n.life, changed, nil, n.env, n.secrets)
 	n.slug = slug(name, n.id[:8])
 	p.namespaces.Put(n.id, n)
 	return n, nil
@@ -117,7 +125,7 @@ func (in *installer) workload(p *Product, n *Namespace, name, privacy string, en
 
 func (in *installer) functions(s seeds.FunctionNamespace) error {
 	p := in.productIn("functions", in.region, in.now)
-	n, err := in.namespace(p, s.Name, s.Env, s.SecretEnv, s.Tags)
+	n, err := in.namespace(p, s.Name, s.Changed, s.Env, s.SecretEnv, s.Tags)
 	if err != nil {
 		return err
 	}
@@ -148,12 +156,12 @@ func (in *installer) function(p *Product, n *Namespace, s seeds.Function) error 
 		return err
 	}
 	w.life = in.settled(status, s.ErrorMessage)
-	in.changed(&w.life, n, w.env, w.secrets)
+	in.changed(&w.life, s.Changed, n, w.env, w.secrets)
 	w.function = &functionSpec{runtime: runtime, handler: defaultHandler(runtime), memory: 256, code: codeBuilds}
 	w.httpsOnly = wire.Chosen(s.HTTPOption, "redirected") == "redirected"
 	w.behaviour.answer, w.failing = s.Answer, s.Fails
 	if status == statusReady {
-		w.readyAt = wire.At(in.since)
+		w.readyAt = w.created
 	}
 	w.seeded()
 	if err := in.domains(p, w, "domains", s.Domains, in.settled(statusReady, "")); err != nil {
@@ -178,7 +186,7 @@ func (in *installer) function(p *Product, n *Namespace, s seeds.Function) error 
 
 func (in *installer) containers(s seeds.ContainerNamespace) error {
 	p := in.productIn("containers", in.region, in.now)
-	n, err := in.namespace(p, s.Name, s.Env, s.SecretEnv, s.Tags)
+	n, err := in.namespace(p, s.Name, s.Changed, s.Env, s.SecretEnv, s.Tags)
 	if err != nil {
 		return err
 	}
@@ -204,7 +212,7 @@ func (in *installer) container(p *Product, n *Namespace, s seeds.Container) erro
 		return err
 	}
 	w.life = in.settled(status, s.ErrorMessage)
-	in.changed(&w.life, n, w.env, w.secrets)
+	in.changed(&w.life, s.Changed, n, w.env, w.secrets)
 	w.container = newContainerSpec()
 	w.container.image, w.container.pushed = "rg."+in.region+".scw.cloud/example/"+s.Name+":latest", true
 	w.container.command, w.container.args = []string{}, []string{}
@@ -217,7 +225,7 @@ func (in *installer) container(p *Product, n *Namespace, s seeds.Container) erro
 	}
 	w.behaviour, w.failing = behaviour{answer: s.Answer, healthPath: s.HealthPath}, s.Fails
 	if status == statusReady {
-		w.readyAt = wire.At(in.since)
+		w.readyAt = w.created
 	}
 	w.seeded()
 	if err := in.domains(p, w, "domains", s.Domains, in.settled(statusReady, "")); err != nil {

@@ -1,0 +1,117 @@
+package run
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/scw-key-rotator/rotator/internal/config"
+	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/rotate"
+	"github.com/scw-key-rotator/rotator/internal/scaleway"
+)
+
+// keysOf are the living keys of a caller, those that this run made among them.
+func (s *session) keysOf(c caller) []scaleway.APIKey {
+	all := slices.Clone(s.world.keys)
+	made := func(r *rotate.Rotation) {
+		if r != nil && r.Err == nil && !r.Overtaken && !s.req.DryRun && r.New.AccessKey != "" {
+			all = append(all, r.New.APIKey)
+		}
+	}
+	for _, cr := range s.world.credentials {
+		made(cr.rotation)
+	}
+	made(s.world.own.made)
+	return slices.DeleteFunc(all, func(k scaleway.APIKey) bool {
+		return k.ApplicationID+k.UserID != c.id || k.Expired(s.world.now) || s.gone(k.AccessKey)
+	})
+}
+
+// callerKey is the line of the expiry budget for one of them.
+func (s *session) callerKey(c caller, k scaleway.APIKey) report.CallerKey {
+	line := report.CallerKey{AccessKey: k.AccessKey, ExpiresAt: report.Expiry(k.ExpiresAt), Rotated: s.replaces(c, k), Managed: k.Managed}
+	if !k.ExpiresAt.IsZero() {
+		days := report.Days(k.ExpiresAt.Sub(s.world.now))
+		line.DaysLeft = &days
+		if !line.Rotated && !k.Managed {
+			line.Notice = notice(k.ExpiresAt.Sub(s.world.now))
+		}
+	}
+	return line
+}
+
+// replaces tells whether a run replaces a key of a caller before it dies: that of
+// an application in scope, whichever it is by then, and the function's own.
+func (s *session) replaces(c caller, k scaleway.APIKey) bool {
+	if k.AccessKey == s.cfg.AccessKey {
+		return s.cfg.OwnKey == config.OwnKeyRotate && s.world.own.app.ID != ""
+	}
+	return slices.ContainsFunc(s.world.credentials, func(cr *credential) bool {
+		return cr.member.app.ID == c.id && cr.plan.LeftAlone == "" && cr.broken == nil
+	})
+}
+
+// notices are how many days before its death a key is named that nobody replaces, with
+// words for the time that is left: each is news, so whoever is told of new findings is
+// told four times.
+func notices() []struct {
+	days int
+	text string
+} {
+	return []struct {
+		days int
+		text string
+	}{{1, "within a day"}, {7, "within a week"}, {14, "within two weeks"}, {30, "within a month"}}
+}
+
+// notice is the narrowest of them that holds so much time, in days; 0: none does.
+func notice(left time.Duration) int {
+	for _, n := range notices() {
+		if left < time.Duration(n.days)*24*time.Hour {
+			return n.days
+		}
+	}
+	return 0
+}
+
+// noticed says it.
+func noticed(left time.Duration) string {
+	for _, n := range notices() {
+		if n.days == notice(left) {
+			return n.text
+		}
+	}
+	return ""
+}
+
+// observeExpiry names the keys that can call this project's private endpoints, that
+// no run replaces, and that die soon. What the rotator made once is named by
+// observeLeftAlone, and the key that it runs on by observeOwnKey.
+func (s *session) observeExpiry() {
+	if !s.world.attributable {
+		return
+	}
+	for _, c := range s.world.callers {
+		for _, k := range s.keysOf(c) {
+			left := k.ExpiresAt.Sub(s.world.now)
+			if k.ExpiresAt.IsZero() || notice(left) == 0 || s.replaces(c, k) || k.Managed || k.AccessKey == s.cfg.AccessKey || rotate.MintedBy(k, s.cfg.ProjectID) {
+				continue
+			}
+			s.find(report.Warning, c.kind+" "+c.name, fmt.Sprintf("its key %s, which can call private endpoints of this project, expires on %s, in %s, so %s, and no run replaces it",
+				k.AccessKey, report.Date(k.ExpiresAt), inDays(left), noticed(left)), "give whoever calls with it another, or delete it, if nobody does")
+		}
+	}
+}
+
+// inDays is a time in whole days.
+func inDays(d time.Duration) string {
+	switch n := report.Days(d); n {
+	case 0:
+		return "less than a day"
+	case 1:
+		return "1 day"
+	default:
+		return fmt.Sprint(n, " days")
+	}
+}
