@@ -15,12 +15,12 @@ var worst = []probe.Verdict{probe.Refused, probe.Inconclusive, probe.NotTried, p
 
 // admissions are where an application's key was let in, by product. Endpoints
 // that should not answer anyway are left out.
-func (s *session) admissions(c *credential) []report.Admission {
+func (s *results) admissions(c *credential) []report.Admission {
 	out := []report.Admission{}
 	for _, product := range c.member.products {
 		a := report.Admission{Product: string(product), Result: string(probe.NotTried), Detail: "no endpoint has passed"}
 		rank := len(worst)
-		for _, row := range s.rows {
+		for _, row := range s.seen.rows {
 			if row.Endpoint.Resource.Product != product || !row.Endpoint.Resource.Ready || row.Endpoint.Own || row.Result == probe.Disabled {
 				continue
 			}
@@ -37,7 +37,7 @@ func (s *session) admissions(c *credential) []report.Admission {
 				}
 			}
 		}
-		if s.rows != nil {
+		if s.seen.rows != nil {
 			out = append(out, a)
 		}
 	}
@@ -45,9 +45,9 @@ func (s *session) admissions(c *credential) []report.Admission {
 }
 
 // checkingKeys names the keys that asked every endpoint.
-func (s *session) checkingKeys() []report.CheckingKey {
+func (s *results) checkingKeys() []report.CheckingKey {
 	out := []report.CheckingKey{}
-	for _, k := range s.checkers {
+	for _, k := range s.seen.checkers {
 		why := "in scope, and chosen the same way in each run; ROTATOR_PROBE_APPLICATION names another"
 		if s.cfg.ProbeApplication != "" {
 			why = "named by ROTATOR_PROBE_APPLICATION"

@@ -9,7 +9,7 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
-func (s *session) applications() []report.Application {
+func (s *results) applications() []report.Application {
 	out := []report.Application{}
 	for _, c := range s.world.credentials {
 		out = append(out, s.application(c))
@@ -40,7 +40,7 @@ func (s *session) applications() []report.Application {
 	return out
 }
 
-func (s *session) application(c *credential) report.Application {
+func (s *results) application(c *credential) report.Application {
 	a := report.Application{
 		ID: c.member.app.ID, Name: c.member.app.Name, InScope: true, Reason: c.member.reason,
 		Keys: []report.Key{}, Dead: append([]report.Dead{}, c.dead...), Next: []report.Event{}, LetIn: s.admissions(c),
@@ -69,7 +69,7 @@ func (s *session) application(c *credential) report.Application {
 }
 
 // action says in a word what was done about an application's key, and why.
-func (s *session) action(c *credential) (action, why string) {
+func (s *results) action(c *credential) (action, why string) {
 	switch {
 	case c.broken != nil:
 		return "failed", report.Line(c.broken.Error())
@@ -101,7 +101,7 @@ func (s *session) action(c *credential) (action, why string) {
 }
 
 // keyLine adds one key that was there at the start, and what will become of it.
-func (s *session) keyLine(a *report.Application, c *credential, k *rotate.KeyPlan, rotated bool) {
+func (s *results) keyLine(a *report.Application, c *credential, k *rotate.KeyPlan, rotated bool) {
 	state, retireAt := k.State, k.RetireAt
 	if c.wentBack && k.Key.AccessKey == c.back.Bad {
 		state, retireAt = rotate.Superseded, s.client.Now().Add(s.policy.Grace)

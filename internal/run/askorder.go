@@ -13,11 +13,11 @@ import (
 // known which legacy tokens there are, those that they open come first. Where there
 // is not time for all, it is the same that are left in each run, and their tokens
 // would be held for ever.
-func (s *session) tokensFirst(endpoints []probe.Endpoint) iter.Seq[probe.Endpoint] {
+func tokensFirst(endpoints []probe.Endpoint, lists *tokenLists) iter.Seq[probe.Endpoint] {
 	return func(yield func(probe.Endpoint) bool) {
 		left, sorted := slices.Clone(endpoints), false
 		for len(left) > 0 {
-			if tokens, known := s.tokens.known(); known && !sorted {
+			if tokens, known := lists.known(); known && !sorted {
 				opened := func(e probe.Endpoint) int {
 					if slices.ContainsFunc(tokens, func(t scaleway.Token) bool { return t.Scope.Covers(e.Resource) }) {
 						return 0
@@ -36,7 +36,7 @@ func (s *session) tokensFirst(endpoints []probe.Endpoint) iter.Seq[probe.Endpoin
 }
 
 // inOrder puts the rows into the order of the endpoints, for the report.
-func (s *session) inOrder(endpoints []probe.Endpoint) {
+func (s *checked) inOrder(endpoints []probe.Endpoint) {
 	place := make(map[string]int, len(endpoints))
 	for i, e := range endpoints {
 		place[e.URL] = i

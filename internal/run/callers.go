@@ -150,7 +150,7 @@ func (s *scoping) reachesUser(p scaleway.Principal, user string) bool {
 }
 
 // callers are the lines of the report on who can call private endpoints.
-func (s *session) callers() []report.Caller {
+func (s *discovered) callers() []report.Caller {
 	out := []report.Caller{}
 	for _, c := range s.world.callers {
 		line := report.Caller{

@@ -19,7 +19,7 @@ import (
 
 // carriable returns the keys of an application that consumers may carry: those
 // that live, whether their secret can be read or not, and those that are gone.
-func (s *session) carriable(ctx context.Context, c *credential) (deliver.Credential, error) {
+func (s *rotated) carriable(ctx context.Context, c *credential) (deliver.Credential, error) {
 	out := deliver.Credential{ID: c.member.app.ID, Name: c.member.app.Name}
 	out.Target, out.NoTarget = s.target(c)
 	out.Made = c.rotation != nil
@@ -68,7 +68,7 @@ func (s *session) carriable(ctx context.Context, c *credential) (deliver.Credent
 			out.Other = append(out.Other, p)
 		}
 	}
-	out.Proven = target.AccessKey != "" && !out.Made && (s.world.memory.ledger.Compared.Keys[ledger.KeyOf(target)] || s.works(ctx, c) == nil)
+	out.Proven = target.AccessKey != "" && !out.Made && (s.world.memory.ledger.Compared.Keys[ledger.KeyOf(target)] || s.works(ctx, c, nil) == nil)
 	out.Deleted = s.goneKeys(c, pairs)
 	for _, v := range c.state.Versions {
 		if mark := rotate.ReadMark(v.Description); mark.CarriedUntil.After(out.Until) {
@@ -82,7 +82,7 @@ func (s *session) carriable(ctx context.Context, c *credential) (deliver.Credent
 // proveSecret takes the secret away that a version has beside a key's access key,
 // where the API refuses it: somebody wrote it, and the right one is not known. A
 // wrong one would be found in no variable, and the key deleted under its carriers.
-func (s *session) proveSecret(ctx context.Context, old *scaleway.KeyPair) error {
+func (s *discovered) proveSecret(ctx context.Context, old *scaleway.KeyPair) error {
 	expired := !old.ExpiresAt.IsZero() && !s.world.now.Before(old.ExpiresAt)
 	if old.Secret.Empty() || expired {
 		return nil
@@ -104,7 +104,7 @@ func (c *credential) handMade(k scaleway.APIKey) bool {
 
 // readable are the key pairs that the application's enabled versions hold, those
 // at another place too, each once.
-func (s *session) readable(ctx context.Context, c *credential) ([]scaleway.KeyPair, error) {
+func (s *discovered) readable(ctx context.Context, c *credential) ([]scaleway.KeyPair, error) {
 	var pairs []scaleway.KeyPair
 	add := func(p scaleway.KeyPair) {
 		if !slices.ContainsFunc(pairs, func(o scaleway.KeyPair) bool { return o.AccessKey == p.AccessKey && o.Secret.Equal(p.Secret) }) {
@@ -140,7 +140,7 @@ func (s *session) readable(ctx context.Context, c *credential) ([]scaleway.KeyPa
 
 // rightFirst sorts pairs, so that where several have one access key, the one
 // that the API knows comes first: somebody wrote the others.
-func (s *session) rightFirst(ctx context.Context, pairs []scaleway.KeyPair) error {
+func (s *discovered) rightFirst(ctx context.Context, pairs []scaleway.KeyPair) error {
 	for i, p := range pairs {
 		for j := i + 1; j < len(pairs); j++ {
 			if pairs[j].AccessKey != p.AccessKey {
@@ -159,7 +159,7 @@ func (s *session) rightFirst(ctx context.Context, pairs []scaleway.KeyPair) erro
 
 // access reads one version. What it holds is no key pair, or it cannot be read
 // any more: then its key's secret is not known.
-func (s *session) access(ctx context.Context, secret scaleway.Secret, v scaleway.Version, add func(scaleway.KeyPair)) error {
+func (s *discovered) access(ctx context.Context, secret scaleway.Secret, v scaleway.Version, add func(scaleway.KeyPair)) error {
 	pair, err := s.client.Access(ctx, secret, v.Revision)
 	switch {
 	case errors.Is(err, scaleway.ErrPayload), errors.Is(err, scaleway.ErrRefused), errors.Is(err, scaleway.ErrNotFound):
@@ -176,7 +176,7 @@ func (s *session) access(ctx context.Context, secret scaleway.Secret, v scaleway
 // goneKeys are the keys of an application that are no more: those that the
 // rotator remembers to have deleted, and those that only versions name, or the
 // ledger as what an environment carries.
-func (s *session) goneKeys(c *credential, pairs []scaleway.KeyPair) []ledger.Deleted {
+func (s *rotated) goneKeys(c *credential, pairs []scaleway.KeyPair) []ledger.Deleted {
 	lives := func(key string) bool {
 		return slices.ContainsFunc(c.state.Keys, func(k scaleway.APIKey) bool { return k.AccessKey == key })
 	}

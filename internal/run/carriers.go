@@ -17,7 +17,7 @@ import (
 )
 
 // observeConsumers says what a person should know of who carries what.
-func (s *session) observeConsumers(d *deliver.Delivery) {
+func (s *searched) observeConsumers(d *deliver.Delivery) {
 	for _, c := range d.Consumers {
 		gone := c.GoneKeys()
 		if c.Result == deliver.Behind && len(gone) == 0 {
@@ -45,7 +45,7 @@ func (s *session) observeConsumers(d *deliver.Delivery) {
 // observeOrphaned names what carries a key that is gone with its application, or is
 // of one that is out of scope, or left alone: nothing is delivered for it, and only
 // the ledger knows of it.
-func (s *session) observeOrphaned(d *deliver.Delivery) {
+func (s *searched) observeOrphaned(d *deliver.Delivery) {
 	if !s.world.attributable || s.narrowed() {
 		return
 	}
@@ -76,7 +76,7 @@ func (s *session) observeOrphaned(d *deliver.Delivery) {
 
 // observeStranded names what goes on with variables that its namespace has no more,
 // and that hold a key which is gone.
-func (s *session) observeStranded(d *deliver.Delivery) {
+func (s *searched) observeStranded(d *deliver.Delivery) {
 	if !s.world.attributable {
 		return
 	}
@@ -88,7 +88,7 @@ func (s *session) observeStranded(d *deliver.Delivery) {
 
 // expiredIn is a key that a consumer carries and that nobody can call with any
 // more, or "".
-func (s *session) expiredIn(c *deliver.Consumer) string {
+func (s *searched) expiredIn(c *deliver.Consumer) string {
 	for _, u := range c.Uses {
 		if slices.ContainsFunc(s.world.keys, func(k scaleway.APIKey) bool { return k.AccessKey == u.AccessKey && k.Expired(s.world.now) }) {
 			return u.AccessKey
@@ -99,7 +99,7 @@ func (s *session) expiredIn(c *deliver.Consumer) string {
 
 // broken says of a consumer that it carried a key which is gone, and why that may
 // be: nobody can call with such a key.
-func (s *session) broken(d *deliver.Delivery, c *deliver.Consumer, key string) {
+func (s *searched) broken(d *deliver.Delivery, c *deliver.Consumer, key string) {
 	var (
 		level     = report.Warning
 		when      = "which is gone"
@@ -150,7 +150,7 @@ func (s *session) broken(d *deliver.Delivery, c *deliver.Consumer, key string) {
 
 // observeDoubts names the keys that live on because nobody can tell who carries
 // them.
-func (s *session) observeDoubts(d *deliver.Delivery) {
+func (s *searched) observeDoubts(d *deliver.Delivery) {
 	for at, c := range s.delivering {
 		for i := range c.plan.Keys {
 			k := &c.plan.Keys[i]
@@ -182,7 +182,7 @@ func (s *session) observeDoubts(d *deliver.Delivery) {
 
 // brokenNow names what may have had a key that died before anybody looked, beside
 // what was found to carry it.
-func (s *session) brokenNow(d *deliver.Delivery, c *credential, k rotate.KeyPlan) {
+func (s *searched) brokenNow(d *deliver.Delivery, c *credential, k rotate.KeyPlan) {
 	if slices.Contains(c.gave, k.Key.AccessKey) {
 		s.mayBreak(c, k, d.Unmatched(k.Key))
 	}
@@ -194,7 +194,7 @@ func (s *session) brokenNow(d *deliver.Delivery, c *credential, k rotate.KeyPlan
 
 // mayBreak names what may hold a key that goes by a person's word, and that cannot
 // be compared with anything: a person should not learn of it from whoever breaks.
-func (s *session) mayBreak(c *credential, k rotate.KeyPlan, variables []string) {
+func (s *searched) mayBreak(c *credential, k rotate.KeyPlan, variables []string) {
 	if len(variables) == 0 {
 		return
 	}
@@ -203,7 +203,7 @@ func (s *session) mayBreak(c *credential, k rotate.KeyPlan, variables []string) 
 		fmt.Sprintf("put the published key of %s (%s) into those that did", c.member.app.Name, s.secretName(c)))
 }
 
-func (s *session) secretName(c *credential) string {
+func (s *discovered) secretName(c *credential) string {
 	if c.rotation != nil && c.rotation.Secret.Name != "" {
 		return c.rotation.Secret.FullName()
 	}
@@ -211,7 +211,7 @@ func (s *session) secretName(c *credential) string {
 }
 
 // carriers is who carries a key, for the report.
-func (s *session) carriers() []report.Consumer {
+func (s *results) carriers() []report.Consumer {
 	out := []report.Consumer{}
 	if s.consumers == nil {
 		return out
@@ -236,7 +236,7 @@ func (s *session) carriers() []report.Consumer {
 }
 
 // elsewhereOf says where else an application's keys were published.
-func (s *session) observeElsewhere() {
+func (s *discovered) observeElsewhere() {
 	for _, c := range s.world.credentials {
 		name := "application " + c.member.app.Name
 		for _, e := range c.placed {
@@ -256,7 +256,7 @@ func (s *session) observeElsewhere() {
 }
 
 // heldBy says why a superseded key outlives its grace, or "".
-func (s *session) heldBy(accessKey string) string {
+func (s *results) heldBy(accessKey string) string {
 	if s.consumers == nil {
 		return ""
 	}
@@ -269,7 +269,7 @@ func (s *session) heldBy(accessKey string) string {
 
 // livesOn says why a superseded key outlives its grace, for readers at another place
 // or of another application's secret, or for what carries it; or is "".
-func (s *session) livesOn(c *credential, accessKey string) string {
+func (s *results) livesOn(c *credential, accessKey string) string {
 	where, _ := c.publishedElsewhere(accessKey)
 	for _, other := range s.world.credentials {
 		if v := other.state.Published(); other != c && v != nil && rotate.VersionKey(v.Description) == accessKey {

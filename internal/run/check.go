@@ -22,7 +22,7 @@ const freshFor = 5 * time.Minute
 
 // key is a credential as endpoints are tried with it; ok is false where there
 // is none, or it may do more than call private endpoints.
-func (s *session) key(c *credential, pair *scaleway.KeyPair) (k probe.Key, ok bool) {
+func (s *discovered) key(c *credential, pair *scaleway.KeyPair) (k probe.Key, ok bool) {
 	if pair == nil || !c.member.only || len(c.member.products) == 0 {
 		return probe.Key{}, false
 	}
@@ -38,7 +38,7 @@ func (s *session) key(c *credential, pair *scaleway.KeyPair) (k probe.Key, ok bo
 
 // keys are all credentials that endpoints may be tried with: the checking keys
 // ask every endpoint of their products, each other one endpoint of each product.
-func (s *session) keys() []probe.Key {
+func (s *discovered) keys() []probe.Key {
 	keys := s.checking()
 	for _, c := range s.world.credentials {
 		k, ok := s.usable(c)
@@ -57,13 +57,13 @@ func (s *session) keys() []probe.Key {
 // usable is the key of a credential that endpoints may be tried with. One that
 // is gone, or expired, opens nothing: a real run has replaced it by then, and a
 // dry run must not take its refusals for what that run will see.
-func (s *session) usable(c *credential) (probe.Key, bool) {
+func (s *discovered) usable(c *credential) (probe.Key, bool) {
 	k, ok := s.key(c, c.pair)
 	return k, ok && c.broken == nil && c.plan.LeftAlone == "" && s.lives(c, c.pair.AccessKey)
 }
 
 // lives tells whether a key is there for all that is known, and not expired.
-func (s *session) lives(c *credential, accessKey string) bool {
+func (s *discovered) lives(c *credential, accessKey string) bool {
 	return accessKey == c.newestMade() || slices.ContainsFunc(c.state.Keys, func(k scaleway.APIKey) bool {
 		return k.AccessKey == accessKey && !k.Expired(s.client.Now())
 	})
@@ -73,7 +73,7 @@ func (s *session) lives(c *credential, accessKey string) bool {
 // application may call both. It is that of ROTATOR_PROBE_APPLICATION, or else of
 // the application in scope that had a published key before this run, may call the
 // most, and has the lowest ID: the same in each run.
-func (s *session) checking() (keys []probe.Key) {
+func (s *discovered) checking() (keys []probe.Key) {
 	had := func(c *credential) bool {
 		return c.before != nil || c.pair != nil && (c.rotation == nil || c.pair != &c.rotation.New)
 	}
@@ -107,7 +107,7 @@ func (s *session) checking() (keys []probe.Key) {
 // observeChecking says why the application that was made for checking cannot be
 // used for it. No other takes its place: whoever names one does not want the keys
 // of others to be shown around.
-func (s *session) observeChecking() {
+func (s *discovered) observeChecking() {
 	id := s.cfg.ProbeApplication
 	if id == "" || !s.asked(StepCheck) && !s.asked(StepPurge) {
 		return
@@ -134,7 +134,7 @@ func (s *session) observeChecking() {
 
 // tester says where a new key is tried: on an endpoint that its application may
 // call and that a credential opens, else by a call to the API.
-func (s *session) tester(ctx context.Context, state rotate.State, pair scaleway.KeyPair) (rotate.Try, string) {
+func (s *discovered) tester(ctx context.Context, state rotate.State, pair scaleway.KeyPair) (rotate.Try, string) {
 	for _, c := range s.world.credentials {
 		if c.member.app.ID != state.Application.ID {
 			continue
@@ -175,32 +175,32 @@ const (
 
 // askEndpoints asks endpoints whom they let in, for as long as their share of the
 // time lasts. What there was no time for is left, and not passed.
-func (s *session) askEndpoints(ctx context.Context, endpoints []probe.Endpoint) {
+func (s *rotated) askEndpoints(ctx context.Context, endpoints []probe.Endpoint, lists *tokenLists) *checked {
 	ctx, cancel := clock.WithTimeout(ctx, s.clock, min(s.cfg.Budget/checkShare, s.remaining()/restShare))
 	defer cancel()
-	s.checkers = s.checking()
-	s.rows = s.prober.Check(ctx, s.tokensFirst(endpoints), s.keys())
-	s.inOrder(endpoints)
-	s.lookAgain(ctx)
-	for i := range s.rows {
-		if s.rows[i].OutOfTime() {
-			s.leave("check " + s.rows[i].Endpoint.URL)
+	seen := &checked{rotated: s, checkers: s.checking(), rows: s.prober.Check(ctx, tokensFirst(endpoints, lists), s.keys())}
+	seen.inOrder(endpoints)
+	seen.lookAgain(ctx)
+	for i := range seen.rows {
+		if seen.rows[i].OutOfTime() {
+			s.leave("check " + seen.rows[i].Endpoint.URL)
 		}
 	}
 	for _, c := range s.world.credentials {
 		c.works = nil // what the endpoints say of a key counts, whatever the API said before
 	}
+	return seen
 }
 
 // check asks every private endpoint whom it lets in.
-func (s *session) check(ctx context.Context) []error {
-	s.askEndpoints(ctx, s.endpoints)
+func (s *rotated) check(ctx context.Context, lists *tokenLists) (*checked, []error) {
+	seen := s.askEndpoints(ctx, s.endpoints, lists)
 	var (
 		errs  []error
 		plain []string
 	)
-	for i := range s.rows {
-		if err := s.judge(&s.rows[i]); err != nil {
+	for i := range seen.rows {
+		if err := seen.judge(&seen.rows[i]); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -213,11 +213,11 @@ func (s *session) check(ctx context.Context) []error {
 		s.find(report.Warning, strings.Join(plain, ", "), "private, but served over plain HTTP too: a key sent to http:// travels in clear",
 			"set httpOption: redirected (functions) or https_connections_only (containers)")
 	}
-	return errs
+	return seen, errs
 }
 
 // judge reports what a row comes to.
-func (s *session) judge(row *probe.Row) error {
+func (s *checked) judge(row *probe.Row) error {
 	r := row.Endpoint.Resource
 	where := row.Endpoint.URL
 	switch row.Result {
@@ -250,7 +250,7 @@ func (s *session) judge(row *probe.Row) error {
 
 // expected tells whether a dry run would publish a key that could be tried
 // there.
-func (s *session) expected(r scaleway.Resource) bool {
+func (s *discovered) expected(r scaleway.Resource) bool {
 	return s.req.DryRun && slices.ContainsFunc(s.world.credentials, func(c *credential) bool {
 		named := s.cfg.ProbeApplication
 		return (named == "" || named == c.member.app.ID) && c.rotation != nil && c.member.only && slices.Contains(c.member.products, r.Product)

@@ -17,7 +17,7 @@ import (
 const skewMax = 2 * time.Minute
 
 // observe counts what was found, and says what is odd about it.
-func (s *session) observe() {
+func (s *discovered) observe() {
 	w, found := s.world, &s.report.Found
 	found.Regions = append([]string{}, w.regions...)
 	found.Applications, found.APIKeys, found.InScope = len(w.applications), len(w.keys), len(w.credentials)
@@ -61,7 +61,7 @@ func (s *session) observe() {
 // observeHours says that a run comes outside of the hours in which the function's
 // policy lets it make keys: setup puts them there on request, so that a key that is
 // stolen makes none at other times.
-func (s *session) observeHours() {
+func (s *discovered) observeHours() {
 	hours, outside := s.client.Outside()
 	if !outside || !s.asked(StepRotate) && !s.asked(StepRetire) && !s.asked(StepOwnKey) {
 		return
@@ -72,8 +72,9 @@ func (s *session) observeHours() {
 }
 
 // observeProject counts what of the project is there once everything was read.
-func (s *session) observeProject() {
-	w, found, lists := s.world, &s.report.Found, s.tokensRead()
+func (s *results) observeProject() {
+	w, found, lists := s.world, &s.report.Found, s.lists
+	s.seen.forget(lists)
 	for _, n := range w.namespaces {
 		if n.Product == scaleway.Functions {
 			found.FunctionNamespaces++
@@ -101,13 +102,13 @@ func (s *session) observeProject() {
 const endTokens = "only their own expiry ends them, or the deletion of their namespace; making callers use IAM does not"
 
 // observeUnlisted says where legacy tokens cannot be listed any more.
-func (s *session) observeUnlisted() {
+func (s *results) observeUnlisted() {
 	for _, p := range []scaleway.Product{scaleway.Functions, scaleway.Containers} {
 		var (
 			regions []string
 			why     error
 		)
-		for at, err := range s.tokens.none {
+		for at, err := range s.lists.none {
 			if at.product == p {
 				regions, why = append(regions, at.region), err
 			}
@@ -122,13 +123,13 @@ func (s *session) observeUnlisted() {
 }
 
 // conclude writes the report.
-func (s *session) conclude() {
+func (s *results) conclude() {
 	r := s.report
 	r.Changes = s.journal.Changes()
 	r.Applications = s.applications()
 	r.Callers = s.callers()
 	r.Consumers = s.carriers()
-	r.Endpoints = endpoints(s.rows)
+	r.Endpoints = endpoints(s.seen.rows)
 	r.CheckingKeys = s.checkingKeys()
 	r.LegacyTokens = s.legacyTokens()
 	r.Coming = coming(r)
@@ -164,7 +165,7 @@ func answer(a probe.Answer) report.Probe {
 	return report.Probe{Result: string(a.Verdict), Status: a.Status, Detail: a.Detail}
 }
 
-func (s *session) legacyTokens() []report.LegacyToken {
+func (s *results) legacyTokens() []report.LegacyToken {
 	out := []report.LegacyToken{}
 	add := func(d purge.Decision) {
 		t := d.Token
@@ -177,11 +178,11 @@ func (s *session) legacyTokens() []report.LegacyToken {
 			Description: report.Line(t.Description), ExpiresAt: report.Expiry(t.ExpiresAt), Result: string(d.Verdict), Why: report.Line(d.Why), GoesAt: report.Expiry(d.From),
 		})
 	}
-	for _, d := range s.decisions {
+	for _, d := range s.seen.decisions {
 		add(d)
 	}
-	if s.decisions == nil { // the purge did not come to it
-		for _, t := range s.tokens.tokens {
+	if s.seen.decisions == nil { // the purge did not come to it
+		for _, t := range s.lists.tokens {
 			add(purge.Decision{Token: t, Verdict: purge.Left, Why: "the run ended before the purge"})
 		}
 	}

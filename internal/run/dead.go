@@ -31,7 +31,7 @@ const (
 
 // proven tries the key of a version whose key is gone, before the version is
 // deleted: the key died in an earlier run, or by a person's hand.
-func (s *session) proven(ctx context.Context, p *rotate.Plan, v scaleway.Version) error {
+func (s *discovered) proven(ctx context.Context, p *rotate.Plan, v scaleway.Version) error {
 	c := s.of(p)
 	d := &dying{c: c, pair: scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: rotate.VersionKey(v.Description)}}, gone: true}
 	for _, gone := range s.world.memory.ledger.Deleted {
@@ -68,14 +68,14 @@ func (c *credential) revokedExpired() {
 }
 
 // of finds the credential of a plan.
-func (s *session) of(p *rotate.Plan) *credential {
+func (s *discovered) of(p *rotate.Plan) *credential {
 	all := s.world.credentials
 	return all[slices.IndexFunc(all, func(c *credential) bool { return &c.plan == p })]
 }
 
 // prove tries all deleted keys together, where they were used, until they are
 // refused, for two minutes at most. What was not is an error.
-func (s *session) prove(ctx context.Context, all []*dying) []error {
+func (s *discovered) prove(ctx context.Context, all []*dying) []error {
 	if s.req.DryRun {
 		for _, d := range all {
 			d.dead = true // as the real run hopes to find
@@ -133,7 +133,7 @@ type trial struct {
 
 // trial finds out where a deleted key is tried: where it was used, else by a call
 // to the API.
-func (s *session) trial(ctx context.Context, d *dying) *trial {
+func (s *discovered) trial(ctx context.Context, d *dying) *trial {
 	t := &trial{of: d, result: report.Dead{AccessKey: d.pair.AccessKey, Result: deadUnproven, Where: "the API"}}
 	t.try = func(ctx context.Context) (bool, error) {
 		works, err := s.client.Authenticates(ctx, d.pair)

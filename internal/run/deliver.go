@@ -11,6 +11,7 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/deliver"
 	"github.com/scw-key-rotator/rotator/internal/report"
+	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
@@ -20,7 +21,7 @@ const hashShare = 4
 
 // deliver gives consumers the current key, or the one that a person goes back
 // to.
-func (s *session) deliver(ctx context.Context) []error {
+func (s *searched) deliver(ctx context.Context) []error {
 	if !s.world.attributable {
 		return []error{errors.New("not done: it is not known whose keys are whose")}
 	}
@@ -28,8 +29,8 @@ func (s *session) deliver(ctx context.Context) []error {
 	if !s.asked(StepRotate) { // which reports it
 		errs = s.unreadable("not delivered")
 	}
-	errs = append(errs, s.hold(ctx)...)
-	d := s.delivery(ctx)
+	d := s.consumers
+	errs = append(errs, s.notBack...)
 	errs = append(errs, s.unread...)
 	errs = append(errs, s.leftJustNow(ctx, d)...)
 	applier := &deliver.Applier{
@@ -52,7 +53,7 @@ func (s *session) deliver(ctx context.Context) []error {
 // noteCurrent notes how many consumers carry a key that this run has published. Of an
 // older one only the ledger says it: a description that changes later would move
 // the date from which the grace of the key before counts.
-func (s *session) noteCurrent(ctx context.Context, credential, consumers int) error {
+func (s *searched) noteCurrent(ctx context.Context, credential, consumers int) error {
 	if r := s.delivering[credential].rotation; r != nil && r.Err == nil && !r.Overtaken {
 		return s.applier.NoteCurrent(ctx, r, consumers)
 	}
@@ -61,7 +62,7 @@ func (s *session) noteCurrent(ctx context.Context, credential, consumers int) er
 
 // leftJustNow gives the keys their grace anew that something carried when the
 // ledger was written, and has changed since.
-func (s *session) leftJustNow(ctx context.Context, d *deliver.Delivery) []error {
+func (s *searched) leftJustNow(ctx context.Context, d *deliver.Delivery) []error {
 	if s.world.blind != nil {
 		return nil // what was not read has not changed for that
 	}
@@ -78,21 +79,41 @@ func (s *session) leftJustNow(ctx context.Context, d *deliver.Delivery) []error 
 
 // unreadable reports the credentials that are not what they should be. It is for
 // the first step that would do something to them.
-func (s *session) unreadable(what string) []error {
+func (s *searched) unreadable(what string) []error {
 	var errs []error
-	for _, c := range s.world.credentials {
-		if s.wanted(c) && c.broken != nil {
-			errs = append(errs, fmt.Errorf("application %s: %s: %w", c.member.app.Name, what, c.broken))
-		}
+	for _, c := range s.illegible {
+		errs = append(errs, fmt.Errorf("application %s: %s: %w", c.member.app.Name, what, c.broken))
 	}
 	return errs
 }
 
-// delivery finds who carries what, once a run.
-func (s *session) delivery(ctx context.Context) *deliver.Delivery {
-	if s.consumers != nil {
-		return s.consumers
+// search finds who carries what, if anybody is to know.
+func (s *rotated) search(ctx context.Context) *searched {
+	found := &searched{rotated: s}
+	for _, c := range s.world.credentials {
+		if s.wanted(c) && c.broken != nil {
+			found.illegible = append(found.illegible, c)
+		}
 	}
+	if !s.world.attributable || ctx.Err() != nil || !s.toSearch() {
+		return found
+	}
+	found.notBack = s.pin(ctx)
+	found.compare(ctx)
+	return found
+}
+
+// toSearch tells whether a step needs to know who carries what.
+func (s *rotated) toSearch() bool {
+	retires := func(c *credential) bool {
+		return s.wanted(c) && c.broken == nil && c.plan.LeftAlone == "" && retires(&c.plan)
+	}
+	return s.asked(StepDeliver) || s.asked(StepRetire) && slices.ContainsFunc(s.world.credentials, retires) ||
+		s.asked(StepOwnKey) && slices.ContainsFunc(s.world.own.plan.Others, func(k rotate.OwnKeyPlan) bool { return k.Give })
+}
+
+// compare compares every environment with every key.
+func (s *searched) compare(ctx context.Context) {
 	var (
 		envs        []scaleway.Environment
 		credentials []deliver.Credential
@@ -139,12 +160,11 @@ func (s *session) delivery(ctx context.Context) *deliver.Delivery {
 	s.consumers = deliver.Plan(envs, credentials, found, deliver.Options{
 		Untouched: s.untouched, Blind: s.world.blind, Own: s.isOwn, Now: s.client.Now(),
 	})
-	return s.consumers
 }
 
 // noTarget sees whether a credential's current key works, if somebody would be
 // given it: nothing is delivered that was not seen to work in this run.
-func (s *session) noTarget(ctx context.Context, c *credential, keys *deliver.Credential, uses map[int][]deliver.Use) {
+func (s *searched) noTarget(ctx context.Context, c *credential, keys *deliver.Credential, uses map[int][]deliver.Use) {
 	needed := false
 	for _, of := range uses {
 		for _, u := range of {
@@ -154,14 +174,14 @@ func (s *session) noTarget(ctx context.Context, c *credential, keys *deliver.Cre
 	if !needed || keys.NoTarget != "" || c.back != nil { // the way back was tried before
 		return
 	}
-	if err := s.works(ctx, c); err != nil {
+	if err := s.works(ctx, c, nil); err != nil {
 		keys.NoTarget = err.Error()
 		s.unread = append(s.unread, fmt.Errorf("application %s: its current key is not delivered: %w", c.member.app.Name, err))
 	}
 }
 
 // untouched returns why an environment is not to be changed, or "".
-func (s *session) untouched(e scaleway.Environment) string {
+func (s *discovered) untouched(e scaleway.Environment) string {
 	named := func(name string) bool { return slices.Contains(s.cfg.ConsumersExclude, name) }
 	switch {
 	case s.isOwn(e):
@@ -181,7 +201,7 @@ func (s *session) untouched(e scaleway.Environment) string {
 
 // target is the key that consumers are to carry; it is empty in a dry run that
 // would make it. why says why there is none, or "".
-func (s *session) target(c *credential) (pair scaleway.KeyPair, why string) {
+func (s *rotated) target(c *credential) (pair scaleway.KeyPair, why string) {
 	current := c.plan.Current()
 	switch {
 	case c.back != nil:
@@ -202,7 +222,7 @@ func (s *session) target(c *credential) (pair scaleway.KeyPair, why string) {
 }
 
 // namespace is the name of the one that an environment is in, or its own.
-func (s *session) namespace(e scaleway.Environment) string {
+func (s *discovered) namespace(e scaleway.Environment) string {
 	for _, n := range s.world.namespaces {
 		if n.ID == e.NamespaceID {
 			return n.Name

@@ -97,7 +97,7 @@ func (d *discovery) unlistedVersions(ctx context.Context, c *credential) error {
 
 // unsaid are the credentials that could not be read, where no step of this run
 // would say so.
-func (s *session) unsaid() []error {
+func (s *discovered) unsaid() []error {
 	if len(s.req.Revoke)+len(s.req.Rollback) > 0 {
 		return nil // what is asked for says what stands in its way
 	}

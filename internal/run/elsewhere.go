@@ -109,7 +109,7 @@ func (c *credential) lose(made []string, now time.Time) {
 // publishedAs names the secret of another application whose readers get a key, or
 // is "": somebody may have published it there. What the rotator did not write is
 // read, since its description says nothing.
-func (s *session) publishedAs(ctx context.Context, c *credential, accessKey string) (where string, err error) {
+func (s *discovered) publishedAs(ctx context.Context, c *credential, accessKey string) (where string, err error) {
 	for _, other := range s.world.credentials {
 		v := other.state.Published()
 		if other == c || v == nil {
@@ -130,7 +130,7 @@ func (s *session) publishedAs(ctx context.Context, c *credential, accessKey stri
 
 // shows tells whether readers of a secret get a key of another application, in
 // whatever form: its access key, or its secret key where that is known.
-func (s *session) shows(ctx context.Context, of, c *credential, accessKey string) (bool, error) {
+func (s *discovered) shows(ctx context.Context, of, c *credential, accessKey string) (bool, error) {
 	if of.shown == nil {
 		data, _, err := s.client.AccessData(ctx, of.state.Secret)
 		if err != nil && !errors.Is(err, scaleway.ErrNotFound) {

@@ -12,7 +12,7 @@ import (
 )
 
 // keysOf are the living keys of a caller, those that this run made among them.
-func (s *session) keysOf(c caller) []scaleway.APIKey {
+func (s *discovered) keysOf(c caller) []scaleway.APIKey {
 	all := slices.Clone(s.world.keys)
 	made := func(r *rotate.Rotation) {
 		if r != nil && r.Err == nil && !r.Overtaken && !s.req.DryRun && r.New.AccessKey != "" {
@@ -29,7 +29,7 @@ func (s *session) keysOf(c caller) []scaleway.APIKey {
 }
 
 // callerKey is the line of the expiry budget for one of them.
-func (s *session) callerKey(c caller, k scaleway.APIKey) report.CallerKey {
+func (s *discovered) callerKey(c caller, k scaleway.APIKey) report.CallerKey {
 	line := report.CallerKey{AccessKey: k.AccessKey, ExpiresAt: report.Expiry(k.ExpiresAt), Rotated: s.replaces(c, k), Managed: k.Managed}
 	if !k.ExpiresAt.IsZero() {
 		days := report.Days(k.ExpiresAt.Sub(s.world.now))
@@ -43,7 +43,7 @@ func (s *session) callerKey(c caller, k scaleway.APIKey) report.CallerKey {
 
 // replaces tells whether a run replaces a key of a caller before it dies: that of
 // an application in scope, whichever it is by then, and the function's own.
-func (s *session) replaces(c caller, k scaleway.APIKey) bool {
+func (s *discovered) replaces(c caller, k scaleway.APIKey) bool {
 	if k.AccessKey == s.cfg.AccessKey {
 		return s.cfg.OwnKey == config.OwnKeyRotate && s.world.own.app.ID != ""
 	}
@@ -88,7 +88,7 @@ func noticed(left time.Duration) string {
 // observeExpiry names the keys that can call this project's private endpoints, that
 // no run replaces, and that die soon. What the rotator made once is named by
 // observeLeftAlone, and the key that it runs on by observeOwnKey.
-func (s *session) observeExpiry() {
+func (s *discovered) observeExpiry() {
 	if !s.world.attributable {
 		return
 	}

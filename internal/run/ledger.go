@@ -61,7 +61,7 @@ func (m *remembered) read(ctx context.Context, client *scaleway.Client) error {
 // remember writes down what this run found out, once a run, before any key in
 // dying is deleted: after that, nobody can have its secret any more.
 // kept tells whether it is there, whatever else went wrong.
-func (s *session) remember(ctx context.Context, dying []ledger.Deleted) (kept bool, err error) {
+func (s *searched) remember(ctx context.Context, dying []ledger.Deleted) (kept bool, err error) {
 	m := &s.world.memory
 	switch {
 	case m.written || s.consumers == nil && len(dying)+len(s.buriedKeys) == 0:
@@ -94,7 +94,7 @@ func (s *session) remember(ctx context.Context, dying []ledger.Deleted) (kept bo
 
 // rememberOwn writes down which secret a new own key has, before a function gets
 // both: later, only this tells whether it still has the two that belong together.
-func (s *session) rememberOwn(ctx context.Context, pair scaleway.KeyPair) error {
+func (s *discovered) rememberOwn(ctx context.Context, pair scaleway.KeyPair) error {
 	m := &s.world.memory
 	if m.unread != nil {
 		return fmt.Errorf("what earlier runs found out is left as it is: %w", m.unread)
@@ -141,7 +141,7 @@ func later(a, b map[string]time.Time) map[string]time.Time {
 
 // carriedUntil is what the ledger is to say: what it said, as long as that can
 // matter, and what this run could note nowhere else.
-func (s *session) carriedUntil() map[string]time.Time {
+func (s *discovered) carriedUntil() map[string]time.Time {
 	out := maps.Clone(s.world.memory.ledger.CarriedUntil)
 	maps.DeleteFunc(out, func(_ string, at time.Time) bool { return s.world.now.Sub(at) > ledger.DeletedFor })
 	for _, c := range s.world.credentials {
@@ -152,7 +152,7 @@ func (s *session) carriedUntil() map[string]time.Time {
 
 // narrowed tells whether keys of some applications were not part of the search,
 // since the request does not mean them.
-func (s *session) narrowed() bool {
+func (s *discovered) narrowed() bool {
 	return slices.ContainsFunc(s.world.credentials, func(c *credential) bool { return !s.wanted(c) })
 }
 
@@ -202,7 +202,7 @@ func narrowly(before, found ledger.Compared) ledger.Compared {
 	return out
 }
 
-func (s *session) makeLedger(ctx context.Context) error {
+func (s *discovered) makeLedger(ctx context.Context) error {
 	m := &s.world.memory
 	if m.secret.ID != "" || m.foretold > 0 {
 		return nil
@@ -225,7 +225,7 @@ func (s *session) makeLedger(ctx context.Context) error {
 	})
 }
 
-func (s *session) writeLedger(ctx context.Context, next ledger.Ledger, dying []ledger.Deleted, why string) (kept bool, err error) {
+func (s *discovered) writeLedger(ctx context.Context, next ledger.Ledger, dying []ledger.Deleted, why string) (kept bool, err error) {
 	m := &s.world.memory
 	var older []scaleway.Version
 	last := m.foretold

@@ -10,7 +10,7 @@ import (
 
 // lastMade is the youngest key that this project's rotator made for an
 // application, or nil.
-func (s *session) lastMade(application string) (last *scaleway.APIKey) {
+func (s *discovered) lastMade(application string) (last *scaleway.APIKey) {
 	for i := range s.world.keys {
 		k := &s.world.keys[i]
 		if k.ApplicationID == application && rotate.MintedBy(*k, s.cfg.ProjectID) && (last == nil || k.CreatedAt.After(last.CreatedAt)) {
@@ -22,7 +22,7 @@ func (s *session) lastMade(application string) (last *scaleway.APIKey) {
 
 // observeLeftAlone says when the keys die that this rotator made or published, and
 // that it replaces no more: somebody may call with them to the end.
-func (s *session) observeLeftAlone() {
+func (s *discovered) observeLeftAlone() {
 	if !s.world.attributable {
 		return
 	}
@@ -52,7 +52,7 @@ func publishedOf(c *credential) scaleway.Version {
 
 // toDie is a finding if a key that is left alone is to die soon, and an error once
 // it has.
-func (s *session) toDie(app scaleway.Application, k *scaleway.APIKey, why, hint string) {
+func (s *discovered) toDie(app scaleway.Application, k *scaleway.APIKey, why, hint string) {
 	if k == nil || k.ExpiresAt.IsZero() {
 		return
 	}

@@ -36,7 +36,7 @@ func (n news) said() (lines []string) {
 
 // recall reads the ledger where discovery did not come to it: a run that failed so
 // early leaves word of it, too.
-func (s *session) recall(ctx context.Context) {
+func (s *discovered) recall(ctx context.Context) {
 	m := &s.world.memory
 	if m.secret.Name != "" || m.unread != nil || !s.comparable() {
 		return
@@ -51,7 +51,7 @@ func (s *session) recall(ctx context.Context) {
 
 // comparable tells whether this run is one of those that are compared: whole, and told
 // of only where there is something to tell.
-func (s *session) comparable() bool {
+func (s *discovered) comparable() bool {
 	r := s.req
 	return len(r.Steps)+len(r.Applications)+len(r.Revoke)+len(r.Rollback) == 0 && !r.Force &&
 		len(s.cfg.Notify) > 0 && s.cfg.NotifyOn != config.NotifyAlways && s.world.memory.unread == nil
@@ -59,7 +59,7 @@ func (s *session) comparable() bool {
 
 // last is what this run leaves of itself. One that failed may have missed what the run
 // before found: that stays known, and is no news once it is seen again.
-func (s *session) last() ledger.Last {
+func (s *results) last() ledger.Last {
 	var prints []string
 	if before := s.world.memory.ledger.Last; before != nil && s.report.Outcome != report.Success {
 		prints = append(prints, before.Findings...)
@@ -75,7 +75,7 @@ func (s *session) last() ledger.Last {
 func printOf(f report.Finding) string { return ledger.FindingPrint(string(f.Level), f.Subject, f.Text) }
 
 // news compares with the last run. Where nothing is left of one, all is new.
-func (s *session) news() (n news) {
+func (s *results) news() (n news) {
 	if !s.comparable() {
 		return n
 	}
@@ -96,7 +96,7 @@ func (s *session) news() (n news) {
 
 // leaveNews notes what this run came to, if the last one came to something else. A
 // change that fails fails the run, as any does.
-func (s *session) leaveNews(ctx context.Context) {
+func (s *results) leaveNews(ctx context.Context) {
 	m := &s.world.memory
 	now := s.last()
 	if !s.comparable() || s.telling.unnoted || ctx.Err() != nil || m.ledger.Last != nil && m.ledger.Last.Equal(now) {

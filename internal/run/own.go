@@ -21,7 +21,7 @@ const (
 )
 
 // rotateOwn moves the function's own key on, as the last thing that a run does.
-func (s *session) rotateOwn(ctx context.Context) []error {
+func (s *results) rotateOwn(ctx context.Context) []error {
 	o := &s.world.own
 	const subject = "the function's own key"
 	switch {
@@ -51,7 +51,7 @@ func (s *session) rotateOwn(ctx context.Context) []error {
 
 // ownFunctions are the functions of ours that can be given a key: what carries
 // the access key alone need not be ours, so the secret has to be there, too.
-func (s *session) ownFunctions() []scaleway.Environment {
+func (s *discovered) ownFunctions() []scaleway.Environment {
 	var functions []scaleway.Environment
 	for _, r := range s.world.resources {
 		e := r.Environment
@@ -69,7 +69,7 @@ func (s *session) ownFunctions() []scaleway.Environment {
 
 // handOver looks after the functions of ours that have another key than the one
 // that this run calls with: they are about to run on it, or are behind.
-func (s *session) handOver(ctx context.Context) []error {
+func (s *discovered) handOver(ctx context.Context) []error {
 	var errs []error
 	for _, e := range s.ownEnvironments() {
 		access := e.Plain[ownAccessKey]
@@ -104,7 +104,7 @@ func (s *session) handOver(ctx context.Context) []error {
 
 // giveOwn puts a key into the variables of a function of ours. It does not wait:
 // the redeployment may end this very instance.
-func (s *session) giveOwn(ctx context.Context, e scaleway.Environment, pair scaleway.KeyPair) error {
+func (s *discovered) giveOwn(ctx context.Context, e scaleway.Environment, pair scaleway.KeyPair) error {
 	change := report.Change{Kind: "update_environment", Object: e.String(), Reason: "the function itself gets its own new key"}
 	return s.journal.Do(ctx, change, func(ctx context.Context) error {
 		_, err := s.client.ChangeEnvironment(ctx, e,
@@ -116,7 +116,7 @@ func (s *session) giveOwn(ctx context.Context, e scaleway.Environment, pair scal
 // renewOwn makes a new own key, and gives it to the functions of ours. What dies
 // in between leaves a key that no function has, or a function that does not run
 // on it yet: a later run tells them apart.
-func (s *session) renewOwn(ctx context.Context) error {
+func (s *results) renewOwn(ctx context.Context) error {
 	o := &s.world.own
 	functions := s.ownFunctions()
 	if len(functions) == 0 {
@@ -161,13 +161,13 @@ func (s *session) renewOwn(ctx context.Context) error {
 
 // giveUpOwn deletes the application's other keys that are the rotator's own, and
 // that nothing carries.
-func (s *session) giveUpOwn(ctx context.Context) []error {
+func (s *results) giveUpOwn(ctx context.Context) []error {
 	var errs []error
 	for _, k := range s.world.own.plan.Others {
 		if !k.Give || len(s.req.Revoke) > 0 && !slices.Contains(s.req.Revoke, k.Key.AccessKey) {
 			continue
 		}
-		keep, err := s.ownKept(ctx, k)
+		keep, err := s.ownKept(k)
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -188,8 +188,11 @@ func (s *session) giveUpOwn(ctx context.Context) []error {
 // ownKept tells whether something of the project carries an own key that is to
 // go. The secret of one that the rotator made was never anywhere but in the
 // function's own variable; what a person made may be anywhere.
-func (s *session) ownKept(ctx context.Context, k rotate.OwnKeyPlan) (bool, error) {
-	err := s.delivery(ctx).Holds(k.Key.AccessKey)
+func (s *searched) ownKept(k rotate.OwnKeyPlan) (bool, error) {
+	if s.consumers == nil { // nobody was looked for
+		return true, nil
+	}
+	err := s.consumers.Holds(k.Key.AccessKey)
 	var hold *deliver.HoldError
 	switch {
 	case err == nil:

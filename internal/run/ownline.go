@@ -10,7 +10,7 @@ import (
 
 // ownLine is the report of the function's own application; ok is false where it
 // is not rotated here.
-func (s *session) ownLine() (a report.Application, ok bool) {
+func (s *results) ownLine() (a report.Application, ok bool) {
 	o := &s.world.own
 	if o.app.ID == "" || s.cfg.OwnKey != config.OwnKeyRotate || !s.world.attributable {
 		return report.Application{}, false
@@ -32,7 +32,7 @@ func (s *session) ownLine() (a report.Application, ok bool) {
 	return a, true
 }
 
-func (s *session) ownAction() (action, why string) {
+func (s *results) ownAction() (action, why string) {
 	o := &s.world.own
 	switch {
 	case o.broken != nil:
@@ -57,7 +57,7 @@ func (s *session) ownAction() (action, why string) {
 	return "kept", o.plan.Why
 }
 
-func (s *session) ownKeyLine(a *report.Application, access string) report.Key {
+func (s *results) ownKeyLine(a *report.Application, access string) report.Key {
 	o := &s.world.own
 	if access == s.cfg.AccessKey {
 		line := s.line(o.plan.Current, string(rotate.Current), 0)

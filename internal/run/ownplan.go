@@ -37,7 +37,7 @@ type own struct {
 // its access key, or "": somebody may have set one of the two variables. mixed
 // tells that it is another's for sure. Of a key that a person made there is no
 // trace: its secret is told from those of the keys that have one.
-func (s *session) foreignSecret() (why string, mixed bool) {
+func (s *discovered) foreignSecret() (why string, mixed bool) {
 	k := s.world.ownKey
 	if k == nil {
 		return "", false
@@ -69,7 +69,7 @@ func (s *session) foreignSecret() (why string, mixed bool) {
 
 // isOwn tells whether an environment is that of a function of ours: it has a key
 // of the function's own application where the function's own settings are.
-func (s *session) isOwn(e scaleway.Environment) bool {
+func (s *discovered) isOwn(e scaleway.Environment) bool {
 	access := e.Plain[ownAccessKey]
 	if access == "" || e.Product != scaleway.Functions || e.OfNamespace() {
 		return false
@@ -78,7 +78,7 @@ func (s *session) isOwn(e scaleway.Environment) bool {
 }
 
 // own tells whether a function is the one that is running.
-func (s *session) own(r scaleway.Resource) bool { return s.isOwn(r.Environment) }
+func (s *discovered) own(r scaleway.Resource) bool { return s.isOwn(r.Environment) }
 
 // readOwn finds what there is of the function's own application.
 func (d *discovery) readOwn(ctx context.Context, id string, secrets []scaleway.Secret) {
@@ -102,7 +102,7 @@ func (d *discovery) readOwn(ctx context.Context, id string, secrets []scaleway.S
 }
 
 // planOwn decides what becomes of the function's own key.
-func (s *session) planOwn() {
+func (s *discovered) planOwn() {
 	o := &s.world.own
 	state := rotate.OwnState{Application: o.app, Keys: o.keys, RunsOn: s.cfg.AccessKey, Settled: true}
 	for _, e := range s.ownEnvironments() {
@@ -135,7 +135,7 @@ func (s *session) planOwn() {
 }
 
 // ownEnvironments are those of the functions of ours, in all regions.
-func (s *session) ownEnvironments() []scaleway.Environment {
+func (s *discovered) ownEnvironments() []scaleway.Environment {
 	var out []scaleway.Environment
 	for _, r := range s.world.resources {
 		if s.own(r) {
@@ -151,7 +151,7 @@ func (s *session) ownEnvironments() []scaleway.Environment {
 }
 
 // wantedOwn tells whether the request means the function's own application.
-func (s *session) wantedOwn() bool {
+func (s *discovered) wantedOwn() bool {
 	o := &s.world.own
 	switch {
 	case len(s.req.Revoke) > 0:
@@ -164,7 +164,7 @@ func (s *session) wantedOwn() bool {
 
 // ownKeys are the keys of the function's own application, as environments may
 // hold them: nobody is given one.
-func (s *session) ownKeys() deliver.Credential {
+func (s *discovered) ownKeys() deliver.Credential {
 	o := &s.world.own
 	out := deliver.Credential{
 		ID: o.app.ID, Name: o.app.Name, Proven: true, NoTarget: "it is the function's own, which nothing else may carry",
@@ -183,7 +183,7 @@ func (s *session) ownKeys() deliver.Credential {
 	return out
 }
 
-func (s *session) observeOwnKey() {
+func (s *discovered) observeOwnKey() {
 	k := s.world.ownKey
 	if k == nil {
 		return

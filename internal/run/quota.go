@@ -14,7 +14,7 @@ import (
 
 // longestFirst puts what is due longest first, since there may be room for few
 // keys, and returns the plans in that order.
-func (s *session) longestFirst(due []*credential) []*rotate.Plan {
+func (s *discovered) longestFirst(due []*credential) []*rotate.Plan {
 	slices.SortStableFunc(due, func(a, b *credential) int {
 		return a.plan.DueSince(s.policy, s.world.now).Compare(b.plan.DueSince(s.policy, s.world.now))
 	})
@@ -27,7 +27,7 @@ func (s *session) longestFirst(due []*credential) []*rotate.Plan {
 
 // crowded reports, in one finding, that there was no room for a new key, and
 // which keys could go.
-func (s *session) crowded(due []*credential) {
+func (s *discovered) crowded(due []*credential) {
 	var (
 		waiting []string
 		first   *credential
@@ -57,7 +57,7 @@ func (s *session) crowded(due []*credential) {
 
 // movedProject says that a new key has another default project than the one that
 // it replaces.
-func (s *session) movedProject(subject string, r *rotate.Rotation) {
+func (s *discovered) movedProject(subject string, r *rotate.Rotation) {
 	if r.NoProject != "" && r.Err == nil {
 		s.find(report.Note, subject, fmt.Sprintf("the default project of its key, %s, is gone: the new key has the rotator's, %s", r.NoProject, s.cfg.ProjectID), "")
 	}
@@ -68,7 +68,7 @@ const couldGoMax = 20
 
 // couldGo lists the keys that could make room for one of an application: the
 // expired ones first, its own before others', then the superseded ones.
-func (s *session) couldGo(of *credential) []string {
+func (s *discovered) couldGo(of *credential) []string {
 	type candidate struct {
 		key  scaleway.APIKey
 		rank int
@@ -112,7 +112,7 @@ func (s *session) gone(accessKey string) bool {
 }
 
 // bearer says whose a key is.
-func (s *session) bearer(k scaleway.APIKey) string {
+func (s *discovered) bearer(k scaleway.APIKey) string {
 	for _, a := range s.world.applications {
 		if a.ID == k.ApplicationID {
 			return report.Line(a.Name)

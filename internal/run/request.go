@@ -17,7 +17,7 @@ func (c *credential) named(names []string) bool {
 }
 
 // wanted tells whether the request means this credential.
-func (s *session) wanted(c *credential) bool {
+func (s *discovered) wanted(c *credential) bool {
 	switch {
 	case len(s.req.Revoke) > 0:
 		return slices.ContainsFunc(s.req.Revoke, func(key string) bool { return c.plan.Key(key) != nil })
@@ -31,7 +31,7 @@ func (s *session) wanted(c *credential) bool {
 // acceptable refuses a request for what cannot be done, before anything is.
 // Where it could not be found out whose keys are whose, nothing is done to any
 // of them anyway.
-func (s *session) acceptable() error {
+func (s *discovered) acceptable() error {
 	if !s.world.attributable {
 		return nil
 	}
@@ -75,7 +75,7 @@ func (s *session) acceptable() error {
 
 // meant are the IDs of the applications whose keys are rotated here and that a
 // name, or an ID, stands for.
-func (s *session) meant(name string) (ids []string) {
+func (s *discovered) meant(name string) (ids []string) {
 	for _, c := range s.world.credentials {
 		if c.named([]string{name}) {
 			ids = append(ids, c.member.app.ID)
@@ -87,7 +87,7 @@ func (s *session) meant(name string) (ids []string) {
 
 // irrevocable returns why a key cannot be revoked, or "". complete tells that
 // everything could be read.
-func (s *session) irrevocable(key string, complete bool) string {
+func (s *discovered) irrevocable(key string, complete bool) string {
 	if key == s.cfg.AccessKey {
 		return `is the key that this run is called with: first ask for {"force": true, "steps": ["own_key"]}, and revoke it once the function runs on the new one`
 	}

@@ -27,12 +27,12 @@ type dying struct {
 // seen to work in this very run and nobody carries the old one, and revoked keys.
 // It tries all that it deleted until they are refused, and then deletes their
 // versions.
-func (s *session) retire(ctx context.Context) []error {
+func (s *searched) retire(ctx context.Context, seen *checked) []error {
 	if !s.world.attributable {
 		return []error{errors.New("not done: it is not known whose keys are whose")}
 	}
-	all, errs := s.giving(ctx)
-	kept, err := s.remember(ctx, remembering(all, s))
+	all, errs := s.giving(ctx, seen)
+	kept, err := s.remember(ctx, remembering(all, s.session))
 	if errs = append(errs, err); !kept && len(all) > 0 {
 		return append(errs, errors.New("superseded keys not retired: a pipeline that brings one back could not be told"))
 	}
@@ -60,7 +60,7 @@ func (s *session) retire(ctx context.Context) []error {
 }
 
 // giving finds the keys that are given up in this run.
-func (s *session) giving(ctx context.Context) (all []*dying, errs []error) {
+func (s *searched) giving(ctx context.Context, seen *checked) (all []*dying, errs []error) {
 	if !s.asked(StepRotate) && !s.asked(StepDeliver) { // which report it
 		errs = s.unreadable("superseded keys not retired")
 	}
@@ -69,14 +69,14 @@ func (s *session) giving(ctx context.Context) (all []*dying, errs []error) {
 			continue
 		}
 		if !retires(&c.plan) {
-			errs = append(errs, s.useless(ctx, c))
+			errs = append(errs, s.useless(ctx, c, seen))
 			continue
 		}
 		if ctx.Err() != nil {
 			s.leave("retire the superseded keys of application " + c.member.app.Name)
 			continue
 		}
-		keys, err := s.givingOf(ctx, c)
+		keys, err := s.givingOf(ctx, c, seen)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("application %s: superseded keys not retired: %w", c.member.app.Name, err))
 		}
@@ -96,27 +96,27 @@ func (s *session) giving(ctx context.Context) (all []*dying, errs []error) {
 
 // useless returns an error where readers get a key with a secret that does not
 // work: somebody may have written the version by hand.
-func (s *session) useless(ctx context.Context, c *credential) error {
+func (s *searched) useless(ctx context.Context, c *credential, seen *checked) error {
 	if c.rotation != nil || c.pair == nil || ctx.Err() != nil || c.back != nil {
 		return nil
 	}
-	if _ = s.works(ctx, c); c.useless == nil {
+	if _ = s.works(ctx, c, seen.rows); c.useless == nil {
 		return nil // anything else is said where it matters
 	}
 	return fmt.Errorf("application %s: %w", c.member.app.Name, c.useless)
 }
 
-func (s *session) givingOf(ctx context.Context, c *credential) ([]rotate.KeyPlan, error) {
+func (s *searched) givingOf(ctx context.Context, c *credential, seen *checked) ([]rotate.KeyPlan, error) {
 	if s.req.Now { // who carries it is told once it is dead
 		pairs, err := s.readable(ctx, c)
 		if err != nil {
 			return nil, err
 		}
 		c.pairs = pairs
-	} else if s.delivery(ctx); c.broken != nil {
+	} else if c.broken != nil {
 		return nil, nil // its old keys could not be read
 	}
-	if err := s.works(ctx, c); err != nil {
+	if err := s.works(ctx, c, seen.rows); err != nil {
 		return nil, err
 	}
 	return s.applier.Giving(ctx, &c.plan, c.published(), func(k rotate.KeyPlan) (bool, error) { return s.kept(ctx, c, k) })
@@ -124,7 +124,7 @@ func (s *session) givingOf(ctx context.Context, c *credential) ([]rotate.KeyPlan
 
 // kept tells whether a key lives on for somebody who carries it, or may. That is
 // an error where a person wants it dead: else the findings say it.
-func (s *session) kept(ctx context.Context, c *credential, k rotate.KeyPlan) (bool, error) {
+func (s *searched) kept(ctx context.Context, c *credential, k rotate.KeyPlan) (bool, error) {
 	if s.req.Now { // who carries what is told once that key is dead: the others wait for the next run
 		return !k.Revoke, nil
 	}
@@ -162,14 +162,14 @@ func (s *session) kept(ctx context.Context, c *credential, k rotate.KeyPlan) (bo
 }
 
 // buried notes that a key is no more, for what comes after in this run.
-func (s *session) buried(d *dying) {
+func (s *discovered) buried(d *dying) {
 	is := func(k scaleway.APIKey) bool { return k.AccessKey == d.key.Key.AccessKey }
 	d.c.state.Keys = slices.DeleteFunc(slices.Clone(d.c.state.Keys), is)
 	d.c.plan.State.Keys = d.c.state.Keys
 	if d.pair.Secret.Empty() {
 		d.c.gave = append(d.c.gave, d.key.Key.AccessKey)
 	}
-	s.buriedKeys = append(s.buriedKeys, remembering([]*dying{d}, s)...)
+	s.buriedKeys = append(s.buriedKeys, remembering([]*dying{d}, s.session)...)
 }
 
 func remembering(all []*dying, s *session) []ledger.Deleted {
@@ -205,18 +205,18 @@ func retires(p *rotate.Plan) bool {
 
 // works returns nil if the current key was seen to work in this run, or can be
 // now. A key that was refused anywhere and accepted nowhere does not work.
-func (s *session) works(ctx context.Context, c *credential) error {
+func (s *discovered) works(ctx context.Context, c *credential, rows []probe.Row) error {
 	if c.works != nil {
 		return *c.works
 	}
-	err := s.seenToWork(ctx, c)
+	err := s.seenToWork(ctx, c, rows)
 	if err == nil || !errors.Is(err, scaleway.ErrUnknown) {
 		c.works = &err
 	}
 	return err
 }
 
-func (s *session) seenToWork(ctx context.Context, c *credential) error {
+func (s *discovered) seenToWork(ctx context.Context, c *credential, rows []probe.Row) error {
 	if r := c.rotation; r != nil {
 		switch {
 		case r.Err != nil:
@@ -230,7 +230,7 @@ func (s *session) seenToWork(ctx context.Context, c *credential) error {
 		return errors.New("there is no current key")
 	}
 	refused := false
-	for _, row := range s.rows {
+	for _, row := range rows {
 		for _, a := range row.Keys {
 			if a.Key.Pair.AccessKey != c.pair.AccessKey || !a.Key.Pair.Secret.Equal(c.pair.Secret) {
 				continue

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// hold prepares what a rollback goes back to: it has to work, and is marked.
-func (s *session) hold(ctx context.Context) []error {
+// pin prepares what a rollback goes back to: it has to work, and is marked.
+func (s *rotated) pin(ctx context.Context) []error {
 	var errs []error
 	for _, c := range s.world.credentials {
 		if c.back == nil || c.broken != nil {
@@ -20,7 +20,7 @@ func (s *session) hold(ctx context.Context) []error {
 	return errs
 }
 
-func (s *session) prepare(ctx context.Context, c *credential) error {
+func (s *rotated) prepare(ctx context.Context, c *credential) error {
 	pair, err := s.client.Access(ctx, c.state.Secret, c.back.To.Revision)
 	switch {
 	case err != nil:
@@ -40,7 +40,7 @@ func (s *session) prepare(ctx context.Context, c *credential) error {
 
 // goBack gives readers of the secret the key before, once consumers were sent
 // it: from then on, the secret of the bad key can perhaps not be read any more.
-func (s *session) goBack(ctx context.Context) error {
+func (s *searched) goBack(ctx context.Context) error {
 	var errs []error
 	for _, c := range s.world.credentials {
 		if c.back == nil || c.broken != nil {
@@ -62,7 +62,7 @@ func (s *session) goBack(ctx context.Context) error {
 // leaveCarried notes that consumers go on with the bad key, if some do: once its
 // version is disabled, perhaps nobody can tell any more, so it is left to
 // expire.
-func (s *session) leaveCarried(ctx context.Context, c *credential) error {
+func (s *searched) leaveCarried(ctx context.Context, c *credential) error {
 	if !s.consumers.IsCarried(c.back.Bad) {
 		return nil
 	}

@@ -98,45 +98,67 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 			Version: version.Version, RunID: o.RunID, DryRun: req.DryRun, OrganizationID: cfg.OrganizationID, ProjectID: cfg.ProjectID,
 			Left: []string{}, Findings: []report.Finding{}, Told: []report.Told{}, SummedUp: []report.Sum{}, Cut: []report.Cut{}, Clock: clockOf(cfg, o),
 		},
-		world: &world{},
 	}
 	if !o.Clock.Emulated || o.Tell != nil {
 		s.telling.teller = tell.New(tell.Options{Transport: o.Tell, Clock: o.Clock})
 	}
-	s.applier = &rotate.Applier{
-		Client: client, Journal: s.journal, Clock: o.Clock, Log: o.Log,
-		SecretPath: cfg.SecretPath, SecretRegion: cfg.SecretRegion,
-		Window: cfg.VerifyWindow, Bound: cfg.VerifyBound, Tester: s.tester,
-	}
 	o.Log.InfoContext(ctx, "run started", "version", version.Version, "dry_run", req.DryRun, "steps", req.Steps, "force", req.Force, "clock", s.report.Clock)
-	s.step(ctx, "discover", true, s.discover)
-	if err := s.acceptable(); err != nil {
+	found := s.nothing()
+	s.step(ctx, "discover", true, func(ctx context.Context) (errs []error) {
+		found, errs = s.discover(ctx)
+		return errs
+	})
+	if err := found.acceptable(); err != nil {
 		return nil, err
 	}
 	s.begin(ctx)
 	defer s.telling.started.Wait()
-	s.tokens = s.listTokens(ctx)
-	defer s.tokens.group.Wait() // it ends with the context
+	lists := found.listTokens(ctx)
+	defer lists.group.Wait() // it ends with the context
 	defer cancel()
-	s.step(ctx, StepRotate, s.asked(StepRotate), s.rotate)
-	if s.req.Now { // whoever carries the key: it leaked
-		s.step(ctx, StepRetire, s.asked(StepRetire), s.retire)
-	}
-	s.step(ctx, StepDeliver, s.asked(StepDeliver), s.deliver)
-	s.step(ctx, StepCheck, s.asked(StepCheck), s.check)
-	s.step(ctx, StepPurge, s.asked(StepPurge), s.purge)
-	if !s.req.Now {
-		s.step(ctx, StepRetire, s.asked(StepRetire), s.retire)
-	}
-	s.observeProject() // before the last step, which tells of the run
-	s.step(ctx, StepOwnKey, s.asked(StepOwnKey), s.rotateOwn)
-	s.conclude()
-	s.tell(ctx)
-	s.ended(ctx)
+	found.steps(ctx, lists)
 	return s.report, nil
 }
 
-// session is one run while it lasts.
+// steps does what there is to do about what was found. What a step needs, it takes
+// from those before: each is a method of what it needs last, so that a wrong order
+// does not compile. A step that was not asked for, or for which there is no time,
+// gives what it was given.
+func (s *discovered) steps(ctx context.Context, lists *tokenLists) {
+	rotated := &rotated{discovered: s}
+	s.step(ctx, StepRotate, s.asked(StepRotate), func(ctx context.Context) (errs []error) {
+		rotated, errs = s.rotate(ctx)
+		return errs
+	})
+	if s.req.Now { // whoever carries the key: it leaked, so that is not looked for before
+		unsearched := &searched{rotated: rotated}
+		s.step(ctx, StepRetire, s.asked(StepRetire), func(ctx context.Context) []error { return unsearched.retire(ctx, &checked{rotated: rotated}) })
+	}
+	carriers := rotated.search(ctx)
+	s.step(ctx, StepDeliver, s.asked(StepDeliver), carriers.deliver)
+	seen := &checked{rotated: rotated}
+	s.step(ctx, StepCheck, s.asked(StepCheck), func(ctx context.Context) (errs []error) {
+		seen, errs = rotated.check(ctx, lists)
+		return errs
+	})
+	purged := &purged{checked: seen}
+	s.step(ctx, StepPurge, s.asked(StepPurge), func(ctx context.Context) (errs []error) {
+		purged, errs = seen.purge(ctx, lists)
+		return errs
+	})
+	if !s.req.Now {
+		s.step(ctx, StepRetire, s.asked(StepRetire), func(ctx context.Context) []error { return carriers.retire(ctx, purged.checked) })
+	}
+	all := &results{searched: carriers, seen: purged, lists: lists}
+	all.observeProject() // before the last step, which tells of the run
+	s.step(ctx, StepOwnKey, s.asked(StepOwnKey) && s.meansOwn(), all.rotateOwn)
+	all.conclude()
+	all.tell(ctx)
+	s.ended(ctx)
+}
+
+// session is what a run is done with, and what grows while it lasts. Nothing in it
+// depends on how far the run has come.
 type session struct {
 	cfg     config.Config
 	req     Request
@@ -146,22 +168,58 @@ type session struct {
 	client  *scaleway.Client
 	prober  *probe.Prober
 	journal *report.Journal
-	applier *rotate.Applier
-	policy  rotate.Policy
 	report  *report.Report
+	telling telling
+
+	buriedKeys []ledger.Deleted // keys that were found gone, or deleted, in this run
+}
+
+// discovered is what was found, and what is to be done about it.
+type discovered struct {
+	*session
 
 	world     *world
-	tokens    *tokenLists
-	telling   telling
 	endpoints []probe.Endpoint
-	rows      []probe.Row      // what was checked, once it was
-	checkers  []probe.Key      // that asked every endpoint
-	decisions []purge.Decision // legacy tokens, once they were decided upon
+	policy    rotate.Policy
+	applier   *rotate.Applier
+}
 
-	buriedKeys []ledger.Deleted  // keys that were found gone, or deleted, in this run
-	consumers  *deliver.Delivery // who carries what, once that was looked for
+// rotated is that each key that was due was replaced, or is not in this run: what
+// consumers are to carry is known.
+type rotated struct{ *discovered }
+
+// searched is who carries which key.
+type searched struct {
+	*rotated
+
+	consumers  *deliver.Delivery // nil: nobody was looked for
 	delivering []*credential     // by index of the delivery's credentials
+	illegible  []*credential     // that could not be read when the search began
+	notBack    []error           // why some credentials do not go back
 	unread     []error           // why some credentials' old keys are not known
+}
+
+// checked is whom the endpoints let in.
+type checked struct {
+	*rotated
+
+	rows     []probe.Row // nil: none was asked
+	checkers []probe.Key // that asked every endpoint
+}
+
+// purged is what was decided about legacy tokens, on what the check saw.
+type purged struct {
+	*checked
+
+	decisions []purge.Decision // nil: the purge did not come to it
+}
+
+// results are what all steps came to, for the report.
+type results struct {
+	*searched
+
+	seen  *purged
+	lists *tokenLists
 }
 
 // step runs one step, if it is asked for and there is time, and notes its
@@ -200,38 +258,58 @@ func (s *session) asked(step string) bool {
 	switch {
 	case len(s.req.Rollback) > 0:
 		return step == StepDeliver
-	case len(s.req.Revoke) > 0, len(s.req.Steps) == 0 && len(s.req.Applications) > 0: // tokens and endpoints are everybody's
-		return step == StepRotate || step == StepDeliver || step == StepRetire || step == StepOwnKey && s.wantedOwn()
+	case s.req.narrow(): // tokens and endpoints are everybody's
+		return step == StepRotate || step == StepDeliver || step == StepRetire || step == StepOwnKey
 	}
 	return len(s.req.Steps) == 0 || slices.Contains(s.req.Steps, step)
 }
+
+// narrow tells whether a request means some keys, without a word of steps.
+func (r Request) narrow() bool {
+	return len(r.Revoke) > 0 || len(r.Steps) == 0 && len(r.Applications) > 0
+}
+
+// meansOwn tells whether a request that means some keys means the function's own.
+func (s *discovered) meansOwn() bool { return !s.req.narrow() || s.wantedOwn() }
 
 // remaining is how much of the run's time is left, by our clock.
 func (s *session) remaining() time.Duration {
 	return s.cfg.Budget - config.Margin - s.clock.Now().Sub(s.start)
 }
 
+// nothing is what is known before anything was read.
+func (s *session) nothing() *discovered {
+	f := &discovered{session: s, world: &world{}}
+	f.applier = &rotate.Applier{
+		Client: s.client, Journal: s.journal, Clock: s.clock, Log: s.log,
+		SecretPath: s.cfg.SecretPath, SecretRegion: s.cfg.SecretRegion,
+		Window: s.cfg.VerifyWindow, Bound: s.cfg.VerifyBound, Tester: f.tester,
+	}
+	return f
+}
+
 // discover reads everything and makes the plans.
-func (s *session) discover(ctx context.Context) []error {
+func (s *session) discover(ctx context.Context) (*discovered, []error) {
+	f := s.nothing()
 	d := &discovery{
-		client: s.client, cfg: s.cfg, world: s.world,
+		client: s.client, cfg: s.cfg, world: f.world,
 		hosts: s.asked(StepCheck) || s.asked(StepPurge),
 	}
 	d.read(ctx)
 	s.report.StartedAt = s.client.Now().Add(-s.clock.Now().Sub(s.start))
-	s.endpoints = probe.Endpoints(s.world.resources, s.cfg.ProbePath, s.own)
-	s.plan()
-	s.observe()
-	s.observeElsewhere()
-	s.observeLeftAlone()
-	s.observeExpiry()
-	s.observeChecking()
+	f.endpoints = probe.Endpoints(f.world.resources, s.cfg.ProbePath, f.own)
+	f.plan()
+	f.observe()
+	f.observeElsewhere()
+	f.observeLeftAlone()
+	f.observeExpiry()
+	f.observeChecking()
 	// They came in by chance: two runs that meet the same say the same.
-	slices.SortStableFunc(s.world.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return append(s.world.errs, s.unsaid()...)
+	slices.SortStableFunc(f.world.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return f, append(f.world.errs, f.unsaid()...)
 }
 
-func (s *session) plan() {
+func (s *discovered) plan() {
 	base := rotate.Policy{
 		Project: s.cfg.ProjectID, Interval: s.cfg.Interval, RunTime: s.cfg.Budget,
 		RotateAfter: s.cfg.RotateAfter, Grace: s.cfg.Grace, Lifetime: s.cfg.KeyLifetime, Force: s.req.Force,
@@ -260,9 +338,10 @@ func (s *session) plan() {
 }
 
 // rotate removes what earlier runs left, and replaces the keys that are due.
-func (s *session) rotate(ctx context.Context) []error {
+func (s *discovered) rotate(ctx context.Context) (*rotated, []error) {
+	done := &rotated{s}
 	if !s.world.attributable {
-		return []error{errors.New("not done: it is not known whose keys are whose")}
+		return done, []error{errors.New("not done: it is not known whose keys are whose")}
 	}
 	var (
 		errs []error
@@ -293,7 +372,7 @@ func (s *session) rotate(ctx context.Context) []error {
 		for _, c := range due {
 			s.leave("rotate the key of application " + c.member.app.Name)
 		}
-		return errs
+		return done, errs
 	}
 	for i, rotation := range s.applier.Rotate(ctx, s.longestFirst(due)) {
 		c := due[i]
@@ -310,12 +389,12 @@ func (s *session) rotate(ctx context.Context) []error {
 		}
 	}
 	s.crowded(due)
-	return errs
+	return done, errs
 }
 
 // blocked reports a rotation that is due and cannot be done. It is an error
 // only where consumers are without a key.
-func (s *session) blocked(c *credential) {
+func (s *discovered) blocked(c *credential) {
 	level := report.Warning
 	current := c.plan.Current()
 	if len(c.state.Versions) > 0 && (current == nil || current.Key.Expired(s.world.now)) {

@@ -11,22 +11,22 @@ import (
 )
 
 // at tells when the run comes that does what is to be done from a time on.
-func (s *session) at(from time.Time) time.Time {
+func (s *discovered) at(from time.Time) time.Time {
 	read := s.world.now.Sub(s.report.StartedAt) // a run decides by the time at which it has read everything
 	return s.policy.RunAt(from, s.world.now).Add(-read)
 }
 
 // rotatedAt is when a key will be replaced.
-func (s *session) rotatedAt(k scaleway.APIKey) time.Time { return s.at(rotate.DueFrom(k, s.policy)) }
+func (s *discovered) rotatedAt(k scaleway.APIKey) time.Time { return s.at(rotate.DueFrom(k, s.policy)) }
 
 // retiredAt is when a key goes whose grace ends then.
-func (s *session) retiredAt(graceEnds time.Time) time.Time {
+func (s *discovered) retiredAt(graceEnds time.Time) time.Time {
 	return s.at(s.policy.RetireFrom(graceEnds))
 }
 
 // capped reports what the organization's cap on key lifetimes makes of the
 // settings.
-func (s *session) capped() {
+func (s *discovered) capped() {
 	p, most := s.policy, duration.Format(s.world.lifetimeCap)
 	text := fmt.Sprintf("caps the lifetime of API keys at %s, below ROTATOR_KEY_LIFETIME (%s): keys live for %s and are rotated after %s",
 		most, duration.Format(s.cfg.KeyLifetime), hours(p.Lifetime), hours(p.RotateAfter))
@@ -63,7 +63,7 @@ func hours(d time.Duration) string {
 
 // refused reports the applications whose published key had expired when the run
 // began: whoever has it has been refused since.
-func (s *session) refused() {
+func (s *discovered) refused() {
 	for _, c := range s.world.credentials {
 		current := c.plan.Current()
 		if c.broken != nil || current == nil || !current.Key.Expired(s.world.now) {

@@ -55,7 +55,7 @@ func (s *session) heartbeatID() string {
 // tell says what the run came to, to those who are to hear of it. It comes before
 // the function is redeployed, which may end this very instance, and again at the
 // end, if that is another.
-func (s *session) tell(ctx context.Context) {
+func (s *results) tell(ctx context.Context) {
 	t, r := &s.telling, s.report
 	if t.teller == nil || t.done && t.outcome == r.Outcome {
 		return
@@ -109,7 +109,7 @@ func (s *session) tell(ctx context.Context) {
 }
 
 // isToHear tells whether a run is one to tell of: each that fails, and one with news.
-func (s *session) isToHear() bool {
+func (s *results) isToHear() bool {
 	switch s.cfg.NotifyOn {
 	case config.NotifyAlways:
 		return true
@@ -123,7 +123,7 @@ func (s *session) isToHear() bool {
 	return s.report.Outcome != report.Success || s.news().some()
 }
 
-func (s *session) message() tell.Message {
+func (s *results) message() tell.Message {
 	r := s.report
 	lines, more := r.ToActOn(linesMax)
 	if s.world.memory.ledger.Last != nil { // else all is new, and needs no saying

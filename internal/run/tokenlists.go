@@ -43,7 +43,7 @@ type productRegion struct {
 // listTokens begins to read them. It leaves a slot for what goes on meanwhile, and
 // a third of the run's time for what comes after: lists that hang must keep no key
 // from being retired, nor the function's own from being replaced.
-func (s *session) listTokens(ctx context.Context) *tokenLists {
+func (s *discovered) listTokens(ctx context.Context) *tokenLists {
 	ctx, cancel := clock.WithTimeout(ctx, s.clock, s.remaining()*2/3)
 	l := &tokenLists{client: s.client, read: make(chan struct{})}
 	var scopes []scaleway.Scope
@@ -130,14 +130,12 @@ func (l *tokenLists) known() (tokens []scaleway.Token, all bool) {
 	}
 }
 
-// tokensRead waits for the lists. What they showed to be gone is so for all else,
-// too: gone is gone, and no failure.
-func (s *session) tokensRead() *tokenLists {
-	l := s.tokens
+// forget waits for the lists. What they showed to be gone is so for all else, too:
+// gone is gone, and no failure.
+func (s *checked) forget(l *tokenLists) {
 	l.group.Wait()
 	gone := func(r scaleway.Resource) bool { return l.gone[r.ID] || l.gone[r.Namespace.ID] }
 	s.world.namespaces = slices.DeleteFunc(s.world.namespaces, func(n scaleway.Namespace) bool { return l.gone[n.ID] })
 	s.world.resources = slices.DeleteFunc(s.world.resources, gone)
 	s.rows = slices.DeleteFunc(s.rows, func(r probe.Row) bool { return gone(r.Endpoint.Resource) })
-	return l
 }

@@ -17,13 +17,14 @@ import (
 
 // purge deletes legacy tokens. It rests on the check: where that was not asked
 // for, it asks the endpoints that the tokens open.
-func (s *session) purge(ctx context.Context) []error {
-	lists := s.tokensRead()
+func (s *checked) purge(ctx context.Context, lists *tokenLists) (*purged, []error) {
+	s.forget(lists)
+	done := &purged{checked: s}
 	if lists.cut {
 		s.leave("read the lists of legacy tokens")
 	}
 	if len(lists.tokens) == 0 {
-		return lists.errs
+		return done, lists.errs
 	}
 	if !s.asked(StepCheck) {
 		var opened []probe.Endpoint
@@ -32,22 +33,22 @@ func (s *session) purge(ctx context.Context) []error {
 				opened = append(opened, e)
 			}
 		}
-		s.askEndpoints(ctx, opened)
+		done.checked = s.askEndpoints(ctx, opened, lists)
 	}
 	if ctx.Err() != nil {
 		s.leave("purge: the endpoints could not all be checked in time")
-		return lists.errs
+		return done, lists.errs
 	}
 	mode := purge.Mode(s.cfg.LegacyTokens)
 	now := s.client.Now()
-	seen := purge.Evidence{Doors: s.doors(), Grace: s.graceOfTokens(), Next: now.Add(s.cfg.Interval)}
+	seen := purge.Evidence{Doors: done.doors(), Grace: s.graceOfTokens(), Next: now.Add(s.cfg.Interval)}
 	applier := &purge.Applier{Client: s.client, Journal: s.journal, Clock: s.clock, Seen: seen, Mode: mode}
 	var err error
-	s.decisions, err = applier.Apply(ctx, purge.Plan(lists.tokens, seen, mode, now))
+	done.decisions, err = applier.Apply(ctx, purge.Plan(lists.tokens, seen, mode, now))
 	n := map[purge.Verdict]int{}
 	waiting, acting := 0, 0
-	for i := range s.decisions {
-		d := &s.decisions[i]
+	for i := range done.decisions {
+		d := &done.decisions[i]
 		n[d.Verdict]++
 		switch {
 		case d.Verdict == purge.Left:
@@ -72,19 +73,19 @@ func (s *session) purge(ctx context.Context) []error {
 	if reported := n[purge.Reported]; reported > 0 {
 		s.find(report.Warning, "legacy tokens", are(reported)+" still there", "set ROTATOR_LEGACY_TOKENS=delete to delete them")
 	}
-	return append(lists.errs, err)
+	return done, append(lists.errs, err)
 }
 
 // graceOfTokens is the time that callers have had a key for. As with keys, the
 // run that comes a little early for its own schedule still does the work.
-func (s *session) graceOfTokens() time.Duration {
+func (s *discovered) graceOfTokens() time.Duration {
 	var start time.Time
 	return s.policy.RetireFrom(start.Add(s.policy.Grace)).Sub(start)
 }
 
 // doors are what this run saw of every private function and container, for the
 // purge. What it did not see holds the tokens that open it.
-func (s *session) doors() []purge.Door {
+func (s *checked) doors() []purge.Door {
 	var doors []purge.Door
 	since := map[scaleway.Product]time.Time{}
 	for _, p := range []scaleway.Product{scaleway.Functions, scaleway.Containers} {
@@ -113,7 +114,7 @@ var (
 )
 
 // door sees whether a key was let in at each endpoint of a resource.
-func (s *session) door(r scaleway.Resource) purge.Door {
+func (s *checked) door(r scaleway.Resource) purge.Door {
 	door := purge.Door{Resource: r}
 	switch {
 	case s.own(r):
@@ -173,7 +174,7 @@ func (s *session) door(r scaleway.Resource) purge.Door {
 
 // tellsOff tells whether the API says of default endpoints that they are switched
 // off: old answers leave it out, of every container alike.
-func (s *session) tellsOff() bool {
+func (s *discovered) tellsOff() bool {
 	return slices.ContainsFunc(s.world.resources, func(r scaleway.Resource) bool {
 		return r.Product == scaleway.Containers && !r.HostMayBeOff
 	})
@@ -184,7 +185,7 @@ func (s *session) tellsOff() bool {
 // has a key that lives and that somebody can have. Zero: there is none. Private
 // access is granted by project and product, so where in a product a key was let
 // in does not matter.
-func (s *session) movedSince(p scaleway.Product) time.Time {
+func (s *checked) movedSince(p scaleway.Product) time.Time {
 	var since time.Time
 	for _, c := range s.world.credentials {
 		if c.member.app.ID == s.cfg.ProbeApplication || !slices.Contains(c.member.products, p) || !(s.letIn(c, p) || s.wouldOpen(c)) {
@@ -204,7 +205,7 @@ func (s *session) movedSince(p scaleway.Product) time.Time {
 }
 
 // letIn tells whether the key of an application was let in to a product.
-func (s *session) letIn(c *credential, p scaleway.Product) bool {
+func (s *checked) letIn(c *credential, p scaleway.Product) bool {
 	return slices.ContainsFunc(s.rows, func(row probe.Row) bool {
 		return row.Endpoint.Resource.Product == p && slices.ContainsFunc(row.Keys, func(k probe.KeyAnswer) bool {
 			return k.Key.ApplicationID == c.member.app.ID && k.Answer.Verdict == probe.Accepted
@@ -214,13 +215,13 @@ func (s *session) letIn(c *credential, p scaleway.Product) bool {
 
 // wouldOpen tells whether a dry run would publish a key of an application, as
 // the real run does before it looks.
-func (s *session) wouldOpen(c *credential) bool {
+func (s *discovered) wouldOpen(c *credential) bool {
 	return s.req.DryRun && c.rotation != nil && c.rotation.Err == nil && c.member.only
 }
 
 // held are the keys of an application that live and that its callers may have:
 // no orphan, which nobody holds, and none that was rolled back from.
-func (s *session) held(c *credential) (keys []scaleway.APIKey) {
+func (s *discovered) held(c *credential) (keys []scaleway.APIKey) {
 	now := s.client.Now()
 	for _, k := range c.plan.Keys {
 		callers := k.State == rotate.Current || k.State == rotate.Superseded || k.State == rotate.Unpublished

@@ -20,7 +20,7 @@ const (
 // lookAgain asks the API once more about what should be ready and gave no clear
 // answer, or answers as if it were switched off though nobody says so: it may
 // have been deleted since it was listed. Gone is gone, and no failure.
-func (s *session) lookAgain(ctx context.Context) {
+func (s *checked) lookAgain(ctx context.Context) {
 	status, there := map[string]string{}, map[string]bool{} // by ID
 	for i := range s.rows {
 		if s.rows[i].Refusals.Closed() {
