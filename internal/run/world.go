@@ -59,33 +59,50 @@ func (w *world) forget() {
 	w.scopes = slices.DeleteFunc(w.scopes, func(s scaleway.Scope) bool { return w.gone[s.ResourceID] || w.gone[s.Namespace.ID] })
 }
 
-// credential is one application in scope.
+// credential is one application in scope: where its keys stand, as discovery found
+// it, and what is to be done about them.
 type credential struct {
 	member member
 	state  rotate.State
-	// pair is the key that the newest enabled version holds.
+	// pair is the key that the newest enabled version holds; the rotation's, once this
+	// run published another.
 	pair   *scaleway.KeyPair
-	before *scaleway.KeyPair // what it held when the run began, where this run published another
-	broken error             // why the credential cannot be read, or is not what it says
-	gone   []string          // keys that versions name and that are not there
+	broken error    // why the credential cannot be read, or is not what it says
+	gone   []string // keys that versions name and that are not there
 	// placed are secrets of the application's name at other places: keys were
 	// published there before.
 	placed    []placed
 	lost      string    // what is missing of an application that had a secret before, or ""
 	lostUntil time.Time // until when it can be restored; zero: that is not known
-	useless   error     // readers get a key with a secret that the API refuses
-	gave      []string  // access keys that this run deleted, and whose secrets it did not know
-	works     *error    // what trying the current key came to in this run; nil: not tried
 	plan      rotate.Plan
-	// rotation is what became of the plan in this run, or nil.
-	rotation *rotate.Rotation
-	// back is the way back that the request asks for, or nil; backTo its key.
-	back     *rotate.Rollback
-	backTo   scaleway.KeyPair
+	// back is the way back that the request asks for, or nil.
+	back *rotate.Rollback
+
+	outcome
+}
+
+// outcome is what became of a credential in this run. Its fields stand in the order
+// of the steps that fill them; none is read by a step before.
+type outcome struct {
+	// By rotate.
+	rotation *rotate.Rotation  // nil: none was due
+	before   *scaleway.KeyPair // what the newest enabled version held, where this run published another
+	dead     []report.Dead     // keys that were proven dead, or were to be; by retire, too
+
+	// By the search of who carries what.
+	backTo scaleway.KeyPair   // the key of the way back, once it was seen to work
+	pairs  []scaleway.KeyPair // that its versions hold
+	shown  *[]byte            // what its readers get, where the rotator did not write that; nil: not read. It is a secret
+
+	// By deliver.
 	wentBack bool
-	pairs    []scaleway.KeyPair // that its versions hold
-	dead     []report.Dead      // of its keys, those that were proven dead, or were to be
-	shown    *[]byte            // what its readers get, where the rotator did not write that; nil: not read. It is a secret
+
+	// By whatever asks first whether the current key works; the check takes it back.
+	works   *error // what trying it came to; nil: not tried
+	useless error  // readers get a key with a secret that the API refuses
+
+	// By retire.
+	gave []string // access keys that this run deleted, and whose secrets it did not know
 }
 
 // placed is a secret with its versions.
