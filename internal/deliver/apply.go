@@ -80,7 +80,7 @@ func (a *Applier) round(ctx context.Context, d *Delivery, namespaces bool, until
 		}
 		deployment, err := a.send(ctx, d, c, until)
 		if err != nil {
-			c.Result, c.Detail, c.unsettled = Failed, report.Line(err.Error()), true
+			c.refuse(err)
 			errs = append(errs, err)
 		} else if deployment != nil {
 			sent.deployments = append(sent.deployments, deployment)
@@ -163,17 +163,14 @@ func (a *Applier) send(ctx context.Context, d *Delivery, c *Consumer, until time
 		return nil, fmt.Errorf("%s: not delivered to: %w", c.Env, err)
 	}
 	if a.Journal.Dry() {
-		c.Result = Planned
-		if !c.changes() {
-			c.Result, c.Detail = Restart, c.redeploy
-		}
+		c.announce()
 		d.carries(c)
 		d.Learned = d.Learned || c.changes()
-		c.unsettled, d.settled[c.Env.ID] = false, true
+		d.settled[c.Env.ID] = true
 		return nil, nil //nolint:nilnil // nothing to wait for
 	}
 	sent := &deployment{consumer: c, now: now, since: now.UpdatedAt, lasts: c.unsettled || !c.failed}
-	c.Result, c.unsettled = Deploying, true
+	c.sent()
 	d.carries(c)
 	if c.changes() {
 		d.learn(c, now)
@@ -253,28 +250,22 @@ func (d *deployment) conclude() error {
 	c.Env = d.now
 	switch {
 	case errors.Is(d.err, scaleway.ErrNotFound):
-		c.Result, c.Detail, c.unsettled = Failed, "it was deleted meanwhile", false
+		c.vanish()
 		return nil
 	case d.err != nil:
-		c.Result, c.Detail = Deploying, report.Line(d.err.Error())
+		c.unclear(report.Line(d.err.Error()))
 		return fmt.Errorf("%s: it cannot be told whether it is ready: %w", c.Env, d.err)
 	case !d.over:
-		c.Result, c.Detail = Deploying, "not ready in time; the next run looks again"
+		c.unclear("not ready in time; the next run looks again")
 		return fmt.Errorf("%s: not ready in time, in status %s", c.Env, d.now.Status)
 	case d.now.State == scaleway.EnvFailed:
-		c.Result, c.Detail, c.unsettled = Failed, "its deployment failed: "+report.Line(d.now.Problem), d.lasts
-		if !c.failed { // else its hours count already
-			c.HoursLeft = int(FailedFor.Hours())
-		}
+		c.fail(d.now.Problem, d.lasts)
 		before := fmt.Sprintf("goes on for %d hours, with the superseded key", c.HoursLeft)
 		if c.HoursLeft == 0 {
 			before = "has come to its end"
 		}
 		return fmt.Errorf("%s: %s; the revision before %s; mend it, the next run tries again", c.Env, c.Detail, before)
 	}
-	c.unsettled, c.Result, c.HoursLeft = false, Delivered, 0
-	if !c.changes() {
-		c.Result, c.Detail, c.HoursLeft = Redeployed, c.redeploy, 0
-	}
+	c.ready()
 	return nil
 }

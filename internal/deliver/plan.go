@@ -6,77 +6,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/scw-key-rotator/rotator/internal/redact"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
 )
 
 // FailedFor is how long the revision before a failed deployment goes on, and
 // with it the key that it carries (docs/scaleway.md, Deployments).
 const FailedFor = 24 * time.Hour
-
-// Result is what became of a consumer.
-type Result string
-
-// Results.
-const (
-	UpToDate   Result = "up to date"    // carries the current key, as far as it carries one
-	Delivered  Result = "delivered"     // was given the current key in this run, and is ready
-	Planned    Result = "would deliver" // a dry run
-	Redeployed Result = "redeployed"    // started anew, with what its environment held already
-	Restart    Result = "would redeploy"
-	Behind     Result = "behind"    // carries a superseded key, and is left so
-	Deploying  Result = "deploying" // not ready in time
-	Failed     Result = "failed"
-)
-
-// Consumer is one environment that carries a key, or one that runs with what
-// its namespace carries.
-type Consumer struct {
-	Env  scaleway.Environment
-	Uses []Use
-	// BroughtBack are those of its uses that name a key which is gone: what it
-	// carried when the run began.
-	BroughtBack []Use
-	Result      Result
-	Detail      string
-	// HoursLeft is how long the revision with the superseded key still goes on,
-	// where a deployment failed; 0: does not apply.
-	HoursLeft int
-
-	untouched string // why it is not to be changed, or ""
-	plain     map[string]string
-	secrets   map[string]redact.Secret
-	old       []string // access keys of living old keys that it carries, or may run with
-	redeploy  string   // why it is to start anew, or ""
-	inherits  []int    // credentials that its namespace carries
-	deploying bool     // since before this run
-	unsettled bool     // it may still run with an old key
-	failed    bool     // its last deployment, before this run
-}
-
-func (c *Consumer) changes() bool { return len(c.plain)+len(c.secrets) > 0 }
-
-// GoneKeys are the access keys of BroughtBack, each once.
-func (c *Consumer) GoneKeys() []string {
-	var keys []string
-	for _, u := range c.BroughtBack {
-		if !slices.Contains(keys, u.AccessKey) {
-			keys = append(keys, u.AccessKey)
-		}
-	}
-	return keys
-}
-
-// credentials are those that its code may run with.
-func (c *Consumer) credentials() []int {
-	out := slices.Clone(c.inherits)
-	for _, u := range c.Uses {
-		if !slices.Contains(out, u.Credential) {
-			out = append(out, u.Credential)
-		}
-	}
-	return out
-}
 
 // Delivery is what is to be done, and then what was.
 type Delivery struct {
@@ -176,7 +111,7 @@ func (d *Delivery) decide(c *Consumer) {
 		}
 	}
 	if len(stays) > 0 {
-		c.Result, c.Detail = Behind, "carries "+strings.Join(stays, "; ")
+		c.leave("carries " + strings.Join(stays, "; "))
 	}
 }
 
@@ -275,11 +210,11 @@ func (d *Delivery) restart(c, namespace *Consumer, now time.Time) {
 		d.mayRunWithOld(c, c.inherits)
 	}
 	if c.Env.State == scaleway.EnvChanging {
-		c.unsettled, c.Result, c.deploying = true, Deploying, true
+		c.isDeploying()
 		d.mayRunWithOld(c, c.credentials())
 	}
 	if c.redeploy != "" && c.untouched != "" {
-		c.Result, c.Detail = Behind, c.redeploy+": "+c.untouched
+		c.leave(c.redeploy + ": " + c.untouched)
 		c.redeploy = ""
 	}
 }
