@@ -175,10 +175,10 @@ const (
 
 // askEndpoints asks endpoints whom they let in, for as long as their share of the
 // time lasts. What there was no time for is left, and not passed.
-func (s *rotated) askEndpoints(ctx context.Context, endpoints []probe.Endpoint, lists *tokenLists) *checked {
+func (s *rotated) askEndpoints(ctx context.Context, endpoints []probe.Endpoint) *checked {
 	ctx, cancel := clock.WithTimeout(ctx, s.clock, min(s.cfg.Budget/checkShare, s.remaining()/restShare))
 	defer cancel()
-	seen := &checked{rotated: s, checkers: s.checking(), rows: s.prober.Check(ctx, tokensFirst(endpoints, lists), s.keys())}
+	seen := &checked{rotated: s, checkers: s.checking(), rows: s.prober.Check(ctx, tokensFirst(endpoints, s.lists), s.keys())}
 	seen.inOrder(endpoints)
 	seen.lookAgain(ctx)
 	for i := range seen.rows {
@@ -193,8 +193,8 @@ func (s *rotated) askEndpoints(ctx context.Context, endpoints []probe.Endpoint, 
 }
 
 // check asks every private endpoint whom it lets in.
-func (s *rotated) check(ctx context.Context, lists *tokenLists) (*checked, []error) {
-	seen := s.askEndpoints(ctx, s.endpoints, lists)
+func (s *rotated) check(ctx context.Context) (*checked, []error) {
+	seen := s.askEndpoints(ctx, s.endpoints)
 	var (
 		errs  []error
 		plain []string

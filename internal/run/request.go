@@ -11,6 +11,56 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 )
 
+// The steps that a request may name, in the order in which they run.
+const (
+	StepRotate  = "rotate"
+	StepDeliver = "deliver"
+	StepCheck   = "check"
+	StepPurge   = "purge"
+	StepRetire  = "retire"
+	StepOwnKey  = "own_key"
+)
+
+// Steps are all steps that a request may name.
+func Steps() []string {
+	return []string{StepRotate, StepDeliver, StepCheck, StepPurge, StepRetire, StepOwnKey}
+}
+
+// Request narrows a run.
+type Request struct {
+	DryRun       bool
+	Steps        []string // empty: all
+	Applications []string // IDs or names; empty: all in scope. It narrows all that is done to keys.
+	Force        bool     // rotate whatever the age
+	Revoke       []string // access keys to be replaced, delivered and deleted at once; nothing else is done
+	Now          bool     // revoked keys are deleted before the others are delivered, whoever carries them
+	Rollback     []string // applications, by ID or name, to go back to the key before; nothing else is done
+}
+
+// RequestError is a request for what cannot be. Nothing was changed.
+type RequestError struct{ text string }
+
+func (e *RequestError) Error() string { return e.text }
+
+// narrow tells whether a request means some keys, without a word of steps.
+func (r Request) narrow() bool {
+	return len(r.Revoke) > 0 || len(r.Steps) == 0 && len(r.Applications) > 0
+}
+
+// asked tells whether the request means a step.
+func (s *session) asked(step string) bool {
+	switch {
+	case len(s.req.Rollback) > 0:
+		return step == StepDeliver
+	case s.req.narrow(): // tokens and endpoints are everybody's
+		return step == StepRotate || step == StepDeliver || step == StepRetire || step == StepOwnKey
+	}
+	return len(s.req.Steps) == 0 || slices.Contains(s.req.Steps, step)
+}
+
+// meansOwn tells whether a request that means some keys means the function's own.
+func (s *discovered) meansOwn() bool { return !s.req.narrow() || s.wantedOwn() }
+
 // named tells whether one of the names is the application's, or its ID.
 func (c *credential) named(names []string) bool {
 	return slices.Contains(names, c.member.app.ID) || slices.Contains(names, c.member.app.Name)

@@ -32,37 +32,6 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/version"
 )
 
-// The steps that a request may name, in the order in which they run.
-const (
-	StepRotate  = "rotate"
-	StepDeliver = "deliver"
-	StepCheck   = "check"
-	StepPurge   = "purge"
-	StepRetire  = "retire"
-	StepOwnKey  = "own_key"
-)
-
-// Steps are all steps that a request may name.
-func Steps() []string {
-	return []string{StepRotate, StepDeliver, StepCheck, StepPurge, StepRetire, StepOwnKey}
-}
-
-// Request narrows a run.
-type Request struct {
-	DryRun       bool
-	Steps        []string // empty: all
-	Applications []string // IDs or names; empty: all in scope. It narrows all that is done to keys.
-	Force        bool     // rotate whatever the age
-	Revoke       []string // access keys to be replaced, delivered and deleted at once; nothing else is done
-	Now          bool     // revoked keys are deleted before the others are delivered, whoever carries them
-	Rollback     []string // applications, by ID or name, to go back to the key before; nothing else is done
-}
-
-// RequestError is a request for what cannot be. Nothing was changed.
-type RequestError struct{ text string }
-
-func (e *RequestError) Error() string { return e.text }
-
 // Options are a run's surroundings. Nil fields take the real ones.
 type Options struct {
 	API       http.RoundTripper // under the Scaleway SDK
@@ -113,10 +82,10 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 	}
 	s.begin(ctx)
 	defer s.telling.started.Wait()
-	lists := found.listTokens(ctx)
-	defer lists.group.Wait() // it ends with the context
+	found.lists = found.listTokens(ctx)
+	defer found.lists.group.Wait() // it ends with the context
 	defer cancel()
-	found.steps(ctx, lists)
+	found.steps(ctx)
 	return s.report, nil
 }
 
@@ -124,32 +93,20 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 // from those before: each is a method of what it needs last, so that a wrong order
 // does not compile. A step that was not asked for, or for which there is no time,
 // gives what it was given.
-func (s *discovered) steps(ctx context.Context, lists *tokenLists) {
-	rotated := &rotated{discovered: s}
-	s.step(ctx, StepRotate, s.asked(StepRotate), func(ctx context.Context) (errs []error) {
-		rotated, errs = s.rotate(ctx)
-		return errs
-	})
+func (s *discovered) steps(ctx context.Context) {
+	rotated := perform(ctx, s.session, StepRotate, &rotated{s}, s.rotate)
 	if s.req.Now { // whoever carries the key: it leaked, so that is not looked for before
-		unsearched := &searched{rotated: rotated}
-		s.step(ctx, StepRetire, s.asked(StepRetire), func(ctx context.Context) []error { return unsearched.retire(ctx, &checked{rotated: rotated}) })
+		unsearched, unseen := &searched{rotated: rotated}, &checked{rotated: rotated}
+		s.step(ctx, StepRetire, s.asked(StepRetire), func(ctx context.Context) []error { return unsearched.retire(ctx, unseen) })
 	}
 	carriers := rotated.search(ctx)
 	s.step(ctx, StepDeliver, s.asked(StepDeliver), carriers.deliver)
-	seen := &checked{rotated: rotated}
-	s.step(ctx, StepCheck, s.asked(StepCheck), func(ctx context.Context) (errs []error) {
-		seen, errs = rotated.check(ctx, lists)
-		return errs
-	})
-	purged := &purged{checked: seen}
-	s.step(ctx, StepPurge, s.asked(StepPurge), func(ctx context.Context) (errs []error) {
-		purged, errs = seen.purge(ctx, lists)
-		return errs
-	})
+	seen := perform(ctx, s.session, StepCheck, &checked{rotated: rotated}, rotated.check)
+	purged := perform(ctx, s.session, StepPurge, &purged{checked: seen}, seen.purge)
 	if !s.req.Now {
 		s.step(ctx, StepRetire, s.asked(StepRetire), func(ctx context.Context) []error { return carriers.retire(ctx, purged.checked) })
 	}
-	all := &results{searched: carriers, seen: purged, lists: lists}
+	all := &results{searched: carriers, seen: purged}
 	all.observeProject() // before the last step, which tells of the run
 	s.step(ctx, StepOwnKey, s.asked(StepOwnKey) && s.meansOwn(), all.rotateOwn)
 	all.conclude()
@@ -182,6 +139,7 @@ type discovered struct {
 	endpoints []probe.Endpoint
 	policy    rotate.Policy
 	applier   *rotate.Applier
+	lists     *tokenLists // of legacy tokens, still being read
 }
 
 // rotated is that each key that was due was replaced, or is not in this run: what
@@ -218,8 +176,17 @@ type purged struct {
 type results struct {
 	*searched
 
-	seen  *purged
-	lists *tokenLists
+	seen *purged
+}
+
+// perform runs a step that gives something; undone is what there is without it.
+func perform[T any](ctx context.Context, s *session, name string, undone T, do func(context.Context) (T, []error)) (done T) {
+	done = undone
+	s.step(ctx, name, s.asked(name), func(ctx context.Context) (errs []error) {
+		done, errs = do(ctx)
+		return errs
+	})
+	return done
 }
 
 // step runs one step, if it is asked for and there is time, and notes its
@@ -253,24 +220,6 @@ func (s *session) step(ctx context.Context, name string, asked bool, do func(con
 
 // leave notes something that the run has no time for.
 func (s *session) leave(what string) { s.report.Left = append(s.report.Left, what) }
-
-func (s *session) asked(step string) bool {
-	switch {
-	case len(s.req.Rollback) > 0:
-		return step == StepDeliver
-	case s.req.narrow(): // tokens and endpoints are everybody's
-		return step == StepRotate || step == StepDeliver || step == StepRetire || step == StepOwnKey
-	}
-	return len(s.req.Steps) == 0 || slices.Contains(s.req.Steps, step)
-}
-
-// narrow tells whether a request means some keys, without a word of steps.
-func (r Request) narrow() bool {
-	return len(r.Revoke) > 0 || len(r.Steps) == 0 && len(r.Applications) > 0
-}
-
-// meansOwn tells whether a request that means some keys means the function's own.
-func (s *discovered) meansOwn() bool { return !s.req.narrow() || s.wantedOwn() }
 
 // remaining is how much of the run's time is left, by our clock.
 func (s *session) remaining() time.Duration {
@@ -390,15 +339,4 @@ func (s *discovered) rotate(ctx context.Context) (*rotated, []error) {
 	}
 	s.crowded(due)
 	return done, errs
-}
-
-// blocked reports a rotation that is due and cannot be done. It is an error
-// only where consumers are without a key.
-func (s *discovered) blocked(c *credential) {
-	level := report.Warning
-	current := c.plan.Current()
-	if len(c.state.Versions) > 0 && (current == nil || current.Key.Expired(s.world.now)) {
-		level = report.Error
-	}
-	s.find(level, "application "+c.member.app.Name, "is due ("+c.plan.Why+") but not rotated: "+c.plan.Blocked, "")
 }

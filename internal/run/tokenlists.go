@@ -130,9 +130,10 @@ func (l *tokenLists) known() (tokens []scaleway.Token, all bool) {
 	}
 }
 
-// forget waits for the lists. What they showed to be gone is so for all else, too:
+// forgetGone waits for the lists. What they showed to be gone is so for all else, too:
 // gone is gone, and no failure.
-func (s *checked) forget(l *tokenLists) {
+func (s *checked) forgetGone() {
+	l := s.lists
 	l.group.Wait()
 	gone := func(r scaleway.Resource) bool { return l.gone[r.ID] || l.gone[r.Namespace.ID] }
 	s.world.namespaces = slices.DeleteFunc(s.world.namespaces, func(n scaleway.Namespace) bool { return l.gone[n.ID] })

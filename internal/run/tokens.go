@@ -17,8 +17,9 @@ import (
 
 // purge deletes legacy tokens. It rests on the check: where that was not asked
 // for, it asks the endpoints that the tokens open.
-func (s *checked) purge(ctx context.Context, lists *tokenLists) (*purged, []error) {
-	s.forget(lists)
+func (s *checked) purge(ctx context.Context) (*purged, []error) {
+	lists := s.lists
+	s.forgetGone()
 	done := &purged{checked: s}
 	if lists.cut {
 		s.leave("read the lists of legacy tokens")
@@ -33,7 +34,7 @@ func (s *checked) purge(ctx context.Context, lists *tokenLists) (*purged, []erro
 				opened = append(opened, e)
 			}
 		}
-		done.checked = s.askEndpoints(ctx, opened, lists)
+		done.checked = s.askEndpoints(ctx, opened)
 	}
 	if ctx.Err() != nil {
 		s.leave("purge: the endpoints could not all be checked in time")
