@@ -101,7 +101,7 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 		world: &world{},
 	}
 	if !o.Clock.Emulated || o.Tell != nil {
-		s.telling.teller = tell.New(tell.Options{Transport: o.Tell, Clock: o.Clock})
+		s.telling.teller = tell.New(tell.Options{Transport: o.Tell, Clock: o.Clock, Mail: client.SendMail})
 	}
 	s.applier = &rotate.Applier{
 		Client: client, Journal: s.journal, Clock: o.Clock, Log: o.Log,
