@@ -42,6 +42,7 @@ test: ## all tests that need Go only
 .PHONY: test-all
 test-all: ## every case of what make test takes a sample of: faults, lies, runs at once, histories (ONE_IN=4: a quarter)
 	@go test -count=1 -run TestMemoryOfARun . -largest -v
+	@go test -count=1 -run TestAForecastIsWhatThenHappens ./local/forecast
 	@go test -count=1 -timeout 30m -run 'FaultMatrix|SameTime|Histories|Lies|ClockThatIsWrong|ByChance|FarSide|RealSize|ComparedOnce|AskedFourTimes|APanicAnywhere|Story|ARunTakesLittle' -v ./internal/run ./handler -one-in $(ONE_IN) \
 		| grep -vE '^ *(=== |--- PASS: .*/)'
 
