@@ -65,7 +65,7 @@ func TestImportsPointInward(t *testing.T) {
 		"local/setup":        "internal/clock internal/config internal/printable internal/redact internal/scaleway internal/version local/manifest",
 		"local/deploy":       "handler internal/clock internal/config internal/duration internal/printable internal/redact internal/rotate internal/scaleway local/manifest local/platform local/setup",
 		// The emulator declares its own wire types: sharing ours would hide a misspelt field.
-		"local/emulator":                     "local/emulator/audit local/emulator/control local/emulator/internal/account local/emulator/internal/api local/emulator/internal/clock local/emulator/internal/gateway local/emulator/internal/iam local/emulator/internal/proxy local/emulator/internal/secrets local/emulator/internal/serverless local/emulator/internal/settings local/emulator/internal/store local/emulator/internal/strict local/emulator/internal/traffic local/emulator/internal/wire local/emulator/seeds",
+		"local/emulator":                     "local/emulator/audit local/emulator/control local/emulator/internal/account local/emulator/internal/api local/emulator/internal/clock local/emulator/internal/gateway local/emulator/internal/iam local/emulator/internal/mail local/emulator/internal/proxy local/emulator/internal/secrets local/emulator/internal/serverless local/emulator/internal/settings local/emulator/internal/store local/emulator/internal/strict local/emulator/internal/traffic local/emulator/internal/wire local/emulator/seeds",
 		"local/emulator/audit":               "local/emulator/internal/api local/emulator/internal/iam local/emulator/internal/secrets local/emulator/internal/serverless local/emulator/internal/traffic",
 		"local/emulator/control":             "local/emulator/internal/account local/emulator/internal/api local/emulator/internal/iam local/emulator/internal/secrets local/emulator/internal/serverless local/emulator/internal/strict local/emulator/internal/traffic local/emulator/internal/wire local/emulator/seeds",
 		"local/emulator/emulatortest":        "local/emulator",
@@ -74,6 +74,7 @@ func TestImportsPointInward(t *testing.T) {
 		"local/emulator/internal/clock":      "",
 		"local/emulator/internal/gateway":    "local/emulator/internal/api local/emulator/internal/serverless local/emulator/internal/traffic",
 		"local/emulator/internal/iam":        "local/emulator/internal/api local/emulator/internal/permission local/emulator/internal/store local/emulator/internal/strict local/emulator/internal/wire local/emulator/seeds",
+		"local/emulator/internal/mail":       "local/emulator/internal/api local/emulator/internal/permission local/emulator/internal/wire",
 		"local/emulator/internal/permission": "",
 		"local/emulator/internal/proxy":      "local/emulator/internal/traffic",
 		"local/emulator/internal/secrets":    "local/emulator/internal/api local/emulator/internal/permission local/emulator/internal/store local/emulator/internal/strict local/emulator/internal/wire local/emulator/seeds",

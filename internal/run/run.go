@@ -69,7 +69,7 @@ func Do(ctx context.Context, cfg config.Config, req Request, o Options) (*report
 		},
 	}
 	if !o.Clock.Emulated || o.Tell != nil {
-		s.telling.teller = tell.New(tell.Options{Transport: o.Tell, Clock: o.Clock})
+		s.telling.teller = tell.New(tell.Options{Transport: o.Tell, Clock: o.Clock, Mail: client.SendMail})
 	}
 	o.Log.InfoContext(ctx, "run started", "version", version.Version, "dry_run", req.DryRun, "steps", req.Steps, "force", req.Force, "clock", s.report.Clock)
 	found := s.nothing()

@@ -67,7 +67,10 @@ func answered(c *scaleway.Client) map[string]func(context.Context) error {
 			_, err := c.Resources(ctx, scaleway.Functions, "fr-par", nil)
 			return err
 		},
-		"Rules":        func(ctx context.Context) error { _, err := c.Rules(ctx, scaleway.Principal{PolicyID: "p"}); return err },
+		"Rules": func(ctx context.Context) error { _, err := c.Rules(ctx, scaleway.Principal{PolicyID: "p"}); return err },
+		"SendMail": func(ctx context.Context) error {
+			return c.SendMail(ctx, "a@example.com", []string{"b@example.com"}, "s", "t")
+		},
 		"Secrets":      func(ctx context.Context) error { _, err := c.Secrets(ctx, "fr-par", "/p"); return err },
 		"SecretsNamed": func(ctx context.Context) error { _, err := c.SecretsNamed(ctx, "fr-par", "n"); return err },
 		"Tokens":       func(ctx context.Context) error { _, err := c.Tokens(ctx, scope); return err },

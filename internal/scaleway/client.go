@@ -20,6 +20,7 @@ import (
 	function "github.com/scaleway/scaleway-sdk-go/api/function/v1beta1"
 	iam "github.com/scaleway/scaleway-sdk-go/api/iam/v1alpha1"
 	secret "github.com/scaleway/scaleway-sdk-go/api/secret/v1beta1"
+	tem "github.com/scaleway/scaleway-sdk-go/api/tem/v1alpha1"
 	"github.com/scaleway/scaleway-sdk-go/scw"
 	"github.com/scaleway/scaleway-sdk-go/validation"
 
@@ -58,6 +59,7 @@ type Client struct {
 	functions      *function.API
 	containers     *container.API
 	containersBeta *containerbeta.API
+	mail           *tem.API
 
 	keyWindow atomic.Pointer[Window] // KeysWithin; nil: keys are made and deleted at all times
 }
@@ -75,7 +77,7 @@ func New(o Options) (*Client, error) {
 	return &Client{
 		organization: o.OrganizationID, project: o.ProjectID, accessKey: o.AccessKey, transport: t, options: o,
 		iam: iam.NewAPI(sdk), secrets: secret.NewAPI(sdk), functions: function.NewAPI(sdk),
-		containers: container.NewAPI(sdk), containersBeta: containerbeta.NewAPI(sdk),
+		containers: container.NewAPI(sdk), containersBeta: containerbeta.NewAPI(sdk), mail: tem.NewAPI(sdk),
 	}, nil
 }
 

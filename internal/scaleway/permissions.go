@@ -13,6 +13,7 @@ const (
 	needSecretNew   = "SecretManagerSecretCreate"
 	needSecretWrite = "SecretManagerSecretWrite"
 	needSecretDrop  = "SecretManagerSecretDelete"
+	needMail        = "TransactionalEmailEmailApiCreate"
 )
 
 // PermissionSet is one line of the policy that the function's application
@@ -21,6 +22,11 @@ type PermissionSet struct {
 	Name         string
 	Organization bool // granted on the organization, else on the function's project
 	Why          string
+}
+
+// Optional lists what it needs besides where it is set to do more.
+func Optional() []PermissionSet {
+	return []PermissionSet{{needMail, false, "tell by e-mail how a run ended, where ROTATOR_NOTIFY has tem:"}}
 }
 
 // Policy lists the permission sets of the function's own application, the least

@@ -15,6 +15,8 @@ type Target struct {
 	kind string
 	host string
 	url  redact.Secret
+	from string   // of an e-mail
+	to   []string // and its recipients
 }
 
 // Name says which it is, without what must not be known.
@@ -22,7 +24,7 @@ func (t Target) Name() string { return t.kind + " at " + t.host }
 
 // Equal tells whether two are the same.
 func (t Target) Equal(other Target) bool {
-	return t.kind == other.kind && t.host == other.host && t.url.Equal(other.url)
+	return t.kind == other.kind && t.host == other.host && t.url.Equal(other.url) && t.from == other.from && slices.Equal(t.to, other.to)
 }
 
 // webhook is a target of the reader's own.
@@ -72,6 +74,7 @@ func Kinds() []string {
 			out = append(out, kind)
 		}
 	}
+	out = append(out, mailKind)
 	slices.Sort(out)
 	return out
 }
@@ -137,6 +140,14 @@ func Targets(setting string) ([]Target, error) {
 		if !found || kind == "https" || kind == "http" {
 			kind, address = webhook, text
 		}
+		if kind == mailKind {
+			target, ok := mailTo(address)
+			if !ok {
+				return nil, fmt.Errorf("target %d: %w", i+1, errMail)
+			}
+			out = append(out, target)
+			continue
+		}
 		if kinds[kind] == nil || kind == webhook && address != text {
 			return nil, fmt.Errorf("target %d: its kind is not known; %w (%s)", i+1, errTarget, strings.Join(Kinds(), ", "))
 		}
@@ -144,7 +155,7 @@ func Targets(setting string) ([]Target, error) {
 		if !ok {
 			return nil, fmt.Errorf("target %d: is no https URL; %w (%s)", i+1, errTarget, strings.Join(Kinds(), ", "))
 		}
-		out = append(out, Target{kind, host, redact.New(address)})
+		out = append(out, Target{kind: kind, host: host, url: redact.New(address)})
 	}
 	return out, nil
 }

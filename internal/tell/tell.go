@@ -2,7 +2,9 @@
 // webhook, and a heartbeat that is missed when no run comes.
 //
 // Each target is a URL that its owner can write to, so the URL is a secret: it is
-// never shown, and what comes back is not either, but for its status. The package
+// never shown, and what comes back is not either, but for its status. An e-mail goes
+// through the API of whoever tells. SMTP is not spoken: it would be the one connection
+// that is no HTTPS request, with a password of its own. The package
 // promises that nothing but https is used (or http on this machine), that no
 // redirect is followed, since the URL's secret would go along, and that telling
 // takes no longer than Bound in all. What is told, and when, is decided by others.
@@ -61,12 +63,15 @@ type Result struct {
 type Options struct {
 	Transport http.RoundTripper // nil: Go's, with bounds
 	Clock     clock.Clock
+	// Mail sends an e-mail through the API of whoever tells; its error shows no secret.
+	Mail func(ctx context.Context, from string, to []string, subject, text string) error
 }
 
 // Teller tells.
 type Teller struct {
 	client *http.Client
 	clock  clock.Clock
+	mail   func(ctx context.Context, from string, to []string, subject, text string) error
 }
 
 // New returns a teller.
@@ -78,12 +83,15 @@ func New(o Options) *Teller {
 		}
 	}
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Teller{client: &http.Client{Transport: o.Transport, CheckRedirect: stay}, clock: o.Clock}
+	return &Teller{client: &http.Client{Transport: o.Transport, CheckRedirect: stay}, clock: o.Clock, mail: o.Mail}
 }
 
 // Tell sends a message to all targets at the same time, up to three times each.
 func (t *Teller) Tell(ctx context.Context, targets []Target, m Message) []Result {
 	return t.all(ctx, len(targets), func(ctx context.Context, i int) Result {
+		if targets[i].kind == mailKind {
+			return t.post(ctx, targets[i], m)
+		}
 		return t.send(ctx, targets[i].Name(), targets[i].url, targets[i].request(m))
 	})
 }

@@ -213,7 +213,7 @@ func (f *facts) beyond(g granted) []Line {
 }
 
 func needed(set string) (scaleway.PermissionSet, bool) {
-	policy := scaleway.Policy()
+	policy := append(scaleway.Policy(), scaleway.Optional()...)
 	i := slices.IndexFunc(policy, func(p scaleway.PermissionSet) bool { return p.Name == set })
 	if i < 0 {
 		return scaleway.PermissionSet{}, false

@@ -28,6 +28,13 @@ func (e *Emulator) Owner() (accessKey, secretKey string) {
 	return key.AccessKey, key.Secret
 }
 
+// Mails returns the e-mails that were sent, the first one first.
+func (e *Emulator) Mails() []Mail {
+	e.base.Mu.Lock()
+	defer e.base.Mu.Unlock()
+	return e.mail.Sent()
+}
+
 // Organization returns the organization's id.
 func (e *Emulator) Organization() string {
 	e.base.Mu.Lock()

@@ -15,7 +15,7 @@
 //
 //	control, audit                  looks at it and moves it; watches a client of it
 //	internal/gateway                lets requests in to functions and containers; fires crons
-//	internal/account, iam,          the products. None knows another: what one needs
+//	internal/account, iam, mail,    the products. None knows another: what one needs
 //	  secrets, serverless           of the next is an interface of its own
 //	internal/api                    routes, callers, rights, filters and pages, of all products
 //	internal/permission, settings   what each call needs; what can be otherwise

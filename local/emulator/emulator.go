@@ -13,6 +13,7 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/gateway"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/iam"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/mail"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/proxy"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/secrets"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/serverless"
@@ -69,6 +70,7 @@ type Emulator struct {
 	secrets    *secrets.Secrets
 	serverless *serverless.Serverless
 	gateway    *gateway.Gateway
+	mail       *mail.Outbox
 }
 
 // New returns an emulator that holds an organization without any resource.
@@ -88,6 +90,7 @@ func New(o Options) *Emulator {
 	e.iam, e.secrets = iam.New(e.base, e.account), secrets.New(e.base, e.account)
 	e.base.Access = e.iam
 	e.serverless = serverless.New(e.base, e.account, o.Host)
+	e.mail = mail.New(e.base)
 	e.Bench = serverless.NewBench(e.serverless)
 	e.traffic = traffic.New(o.Clock, traffic.Hooks{RequestID: e.requestID, Unknown: e.unknownRoute, Served: e.served})
 	e.Controls = e.traffic.Controls

@@ -5,6 +5,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/local/emulator/audit"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/clock"
+	"github.com/scw-key-rotator/rotator/local/emulator/internal/mail"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/proxy"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/serverless"
 	"github.com/scw-key-rotator/rotator/local/emulator/internal/settings"
@@ -56,6 +57,9 @@ type Endpoint = serverless.Endpoint
 
 // Token is a legacy token with its JWT, which the API tells only once.
 type Token = serverless.Token
+
+// Mail is one that Transactional Email has taken.
+type Mail = mail.Mail
 
 // Host runs the code of functions: local/host has one.
 type Host = serverless.Host

@@ -15,6 +15,7 @@ func (e *Emulator) routes() *http.ServeMux {
 	e.iam.Route(mux)
 	e.secrets.Route(mux)
 	e.serverless.Route(mux)
+	e.mail.Route(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		wire.WriteError(w, wire.NotFound("route", e.traffic.Unknown(r)))
 	})

@@ -36,8 +36,8 @@ func (r *real) informed(days int) forecast.Options {
 func TestNothingBreaksInTheDemo(t *testing.T) {
 	t.Parallel()
 	r := start(t, emulator.Options{}, emulator.Demo(), daily)
-	got := r.forecast(r.informed(120))
-	if len(got.Breaks) > 0 || got.Runs != 120 || got.FailedRuns != 0 {
+	got := r.forecast(r.informed(45))
+	if len(got.Breaks) > 0 || got.Runs != 45 || got.FailedRuns != 0 {
 		t.Errorf("%d runs, %d failed: %+v", got.Runs, got.FailedRuns, got.Breaks)
 	}
 }
@@ -47,7 +47,7 @@ func TestLongACapThatIsTooLowIsSaidWithSettingsThatFit(t *testing.T) {
 	t.Parallel()
 	for limit, keys := range map[time.Duration]string{30 * day: "4 keys", 13 * day: "4 keys", 5 * day: "4 keys"} {
 		r := start(t, emulator.Options{}, emulator.Demo(), daily)
-		o := r.informed(60)
+		o := r.informed(30)
 		o.Cap = limit
 		got := r.forecast(o)
 		found := broken(got, "cap")
@@ -91,7 +91,7 @@ func TestACapBelowTheIntervalWantsMoreRuns(t *testing.T) {
 func TestLongReadersThatAreTooSlowForTheGraceAreNamedOnceAnApplication(t *testing.T) {
 	t.Parallel()
 	r := start(t, emulator.Options{}, emulator.Demo(), daily)
-	o := r.informed(90)
+	o := r.informed(40)
 	for readers, want := range map[time.Duration]int{6 * day: 0, 7 * day: 3, 8 * day: 3} {
 		o.Readers = readers
 		if got := broken(r.forecast(o), "grace"); len(got) != want {
@@ -114,7 +114,7 @@ func TestAGraceThatAKeyDoesNotLiveToSeeIsSaid(t *testing.T) {
 func TestLongKeysOfOthersThatDieAreNamedWithWhatTheyCan(t *testing.T) {
 	t.Parallel()
 	r := start(t, emulator.Options{}, mortal(), daily)
-	got := broken(r.forecast(r.informed(120)), "expiry")
+	got := broken(r.forecast(r.informed(72)), "expiry")
 	for i, want := range []struct{ day, who, can string }{
 		{"2026-09-12", "of application invoicing expires", "it cannot call"},
 		{"2026-10-11", "SCWDANA0000000000002 of user dana expires", "it cannot call"},
@@ -198,7 +198,7 @@ func TestWhatIsNotKnownIsSaid(t *testing.T) {
 func TestAForecastShowsNoSecretOfEitherWorld(t *testing.T) {
 	t.Parallel()
 	r := start(t, emulator.Options{}, mortal(), daily)
-	o := r.informed(60)
+	o := r.informed(25)
 	o.Cap, o.Readers, o.KeyQuota = 20*day, 30*day, 12
 	got := r.forecast(o)
 	var out bytes.Buffer

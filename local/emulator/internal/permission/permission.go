@@ -72,6 +72,9 @@ var (
 	WriteContainers  = Need{"write", "container", slices.Concat(masters, []string{"ContainersFullAccess"})}
 	DeleteContainers = Need{"delete", "container", slices.Concat(masters, []string{"ContainersFullAccess"})}
 
+	// TransactionalEmailEmailApiCreate is made for it (docs/scaleway.md, Transactional email).
+	CreateEmail = Need{"create", "email", slices.Concat(masters, []string{"TransactionalEmailEmailApiCreate", "TransactionalEmailEmailFullAccess", "TransactionalEmailFullAccess"})}
+
 	// Whether the FullAccess sets open private endpoints is assumption A09.
 	CallFunction  = Need{"call", "function", slices.Concat(masters, []string{"FunctionsPrivateAccess", "FunctionsFullAccess"})}
 	CallContainer = Need{"call", "container", slices.Concat(masters, []string{"ContainersPrivateAccess", "ContainersFullAccess"})}
@@ -112,7 +115,7 @@ func ScopeType(sets []string) string {
 func Sets() []string {
 	var names []string
 	for _, n := range []Need{
-		ReadApplication, CreateApplication, WriteApplication, DeleteApplication, ReadKey, CreateKey, WriteKey, DeleteKey, ReadPolicy, CreatePolicy, WritePolicy, DeletePolicy, ReadGroup, CreateGroup, WriteGroup, DeleteGroup, ReadUser, ReadSettings, WriteSettings, ReadQuota, ReadProject, CreateProject, WriteProject, DeleteProject, ReadSecret, AccessVersion, CreateSecret, CreateVersion, WriteSecret, WriteVersion, DeleteSecret, DeleteVersion, ReadFunctions, WriteFunctions, DeleteFunctions, ReadContainers, WriteContainers, DeleteContainers, CallFunction, CallContainer,
+		ReadApplication, CreateApplication, WriteApplication, DeleteApplication, ReadKey, CreateKey, WriteKey, DeleteKey, ReadPolicy, CreatePolicy, WritePolicy, DeletePolicy, ReadGroup, CreateGroup, WriteGroup, DeleteGroup, ReadUser, ReadSettings, WriteSettings, ReadQuota, ReadProject, CreateProject, WriteProject, DeleteProject, ReadSecret, AccessVersion, CreateSecret, CreateVersion, WriteSecret, WriteVersion, DeleteSecret, DeleteVersion, ReadFunctions, WriteFunctions, DeleteFunctions, ReadContainers, WriteContainers, DeleteContainers, CreateEmail, CallFunction, CallContainer,
 	} {
 		names = append(names, n.Sets...)
 	}
