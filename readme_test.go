@@ -40,7 +40,7 @@ func document(t *testing.T, name string) string {
 // lines of it, in their order.
 func TestReadmeShowsTheDemosRealOutput(t *testing.T) {
 	t.Parallel()
-	golden, err := os.ReadFile("internal/run/testdata/demo.txt")
+	golden, err := os.ReadFile("internal/run/reports/testdata/demo.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestReadmeTellsThePolicy(t *testing.T) {
 // there.
 func TestTheAlertsFindWhatARunLogs(t *testing.T) {
 	t.Parallel()
-	log, err := os.ReadFile("internal/run/testdata/ten-findings.log")
+	log, err := os.ReadFile("internal/run/reports/testdata/ten-findings.log")
 	if err != nil {
 		t.Fatal(err)
 	}
