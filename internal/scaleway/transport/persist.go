@@ -1,4 +1,4 @@
-package scaleway
+package transport
 
 import (
 	"bytes"
@@ -29,12 +29,12 @@ const (
 // persist sends a call again where nothing can have taken effect: while
 // connections cannot be made, and while the resource is in a transient state
 // (409).
-func (t *transport) persist(ctx context.Context, r *retryablehttp.Request) (*http.Response, error) {
+func (t *Transport) persist(ctx context.Context, r *retryablehttp.Request) (*http.Response, error) {
 	start := t.clock.Now()
 	for n := 0; ; n++ {
 		callOf(ctx).again = 0
 		resp, err := t.retry.Do(r)
-		_, unmade := errors.AsType[*unmadeError](err)
+		_, unmade := errors.AsType[*UnmadeError](err)
 		switch {
 		case single(ctx):
 			return resp, err
@@ -44,7 +44,7 @@ func (t *transport) persist(ctx context.Context, r *retryablehttp.Request) (*htt
 			return resp, err
 		}
 		t.retries.Add(1)
-		if over := t.clock.Sleep(ctx, backoff(n, resp)); over != nil {
+		if over := t.clock.Sleep(ctx, Backoff(n, resp)); over != nil {
 			return nil, over
 		}
 	}
@@ -67,12 +67,12 @@ func changing(resp *http.Response) bool {
 	return json.Unmarshal(body, &said) == nil && said.Type == "transient_state"
 }
 
-// unmadeError is a connection that was never made: nothing was sent.
-type unmadeError struct{ cause error }
+// UnmadeError is a connection that was never made: nothing was sent.
+type UnmadeError struct{ cause error }
 
-func (e *unmadeError) Error() string { return e.cause.Error() }
+func (e *UnmadeError) Error() string { return e.cause.Error() }
 
-func (e *unmadeError) Unwrap() error { return e.cause }
+func (e *UnmadeError) Unwrap() error { return e.cause }
 
 // watch notes whether the connection that an attempt asks for is made. A
 // transport that is not net/http's tells nothing.
@@ -114,7 +114,7 @@ type darkness struct{ since, last time.Time }
 
 // sawDark notes whether a connection was made; what lies too far back says
 // nothing of the present.
-func (t *transport) sawDark(dark bool) {
+func (t *Transport) sawDark(dark bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.clock.Now()
@@ -128,7 +128,7 @@ func (t *transport) sawDark(dark bool) {
 	}
 }
 
-func (t *transport) darkFor() time.Duration {
+func (t *Transport) darkFor() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.clock.Now().Sub(t.dark.since)

@@ -1,47 +1,22 @@
-package scaleway_test
+package transport_test
 
 import (
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/scw-key-rotator/rotator/internal/clock"
-	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/scaleway/scalewaytest"
 )
-
-// within counts the requests that went out from a time on, for a while.
-func (s *script) within(start time.Time, from, length time.Duration) (n int) {
-	for _, r := range s.seen {
-		if at := r.at.Sub(start); at >= from && at < from+length {
-			n++
-		}
-	}
-	return n
-}
-
-// flood sends so many at once, and returns when the first went out.
-func flood(t *testing.T, s *script, n, ceiling int) time.Time {
-	t.Helper()
-	over := scaleway.NewTransport(s, clock.Real(), 8, ceiling)
-	start := time.Now()
-	var all sync.WaitGroup
-	for range n {
-		all.Go(func() { _, _ = send(t.Context(), t, over, "GET", keys, "") })
-	}
-	all.Wait()
-	return start
-}
 
 func TestTheRateOfCallsGrowsToItsCeilingWhereNoneIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &script{answers: []answer{{status: 200}}}
+		s := &scalewaytest.Script{Answers: []scalewaytest.Answer{{Status: 200}}}
 		start := flood(t, s, 1200, 100)
 		// A second's worth of the ceiling is in hand, and goes at once; the rate grows
 		// from 50 by 10 in each second's worth of calls.
 		for second, want := range []int{171, 83, 92, 99, 100, 100, 100} {
-			if got := s.within(start, time.Duration(second)*time.Second, time.Second); got < want-2 || got > want+2 {
+			if got := within(s, start, time.Duration(second)*time.Second, time.Second); got < want-2 || got > want+2 {
 				t.Errorf("%d requests in second %d, want about %d", got, second, want)
 			}
 		}
@@ -56,15 +31,15 @@ func TestTheRateOfCallsGrowsToItsCeilingWhereNoneIsRefused(t *testing.T) {
 func TestTooManyCallsHalveTheRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &script{answers: []answer{{status: 429, header: map[string]string{"Retry-After": "4"}}, {status: 429}, {status: 429}, {status: 200}}}
+		s := &scalewaytest.Script{Answers: []scalewaytest.Answer{{Status: 429, Header: map[string]string{"Retry-After": "4"}}, {Status: 429}, {Status: 429}, {Status: 200}}}
 		start := flood(t, s, 300, 40)
-		if got := s.within(start, 1, 4*time.Second-1); got != 0 {
+		if got := within(s, start, 1, 4*time.Second-1); got != 0 {
 			t.Errorf("%d requests in the four seconds that were asked for", got)
 		}
 		// 40 a second, halved by the first, and once by the two that come together
 		// later; each second that is used to the full adds one.
 		for second, want := range map[int]int{6: 14, 8: 16, 12: 20} {
-			if got := s.within(start, time.Duration(second)*time.Second, time.Second); got < want-1 || got > want+1 {
+			if got := within(s, start, time.Duration(second)*time.Second, time.Second); got < want-1 || got > want+1 {
 				t.Errorf("%d requests in second %d, want about %d", got, second, want)
 			}
 		}

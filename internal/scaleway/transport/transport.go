@@ -1,6 +1,10 @@
-package scaleway
+// Package transport is how calls are sent: retried where that is safe, spaced as
+// the API allows, and counted. It stands under Scaleway's SDK, and knows nothing
+// of what is called.
+package transport
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -21,7 +25,7 @@ import (
 )
 
 const (
-	attempts    = 5 // of one call, the first included
+	Attempts    = 5 // of one call, the first included
 	attemptTime = 30 * time.Second
 	backoffMin  = 500 * time.Millisecond
 	backoffMax  = 15 * time.Second
@@ -31,15 +35,15 @@ const (
 	jumpMax = 2 * time.Minute
 )
 
-// transport is the one place where calls are retried, spaced and counted. It
+// Transport is the one place where calls are retried, spaced and counted. It
 // stands under the SDK, which retries nothing.
 //
 // Retried are 429 for every call, since the gateway refused it before it took
 // effect, and 502, 503, 504 and connection errors only for calls that can be
 // repeated: a lost answer to a creation may hide a success. Where the connection
 // was never made, or the answer is that a resource is changing just now, nothing
-// has taken effect: see persist. Nothing is retried for those marked by once.
-type transport struct {
+// has taken effect: see persist. Nothing is retried for those marked by Once.
+type Transport struct {
 	retry  *retryablehttp.Client
 	flight chan struct{} // one slot a request on the wire
 	pace   *pace
@@ -55,15 +59,17 @@ type transport struct {
 	dark   darkness
 }
 
-func newTransport(base http.RoundTripper, c clock.Clock, inFlight, perSecond int) *transport {
-	t := &transport{
+// New returns a transport over another, with so many requests in flight and no
+// more than so many a second.
+func New(base http.RoundTripper, c clock.Clock, inFlight, perSecond int) *Transport {
+	t := &Transport{
 		base: base, clock: c,
 		flight: make(chan struct{}, inFlight),
 		pace:   newPace(c, perSecond),
 	}
 	t.retry = &retryablehttp.Client{
-		HTTPClient:   &http.Client{Transport: roundTrip(t.send), CheckRedirect: stay},
-		RetryMax:     attempts - 1,
+		HTTPClient:   &http.Client{Transport: roundTrip(t.send), CheckRedirect: Stay},
+		RetryMax:     Attempts - 1,
 		CheckRetry:   checkRetry,
 		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return 0 }, // PrepareRetry waits, on our clock
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
@@ -75,12 +81,34 @@ func newTransport(base http.RoundTripper, c clock.Clock, inFlight, perSecond int
 	return t
 }
 
+// Calls returns how many requests were sent so far, and how many of them were
+// retries.
+func (t *Transport) Calls() (sent, retried int64) { return t.calls.Load(), t.retries.Load() }
+
+// PerSecond returns how many calls a second are allowed by now.
+func (t *Transport) PerSecond() float64 { return t.pace.perSecond() }
+
+// Now returns the API's time.
+func (t *Transport) Now() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.clock.Now().Add(t.offset).UTC()
+}
+
+// ClockOffset returns how far the API's clock is from ours, and whether any
+// answer has told.
+func (t *Transport) ClockOffset() (offset time.Duration, known bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.offset, t.dated
+}
+
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// stay follows no redirect: Go's client would send X-Auth-Token along.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+// Stay follows no redirect: Go's client would send X-Auth-Token along.
+func Stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // call is one call on its way through its attempts.
 type call struct {
@@ -97,7 +125,7 @@ func callOf(ctx context.Context) *call {
 }
 
 // RoundTrip sends a call, again where that is safe.
-func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx := context.WithValue(r.Context(), callKey{}, &call{repeatable: repeatable(r)})
 	again, err := retryablehttp.FromRequest(r.WithContext(ctx))
 	if err != nil {
@@ -123,7 +151,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // send puts one attempt on the wire, and reads the answer to its end.
-func (t *transport) send(r *http.Request) (*http.Response, error) {
+func (t *Transport) send(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
 	select {
 	case t.flight <- struct{}{}:
@@ -153,7 +181,7 @@ func (t *transport) send(r *http.Request) (*http.Response, error) {
 	if resp == nil || err != nil && attempt.Err() != nil {
 		if neverMade(err, made()) {
 			t.sawDark(true)
-			err = &unmadeError{err}
+			err = &UnmadeError{err}
 		}
 		return nil, err
 	}
@@ -166,9 +194,25 @@ func (t *transport) send(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// buffer reads an answer's body to its end, or as far as it comes.
+func buffer(resp *http.Response) error {
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return err
+}
+
+// failing reads as what comes no further.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
 // readDate keeps how far the API's clock is from ours. The header has whole
 // seconds, so a difference under a second means nothing.
-func (t *transport) readDate(header string) {
+func (t *Transport) readDate(header string) {
 	date, err := http.ParseTime(header)
 	if err != nil {
 		return
@@ -187,9 +231,9 @@ func (t *transport) readDate(header string) {
 
 type onceKey struct{}
 
-// once marks a call that is sent a single time, come what may: what it says is
+// Once marks a call that is sent a single time, come what may: what it says is
 // stale after a wait.
-func once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
+func Once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
 
 func single(ctx context.Context) bool {
 	single, _ := ctx.Value(onceKey{}).(bool)
@@ -212,7 +256,7 @@ func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, erro
 	case err != nil:
 		// The library knows which connection errors repeating cannot mend.
 		mendable, _ := retryablehttp.DefaultRetryPolicy(ctx, nil, err)
-		_, unmade := errors.AsType[*unmadeError](err) // persist's business
+		_, unmade := errors.AsType[*UnmadeError](err) // persist's business
 		retry = c.repeatable && mendable && !unmade
 	case resp.StatusCode == http.StatusTooManyRequests:
 		retry = true
@@ -220,15 +264,15 @@ func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, erro
 		retry = c.repeatable
 	}
 	if retry {
-		c.wait = backoff(c.again, resp)
+		c.wait = Backoff(c.again, resp)
 		c.again++
 	}
 	return retry, nil
 }
 
-// backoff doubles from backoffMin to backoffMax, between half and all of it by chance;
+// Backoff doubles from backoffMin to backoffMax, between half and all of it by chance;
 // the server's Retry-After goes before it.
-func backoff(attempt int, resp *http.Response) time.Duration {
+func Backoff(attempt int, resp *http.Response) time.Duration {
 	if resp != nil {
 		if wait, ok := retryAfter(resp); ok {
 			return wait

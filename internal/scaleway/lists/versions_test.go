@@ -1,21 +1,22 @@
-package scaleway_test
+package lists_test
 
 import (
 	"testing"
 
 	"github.com/scw-key-rotator/rotator/internal/redact"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/scaleway/scalewaytest"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
 func TestVersionsAreDisabledAndDescribed(t *testing.T) {
 	t.Parallel()
-	r := start(t, emulator.Options{}, emulator.Demo())
+	r := scalewaytest.Start(t, emulator.Options{}, emulator.Demo())
 	secret, err := r.CreateSecret(t.Context(), scaleway.Secret{Name: "n", Path: "/p", Region: "fr-par"}, "d")
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair := scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: accessKey}, Secret: redact.New(otherCanary)}
+	pair := scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: scalewaytest.AccessKey}, Secret: redact.New(scalewaytest.OtherCanary)}
 	if _, err := r.Publish(t.Context(), secret, pair, "first"); err != nil {
 		t.Fatal(err)
 	}

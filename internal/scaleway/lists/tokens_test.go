@@ -1,4 +1,4 @@
-package scaleway_test
+package lists_test
 
 import (
 	"errors"
@@ -10,14 +10,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/scaleway/scalewaytest"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
 func TestTokensBehindARouteThatIsGoneAreNotTakenForNone(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{404, 405, 410, 501} {
-		r := start(t, emulator.Options{Answers: emulator.Answers{TokenRoutes: status}}, emulator.Demo())
-		scopes := r.scopes(t)
+		r := scalewaytest.Start(t, emulator.Options{Answers: emulator.Answers{TokenRoutes: status}}, emulator.Demo())
+		scopes := scopes(t, r)
 		for _, s := range scopes {
 			if _, err := r.Tokens(t.Context(), s); !errors.Is(err, scaleway.ErrNoRoute) || errors.Is(err, scaleway.ErrNotFound) {
 				t.Errorf("%d: tokens of %s: %v", status, s.Name, err)
@@ -35,7 +36,7 @@ func TestTokensBehindARouteThatIsGoneAreNotTakenForNone(t *testing.T) {
 
 func TestTokensOfWhatIsGoneAreGone(t *testing.T) {
 	t.Parallel()
-	c := newClient(t, options(&script{answers: []answer{{status: 404, body: `{"message":"Function was not found"}`}}}))
+	c := scalewaytest.NewClient(t, scalewaytest.Options(&scalewaytest.Script{Answers: []scalewaytest.Answer{{Status: 404, Body: `{"message":"Function was not found"}`}}}))
 	s := scaleway.Scope{Product: scaleway.Functions, Region: "fr-par", Namespace: scaleway.Namespace{ID: "n"}, ResourceID: "f"}
 	if _, err := c.Tokens(t.Context(), s); !errors.Is(err, scaleway.ErrNotFound) || errors.Is(err, scaleway.ErrNoRoute) {
 		t.Errorf("error %v", err)
@@ -47,8 +48,8 @@ func TestTokensAreDeletedByTheirOwnProduct(t *testing.T) {
 	for name, answers := range answerKinds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := start(t, emulator.Options{Answers: answers}, emulator.Demo())
-			for _, s := range r.scopes(t) {
+			r := scalewaytest.Start(t, emulator.Options{Answers: answers}, emulator.Demo())
+			for _, s := range scopes(t, r) {
 				tokens, err := r.Tokens(t.Context(), s)
 				if err != nil {
 					t.Fatal(err)
@@ -67,7 +68,7 @@ func TestTokensAreDeletedByTheirOwnProduct(t *testing.T) {
 					}
 				}
 			}
-			left := names(r.Env.Tokens(), func(x emulator.Token) string { return x.Description })
+			left := scalewaytest.Names(r.Env.Tokens(), func(x emulator.Token) string { return x.Description })
 			slices.Sort(left)
 			if diff := cmp.Diff([]string{"accounting", "all of billing", "auditors"}, left); diff != "" {
 				t.Errorf("tokens left (-want +got):\n%s", diff)
@@ -78,9 +79,9 @@ func TestTokensAreDeletedByTheirOwnProduct(t *testing.T) {
 
 func TestTokensTellWhatThePurgeNeeds(t *testing.T) {
 	t.Parallel()
-	r := start(t, emulator.Options{}, emulator.Demo())
+	r := scalewaytest.Start(t, emulator.Options{}, emulator.Demo())
 	got := map[string][]any{}
-	for _, s := range r.scopes(t) {
+	for _, s := range scopes(t, r) {
 		tokens, err := r.Tokens(t.Context(), s)
 		if err != nil {
 			t.Fatal(err)
@@ -128,13 +129,13 @@ func TestATokenIsOfOneScope(t *testing.T) {
 		{"id":"other","namespace_id":"m"},{"id":"other's","@_id":"q"},{"id":"own","namespace_id":"n"}`
 	for _, p := range []scaleway.Product{scaleway.Functions, scaleway.Containers} {
 		body := `{"tokens":[` + strings.ReplaceAll(tokens, "@", p.One()) + `],"total_count":5}`
-		c := newClient(t, options(&script{answers: []answer{{status: 200, body: body}}}))
+		c := scalewaytest.NewClient(t, scalewaytest.Options(&scalewaytest.Script{Answers: []scalewaytest.Answer{{Status: 200, Body: body}}}))
 		for resource, want := range map[string][]string{"": {"own"}, "r": {"both", "its"}} {
 			got, err := c.Tokens(t.Context(), scaleway.Scope{Product: p, Region: "fr-par", Namespace: scaleway.Namespace{ID: "n"}, ResourceID: resource})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, names(got, func(x scaleway.Token) string { return x.ID })); diff != "" {
+			if diff := cmp.Diff(want, scalewaytest.Names(got, func(x scaleway.Token) string { return x.ID })); diff != "" {
 				t.Errorf("%s, resource %q (-want +got):\n%s", p, resource, diff)
 			}
 		}

@@ -1,4 +1,4 @@
-package scaleway_test
+package lists_test
 
 import (
 	"errors"
@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/scaleway/scalewaytest"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
 )
@@ -18,7 +19,7 @@ import (
 const secretsPath = "/secret-manager/v1beta1/regions/fr-par/secrets"
 
 // makeSecret makes one in a project by hand, and returns its ID.
-func (r rig) makeSecret(t *testing.T, project, path, name string) string {
+func makeSecret(t *testing.T, r scalewaytest.Rig, project, path, name string) string {
 	t.Helper()
 	id, _ := r.MustCall(http.MethodPost, secretsPath, map[string]any{"project_id": r.Project(project), "path": path, "name": name, "type": "key_value"})["id"].(string)
 	return id
@@ -29,25 +30,25 @@ func TestSecretsAreFoundByNameInAllPathsAndBeingDeletedToo(t *testing.T) {
 	for name, answers := range map[string]emulator.Answers{"filters work": {}, "filters are ignored": {IgnoreFilters: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := start(t, emulator.Options{Answers: answers, Clock: emulator.NewManualClock(emulatortest.Epoch)}, emulator.Demo())
+			r := scalewaytest.Start(t, emulator.Options{Answers: answers, Clock: emulator.NewManualClock(emulatortest.Epoch)}, emulator.Demo())
 			want := []string{}
 			for _, path := range []string{"/", "/rotator", "/old"} {
-				want = append(want, r.makeSecret(t, "demo", path, "orders"))
+				want = append(want, makeSecret(t, r, "demo", path, "orders"))
 				r.Clock().Advance(time.Minute)
 			}
 			for range 120 { // more than a page of others
-				r.makeSecret(t, "demo", "/crowd", "n"+want[0][:4]+string(rune('a'+r.Served()%26))+r.Clock().Now().Format("150405"))
+				makeSecret(t, r, "demo", "/crowd", "n"+want[0][:4]+string(rune('a'+r.Served()%26))+r.Clock().Now().Format("150405"))
 				r.Clock().Advance(time.Second)
 			}
-			r.makeSecret(t, "demo", "/rotator", "orders-2")
-			r.makeSecret(t, "default", "/rotator", "orders")
+			makeSecret(t, r, "demo", "/rotator", "orders-2")
+			makeSecret(t, r, "default", "/rotator", "orders")
 			r.MustCall(http.MethodDelete, secretsPath+"/"+want[1], nil)
 			deleted := r.Clock().Now()
 			got, err := r.SecretsNamed(t.Context(), "fr-par", "orders")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, names(got, func(s scaleway.Secret) string { return s.ID })); diff != "" {
+			if diff := cmp.Diff(want, scalewaytest.Names(got, func(s scaleway.Secret) string { return s.ID })); diff != "" {
 				t.Fatalf("found (-want +got):\n%s", diff)
 			}
 			for _, s := range got {
@@ -69,7 +70,7 @@ func TestSecretsAreFoundByNameInAllPathsAndBeingDeletedToo(t *testing.T) {
 
 func TestANameThatADeletedSecretHoldsHasAWayOut(t *testing.T) {
 	t.Parallel()
-	r := start(t, emulator.Options{Clock: emulator.NewManualClock(emulatortest.Epoch), Answers: emulator.Answers{NameTakenByDeleted: true}}, emulator.Demo())
+	r := scalewaytest.Start(t, emulator.Options{Clock: emulator.NewManualClock(emulatortest.Epoch), Answers: emulator.Answers{NameTakenByDeleted: true}}, emulator.Demo())
 	want := scaleway.Secret{Name: "orders", Path: "/rotator", Region: "fr-par"}
 	made, err := r.CreateSecret(t.Context(), want, "d")
 	if err != nil {

@@ -1,4 +1,4 @@
-package scaleway_test
+package lists_test
 
 import (
 	"errors"
@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/scaleway/scalewaytest"
 )
 
 // pagesOf answers with the page that is asked for, of count items each, and the
 // total_count of total.
-func pagesOf(items func(page int) []string, total func(page int) int) transport {
+func pagesOf(items func(page int) []string, total func(page int) int) scalewaytest.FarSide {
 	return func(r *http.Request) (*http.Response, error) {
 		page, err := strconv.Atoi(r.URL.Query().Get("page"))
 		if err != nil {
@@ -25,7 +26,7 @@ func pagesOf(items func(page int) []string, total func(page int) int) transport 
 		for _, id := range items(page) {
 			rows = append(rows, fmt.Sprintf(`{"access_key":%q,"application_id":"a"}`, id))
 		}
-		return answer{status: 200, body: fmt.Sprintf(`{"api_keys":[%s],"total_count":%d}`, strings.Join(rows, ","), total(page))}.to(r)
+		return scalewaytest.Answer{Status: 200, Body: fmt.Sprintf(`{"api_keys":[%s],"total_count":%d}`, strings.Join(rows, ","), total(page))}.To(r)
 	}
 }
 
@@ -68,9 +69,9 @@ func TestAListEnds(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				o := options(pagesOf(row.items, row.total))
+				o := scalewaytest.Options(pagesOf(row.items, row.total))
 				start := time.Now()
-				c := newClient(t, o)
+				c := scalewaytest.NewClient(t, o)
 				got, err := c.APIKeys(t.Context())
 				switch {
 				case row.err == "" && err != nil, row.err != "" && (err == nil || !strings.Contains(err.Error(), row.err)):
@@ -95,7 +96,7 @@ func TestAListThatWasShortIsReadAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
-		c := newClient(t, options(pagesOf(func(page int) []string {
+		c := scalewaytest.NewClient(t, scalewaytest.Options(pagesOf(func(page int) []string {
 			if asked++; page > 1 {
 				return nil
 			}
@@ -123,7 +124,7 @@ func TestAnItemMustSayWhoseItIs(t *testing.T) {
 		call func(*scaleway.Client) error
 	}{
 		"an application": {`{"applications":[{"id":"a"}]}`, func(c *scaleway.Client) error { _, err := c.Applications(t.Context()); return err }},
-		"a group without members": {`{"groups":[{"id":"g","organization_id":"` + organization + `"}]}`, func(c *scaleway.Client) error {
+		"a group without members": {`{"groups":[{"id":"g","organization_id":"` + scalewaytest.Organization + `"}]}`, func(c *scaleway.Client) error {
 			_, err := c.Groups(t.Context())
 			return err
 		}},
@@ -160,7 +161,7 @@ func TestAnItemMustSayWhoseItIs(t *testing.T) {
 			return err
 		}},
 	} {
-		c := newClient(t, options(&script{answers: []answer{{status: 200, body: row.body}}}))
+		c := scalewaytest.NewClient(t, scalewaytest.Options(&scalewaytest.Script{Answers: []scalewaytest.Answer{{Status: 200, Body: row.body}}}))
 		if err := row.call(c); err == nil || !strings.Contains(err.Error(), " has no ") {
 			t.Errorf("%s: error %v", name, err)
 		}

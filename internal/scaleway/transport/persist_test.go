@@ -1,4 +1,4 @@
-package scaleway_test
+package transport_test
 
 import (
 	"context"
@@ -10,35 +10,35 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
-	"net/url"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/scw-key-rotator/rotator/internal/redact"
+	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
-	"github.com/scw-key-rotator/rotator/local/emulator"
+	"github.com/scw-key-rotator/rotator/internal/scaleway/scalewaytest"
+	"github.com/scw-key-rotator/rotator/internal/scaleway/transport"
 )
 
-const oneKey = `{"access_key":"` + accessKey + `"}`
+const oneKey = `{"access_key":"` + scalewaytest.AccessKey + `"}`
 
 // dark fails to connect for a time, and then answers.
 type dark struct {
-	script
+	scalewaytest.Script
 	until time.Time
 	err   error
 }
 
 func (d *dark) RoundTrip(r *http.Request) (*http.Response, error) {
 	if time.Now().Before(d.until) {
-		d.script.mu.Lock()
-		d.script.seen = append(d.script.seen, asked{at: time.Now()})
-		d.script.mu.Unlock()
+		d.Script.Mu.Lock()
+		d.Script.Seen = append(d.Script.Seen, scalewaytest.Asked{At: time.Now()})
+		d.Script.Mu.Unlock()
 		return nil, d.err
 	}
-	return answer{status: 200, body: oneKey}.to(r)
+	return scalewaytest.Answer{Status: 200, Body: oneKey}.To(r)
 }
 
 func TestAConnectionThatIsNeverMadeIsTriedAgainForWritesToo(t *testing.T) {
@@ -66,9 +66,9 @@ func TestAConnectionThatIsNeverMadeIsTriedAgainForWritesToo(t *testing.T) {
 					status, err := send(t.Context(), t, quick(d), method, keys, "{}")
 					switch {
 					case r.repeats && (err != nil || status != 200):
-						t.Errorf("status %d, error %v after %d", status, err, d.count())
-					case !r.repeats && method == http.MethodPost && (err == nil || d.count() != 1):
-						t.Errorf("error %v after %d: a creation may have taken effect", err, d.count())
+						t.Errorf("status %d, error %v after %d", status, err, d.Count())
+					case !r.repeats && method == http.MethodPost && (err == nil || d.Count() != 1):
+						t.Errorf("error %v after %d: a creation may have taken effect", err, d.Count())
 					}
 				})
 			})
@@ -80,7 +80,7 @@ func TestAnAPIThatIsGoneForGoodIsGivenUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := &dark{until: time.Now().Add(time.Hour), err: &net.DNSError{Err: "no such host", Name: "api.scaleway.com"}}
-		c := newClient(t, options(d))
+		c := scalewaytest.NewClient(t, scalewaytest.Options(d))
 		start := time.Now()
 		_, err := c.APIKeys(t.Context())
 		if took := time.Since(start); !errors.Is(err, scaleway.ErrUnknown) || took < 2*time.Minute || took > 140*time.Second {
@@ -94,7 +94,7 @@ func TestAnAPIThatIsGoneForGoodIsGivenUp(t *testing.T) {
 			t.Errorf("the next call: %v after %s", err, time.Since(start))
 		}
 		d.until = time.Time{}
-		if _, err = c.HasKey(t.Context(), accessKey); err != nil {
+		if _, err = c.HasKey(t.Context(), scalewaytest.AccessKey); err != nil {
 			t.Errorf("once it is back: %v", err)
 		}
 	})
@@ -130,7 +130,7 @@ func TestWhetherAConnectionWasMadeIsToldByTheTransport(t *testing.T) {
 			ctx, cancel := context.WithCancel(httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GetConn: func(string) { asked++ }}))
 			defer cancel()
 			waits := 0
-			c := scaleway.NewTransport(&http.Transport{}, clockThat(func() error {
+			c := transport.New(&http.Transport{}, clockThat(func() error {
 				waits++
 				cancel()
 				return context.Canceled
@@ -150,8 +150,6 @@ func TestWhetherAConnectionWasMadeIsToldByTheTransport(t *testing.T) {
 	}
 }
 
-const transientBody = `{"current_state":"updating","message":"resource is in a transient state","resource":"application","resource_id":"a","type":"transient_state"}`
-
 func TestATransientStateIsWaitedOut(t *testing.T) {
 	t.Parallel()
 	for _, r := range []struct {
@@ -161,13 +159,13 @@ func TestATransientStateIsWaitedOut(t *testing.T) {
 		t.Run(fmt.Sprint(r.times), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &script{}
+				s := &scalewaytest.Script{}
 				for range r.times {
-					s.answers = append(s.answers, answer{status: 409, body: transientBody})
+					s.Answers = append(s.Answers, scalewaytest.Answer{Status: 409, Body: scalewaytest.TransientBody})
 				}
-				s.answers = append(s.answers, answer{status: 204})
+				s.Answers = append(s.Answers, scalewaytest.Answer{Status: 204})
 				start := time.Now()
-				err := newClient(t, options(s)).DeleteKey(t.Context(), accessKey)
+				err := scalewaytest.NewClient(t, scalewaytest.Options(s)).DeleteKey(t.Context(), scalewaytest.AccessKey)
 				if took := time.Since(start); (err == nil) != r.ok || took > 80*time.Second || !r.ok && (!errors.Is(err, scaleway.ErrRefused) || took < time.Minute) {
 					t.Errorf("%v after %s", err, took)
 				}
@@ -176,62 +174,9 @@ func TestATransientStateIsWaitedOut(t *testing.T) {
 	}
 }
 
-func TestAnEnvironmentInATransientStateIsReadAnewAndChangedThen(t *testing.T) {
-	t.Parallel()
-	everyKind(t, func(c changing) {
-		c.Arm(emulator.Fault{Method: "PATCH", Status: 409, Body: transientBody, Times: 8, Header: http.Header{"Content-Type": {"application/json"}}})
-		if _, err := c.ChangeEnvironment(c.t.Context(), c.e, nil, newKey); err != nil {
-			c.t.Error(err)
-		}
-		if got := c.methods(); got != strings.Repeat("GET PATCH ", 8)+"GET PATCH" {
-			c.t.Errorf("requests %s", got)
-		}
-	})
-}
-
-func TestAnEnvironmentThatStaysInATransientStateIsLeft(t *testing.T) {
-	t.Parallel()
-	everyKind(t, func(c changing) {
-		c.Arm(emulator.Fault{Method: "PATCH", Status: 409, Body: transientBody, Times: -1, Header: http.Header{"Content-Type": {"application/json"}}})
-		before := c.Clock().Now()
-		_, err := c.ChangeEnvironment(c.t.Context(), c.e, nil, newKey)
-		if took := c.Clock().Now().Sub(before); !errors.Is(err, scaleway.ErrRefused) || took < deployBound || took > deployBound+20*time.Second {
-			c.t.Errorf("%v after %s", err, took)
-		}
-		if !strings.Contains(err.Error(), ": 409 Conflict: ") {
-			c.t.Errorf("error %v", err)
-		}
-	})
-}
-
-func TestAnErrorNamesTheRequestAndItsStatusAndNoQuery(t *testing.T) {
-	t.Parallel()
-	for name, a := range map[string]answer{
-		"typed":   {status: 404, body: `{"message":"resource is not found","resource":"r","resource_id":"i","type":"not_found"}`},
-		"plain":   {status: 418, body: `{"message":"a\u001b[31m\nb"}`},
-		"HTML":    {status: 503, body: "<html>\n<b>down</b>"},
-		"silent":  {status: 500},
-		"cut":     {status: 403, body: `{"message":"permissions`},
-		"no JSON": {status: 200, body: "<html>"},
-		"refused": {err: &url.Error{Op: "Get", URL: "https://x/?q=" + canary, Err: errors.New("reset")}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				c := newClient(t, options(&script{answers: []answer{a}}))
-				_, err := c.ApplicationKeys(t.Context(), "a")
-				want := "list the keys of application a: GET /iam/v1alpha1/api-keys: "
-				if a.status != 0 {
-					want += fmt.Sprint(a.status, " ", http.StatusText(a.status), ": ")
-				}
-				if err == nil || !strings.HasPrefix(err.Error(), want) || strings.ContainsAny(err.Error(), "?\n\x1b") || leaks(err.Error()) {
-					t.Errorf("error %v, want %s…", err, want)
-				}
-				_, err = c.Authenticates(t.Context(), scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: accessKey}, Secret: redact.New(otherCanary)})
-				if err != nil && leaks(err.Error()) {
-					t.Errorf("error %v", err)
-				}
-			})
-		})
-	}
+// clockThat is the real clock, but for its sleep.
+func clockThat(sleeps func() error) clock.Clock {
+	c := clock.Real()
+	c.Sleep = func(context.Context, time.Duration) error { return sleeps() }
+	return c
 }
