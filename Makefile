@@ -11,6 +11,9 @@ GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # Tests that play weeks of runs, or hundreds of cases: make test-all has them.
 LONG := ^Test(Long|Story)
 
+# The packages that have the flags -one-in and -update from the kit of internal/run's tests.
+KIT := grep -rl --include='*_test.go' 'internal/run/runtest"' internal | xargs dirname | sed 's,^,./,' | sort -u
+
 FUZZTIME ?= 20s
 ONE_IN ?= 1
 ARGS ?=
@@ -47,8 +50,8 @@ test: ## the tests that need Go only, a sample of the long ones
 .PHONY: test-all
 test-all: ## what make test leaves out or takes a sample of: faults, lies, runs at once, histories, stories (ONE_IN=4: a quarter)
 	@go test -count=1 -run TestMemoryOfARun . -largest -v
-	@go test -count=1 -run '$(LONG)' $$(grep -rlE --include='*_test.go' '^func Test(Long|Story)' . | xargs dirname | sort -u | grep -vE '/(run|handler)$$')
-	@go test -count=1 -timeout 30m -run 'FaultMatrix|SameTime|Histories|Lies|ClockThatIsWrong|ByChance|FarSide|RealSize|ComparedOnce|AskedFourTimes|APanicAnywhere|$(LONG)' -v ./internal/run ./handler -one-in $(ONE_IN) \
+	@go test -count=1 -run '$(LONG)' $$(grep -rlE --include='*_test.go' '^func Test(Long|Story)' . | xargs dirname | sort -u | grep -vE '^\./(internal/run/.*|handler)$$')
+	@go test -count=1 -timeout 30m -run 'FaultMatrix|SameTime|Histories|Lies|ClockThatIsWrong|ByChance|FarSide|RealSize|ComparedOnce|AskedFourTimes|APanicAnywhere|$(LONG)' -v $$($(KIT)) ./handler -one-in $(ONE_IN) \
 		| grep -vE '^ *(=== |--- PASS: .*/)'
 
 .PHONY: test-browser
@@ -110,7 +113,7 @@ bench: ## all benchmarks
 
 .PHONY: golden
 golden: ## rewrite the golden files in testdata
-	@packages=$$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -r dirname | sort -u); \
+	@packages=$$(grep -rlE --include='*_test.go' 'flag\.Bool\("update"|runtest\.Golden\(' . | xargs -r dirname | sort -u); \
 		[ -z "$$packages" ] || go test $$packages -count=1 -update
 
 .PHONY: archive

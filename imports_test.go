@@ -1,10 +1,16 @@
 package rotator_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"encoding/json"
+	"go/parser"
+	"go/token"
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/scw-key-rotator/rotator/local/platform"
 )
 
 const module = "github.com/scw-key-rotator/rotator"
@@ -33,6 +39,42 @@ func TestTheFunctionDoesNotShip(t *testing.T) {
 	}
 }
 
+// What is packed is told by patterns: a kit that only tests import is Go code like any other to them.
+func TestNoKitOfTestsIsInTheArchive(t *testing.T) {
+	t.Parallel()
+	patterns, err := platform.Patterns([]byte(document(t, "serverless.yml")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := platform.Pack(".", patterns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked := 0
+	for _, f := range archive.File {
+		if !strings.HasSuffix(f.Name, ".go") {
+			continue
+		}
+		looked++
+		file, err := parser.ParseFile(token.NewFileSet(), f.Name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range file.Imports {
+			if i.Path.Value == `"testing"` || strings.HasPrefix(i.Path.Value, `"`+module+"/local") {
+				t.Errorf("%s is in the archive, and imports %s: leave it out in package.patterns of serverless.yml", f.Name, i.Path.Value)
+			}
+		}
+	}
+	if looked < 50 {
+		t.Errorf("looked at %d files: the archive is not all there", looked)
+	}
+}
+
 // Imports point inward, and never sideways.
 func TestImportsPointInward(t *testing.T) {
 	t.Parallel()
@@ -46,7 +88,7 @@ func TestImportsPointInward(t *testing.T) {
 		"internal/envhash":   "internal/redact",
 		"internal/purge":     "internal/clock internal/report internal/safe internal/scaleway",
 		"internal/probe":     "internal/clock internal/redact internal/safe internal/scaleway internal/version",
-		"internal/scaleway":  "internal/clock internal/redact internal/version",
+		"internal/scaleway":  "internal/clock internal/redact internal/scaleway/transport internal/version",
 		"internal/config":    "internal/duration internal/redact internal/tell",
 		"internal/tell":      "internal/clock internal/redact internal/safe internal/version",
 		"internal/report":    "internal/printable",
@@ -64,6 +106,18 @@ func TestImportsPointInward(t *testing.T) {
 		"local/forecast":     "internal/clock internal/config internal/duration internal/ledger internal/printable internal/redact internal/report internal/rotate internal/run internal/scaleway local/emulator",
 		"local/setup":        "internal/clock internal/config internal/printable internal/redact internal/scaleway internal/version local/manifest",
 		"local/deploy":       "handler internal/clock internal/config internal/duration internal/printable internal/redact internal/rotate internal/scaleway local/manifest local/platform local/setup",
+		// Under Scaleway's SDK.
+		"internal/scaleway/transport": "internal/clock",
+		// Tests stand beside what they test, by subject; their kits, which only they import, know the emulator.
+		"internal/run/runtest":           "internal/clock internal/config internal/redact internal/report internal/run local/emulator local/emulator/emulatortest",
+		"internal/run/stories":           "",
+		"internal/run/faults":            "",
+		"internal/run/delivery":          "",
+		"internal/run/endpoints":         "",
+		"internal/run/keys":              "",
+		"internal/run/reports":           "",
+		"internal/scaleway/scalewaytest": "internal/clock internal/redact internal/scaleway local/emulator local/emulator/emulatortest",
+		"internal/scaleway/lists":        "",
 		// The emulator declares its own wire types: sharing ours would hide a misspelt field.
 		"local/emulator":                     "local/emulator/audit local/emulator/control local/emulator/internal/account local/emulator/internal/api local/emulator/internal/clock local/emulator/internal/gateway local/emulator/internal/iam local/emulator/internal/mail local/emulator/internal/proxy local/emulator/internal/secrets local/emulator/internal/serverless local/emulator/internal/settings local/emulator/internal/store local/emulator/internal/strict local/emulator/internal/traffic local/emulator/internal/wire local/emulator/seeds",
 		"local/emulator/audit":               "local/emulator/internal/api local/emulator/internal/iam local/emulator/internal/secrets local/emulator/internal/serverless local/emulator/internal/traffic",

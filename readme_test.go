@@ -40,7 +40,7 @@ func document(t *testing.T, name string) string {
 // lines of it, in their order.
 func TestReadmeShowsTheDemosRealOutput(t *testing.T) {
 	t.Parallel()
-	golden, err := os.ReadFile("internal/run/testdata/demo.txt")
+	golden, err := os.ReadFile("internal/run/reports/testdata/demo.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestReadmeShowsTheDemosRealOutput(t *testing.T) {
 func TestReadmeShowsTheDemosPicture(t *testing.T) {
 	t.Parallel()
 	const picture = "docs/keys.svg"
-	want := document(t, "internal/run/testdata/demo.svg")
+	want := document(t, "internal/run/reports/testdata/demo.svg")
 	if *update {
 		if err := os.WriteFile(picture, []byte(want), 0o600); err != nil {
 			t.Fatal(err)
@@ -117,7 +117,7 @@ func TestReadmeTellsThePolicy(t *testing.T) {
 // there.
 func TestTheAlertsFindWhatARunLogs(t *testing.T) {
 	t.Parallel()
-	log, err := os.ReadFile("internal/run/testdata/ten-findings.log")
+	log, err := os.ReadFile("internal/run/reports/testdata/ten-findings.log")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,22 +39,6 @@ func (w wholeOnly) RoundTrip(r *http.Request) (*http.Response, error) {
 // asked names a request. Its query is left out: it may hold anything.
 func asked(r *http.Request) string { return r.Method + " " + r.URL.EscapedPath() }
 
-// buffer reads an answer's body to its end, or as far as it comes.
-func buffer(resp *http.Response) error {
-	if resp.Body == nil {
-		resp.Body = http.NoBody
-	}
-	body, err := io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	return err
-}
-
-// failing reads as what comes no further.
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
-
 var errNoJSON = errors.New("the answer is not whole: it ends early, or is not the JSON that it should be")
 
 // whole refuses an answer that is not all there. One that is a success must be

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,12 +16,45 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/redact"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/scaleway/scalewaytest"
 )
+
+func TestAnErrorNamesTheRequestAndItsStatusAndNoQuery(t *testing.T) {
+	t.Parallel()
+	for name, a := range map[string]scalewaytest.Answer{
+		"typed":   {Status: 404, Body: `{"message":"resource is not found","resource":"r","resource_id":"i","type":"not_found"}`},
+		"plain":   {Status: 418, Body: `{"message":"a\u001b[31m\nb"}`},
+		"HTML":    {Status: 503, Body: "<html>\n<b>down</b>"},
+		"silent":  {Status: 500},
+		"cut":     {Status: 403, Body: `{"message":"permissions`},
+		"no JSON": {Status: 200, Body: "<html>"},
+		"refused": {Err: &url.Error{Op: "Get", URL: "https://x/?q=" + scalewaytest.Canary, Err: errors.New("reset")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := scalewaytest.NewClient(t, scalewaytest.Options(&scalewaytest.Script{Answers: []scalewaytest.Answer{a}}))
+				_, err := c.ApplicationKeys(t.Context(), "a")
+				want := "list the keys of application a: GET /iam/v1alpha1/api-keys: "
+				if a.Status != 0 {
+					want += fmt.Sprint(a.Status, " ", http.StatusText(a.Status), ": ")
+				}
+				if err == nil || !strings.HasPrefix(err.Error(), want) || strings.ContainsAny(err.Error(), "?\n\x1b") || leaks(err.Error()) {
+					t.Errorf("error %v, want %s…", err, want)
+				}
+				_, err = c.Authenticates(t.Context(), scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: scalewaytest.AccessKey}, Secret: redact.New(scalewaytest.OtherCanary)})
+				if err != nil && leaks(err.Error()) {
+					t.Errorf("error %v", err)
+				}
+			})
+		})
+	}
+}
 
 // answered are all methods that call the API.
 func answered(c *scaleway.Client) map[string]func(context.Context) error {
 	secret := scaleway.Secret{ID: "s", Name: "n", Path: "/p", Region: "fr-par"}
-	pair := scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: accessKey}, Secret: redact.New(otherCanary)}
+	pair := scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: scalewaytest.AccessKey}, Secret: redact.New(scalewaytest.OtherCanary)}
 	scope := scaleway.Scope{Product: scaleway.Functions, Region: "fr-par", Namespace: scaleway.Namespace{ID: "n"}, ResourceID: "f", Name: "api"}
 	code := scaleway.Environment{Product: scaleway.Functions, Region: "fr-par", ID: "f", NamespaceID: "n"}
 	return map[string]func(context.Context) error{
@@ -41,7 +75,7 @@ func answered(c *scaleway.Client) map[string]func(context.Context) error {
 			return err
 		},
 		"CreateSecret":    func(ctx context.Context) error { _, err := c.CreateSecret(ctx, secret, "d"); return err },
-		"DeleteKey":       func(ctx context.Context) error { return c.DeleteKey(ctx, accessKey) },
+		"DeleteKey":       func(ctx context.Context) error { return c.DeleteKey(ctx, scalewaytest.AccessKey) },
 		"DeleteSecret":    func(ctx context.Context) error { return c.DeleteSecret(ctx, secret) },
 		"DeleteToken":     func(ctx context.Context) error { return c.DeleteToken(ctx, scaleway.Token{ID: "t", Scope: scope}) },
 		"DeleteVersion":   func(ctx context.Context) error { return c.DeleteVersion(ctx, secret, 1) },
@@ -53,7 +87,7 @@ func answered(c *scaleway.Client) map[string]func(context.Context) error {
 			return err
 		},
 		"Groups":          func(ctx context.Context) error { _, err := c.Groups(ctx); return err },
-		"HasKey":          func(ctx context.Context) error { _, err := c.HasKey(ctx, accessKey); return err },
+		"HasKey":          func(ctx context.Context) error { _, err := c.HasKey(ctx, scalewaytest.AccessKey); return err },
 		"HasVersion":      func(ctx context.Context) error { _, err := c.HasVersion(ctx, secret, 1); return err },
 		"KeyLifetimeCap":  func(ctx context.Context) error { _, err := c.KeyLifetimeCap(ctx); return err },
 		"Namespaces":      func(ctx context.Context) error { _, err := c.Namespaces(ctx, scaleway.Functions, "fr-par"); return err },
@@ -80,7 +114,7 @@ func answered(c *scaleway.Client) map[string]func(context.Context) error {
 
 func TestEveryMethodThatCallsTheAPIHasARow(t *testing.T) {
 	t.Parallel()
-	c := newClient(t, options(http.DefaultTransport))
+	c := scalewaytest.NewClient(t, scalewaytest.Options(http.DefaultTransport))
 	rows := answered(c)
 	for m := range reflect.TypeOf(c).Methods() {
 		if calls := m.Type.NumIn() > 1 && m.Type.In(1) == reflect.TypeFor[context.Context](); calls && rows[m.Name] == nil {
@@ -91,37 +125,37 @@ func TestEveryMethodThatCallsTheAPIHasARow(t *testing.T) {
 
 // anything is an answer with a bit for every method.
 var anything = fmt.Sprintf(`{"secret_id":"s","revision":1,"data":%q,"access_key":%q,"id":"f","namespace_id":"n","total_count":0}`,
-	base64.StdEncoding.EncodeToString([]byte(`{"access_key":"`+accessKey+`","secret_key":"`+otherCanary+`"}`)), accessKey)
+	base64.StdEncoding.EncodeToString([]byte(`{"access_key":"`+scalewaytest.AccessKey+`","secret_key":"`+scalewaytest.OtherCanary+`"}`)), scalewaytest.AccessKey)
 
 func TestAnAnswerThatIsNotWholeIsUnknownAndNothingElse(t *testing.T) {
 	t.Parallel()
 	asJSON := map[string]string{"Content-Type": "application/json"}
 	rows := []struct {
 		name   string
-		answer answer
+		answer scalewaytest.Answer
 	}{
-		{"cut at half", answer{status: 200, body: anything, half: true}},
-		{"cut at half, as long as it says", answer{status: 200, body: anything[:len(anything)/2]}},
-		{"cut before its last byte", answer{status: 200, body: anything[:len(anything)-1]}},
-		{"whole, and something after it", answer{status: 200, body: anything + "{"}},
-		{"cut after the headers", answer{status: 200, header: map[string]string{"Content-Type": "application/json", "Content-Length": "5"}, half: true}},
-		{"HTML", answer{status: 200, body: "<html>ok</html>", header: map[string]string{"Content-Type": "text/html"}}},
-		{"HTML that claims to be JSON", answer{status: 200, body: "<html>ok</html>", header: asJSON}},
-		{"empty", answer{status: 200, header: asJSON}},
-		{"blank", answer{status: 200, body: " \n", header: asJSON}},
-		{"204", answer{status: 204}},
-		{"null", answer{status: 200, body: "null", header: asJSON}},
-		{"a list", answer{status: 200, body: "[]", header: asJSON}},
-		{"an empty object", answer{status: 200, body: "{}"}},
-		{"an object of something else", answer{status: 200, body: `{"other":1}`}},
+		{"cut at half", scalewaytest.Answer{Status: 200, Body: anything, Half: true}},
+		{"cut at half, as long as it says", scalewaytest.Answer{Status: 200, Body: anything[:len(anything)/2]}},
+		{"cut before its last byte", scalewaytest.Answer{Status: 200, Body: anything[:len(anything)-1]}},
+		{"whole, and something after it", scalewaytest.Answer{Status: 200, Body: anything + "{"}},
+		{"cut after the headers", scalewaytest.Answer{Status: 200, Header: map[string]string{"Content-Type": "application/json", "Content-Length": "5"}, Half: true}},
+		{"HTML", scalewaytest.Answer{Status: 200, Body: "<html>ok</html>", Header: map[string]string{"Content-Type": "text/html"}}},
+		{"HTML that claims to be JSON", scalewaytest.Answer{Status: 200, Body: "<html>ok</html>", Header: asJSON}},
+		{"empty", scalewaytest.Answer{Status: 200, Header: asJSON}},
+		{"blank", scalewaytest.Answer{Status: 200, Body: " \n", Header: asJSON}},
+		{"204", scalewaytest.Answer{Status: 204}},
+		{"null", scalewaytest.Answer{Status: 200, Body: "null", Header: asJSON}},
+		{"a list", scalewaytest.Answer{Status: 200, Body: "[]", Header: asJSON}},
+		{"an empty object", scalewaytest.Answer{Status: 200, Body: "{}"}},
+		{"an object of something else", scalewaytest.Answer{Status: 200, Body: `{"other":1}`}},
 	}
-	for name := range answered(newClient(t, options(http.DefaultTransport))) {
+	for name := range answered(scalewaytest.NewClient(t, scalewaytest.Options(http.DefaultTransport))) {
 		for _, r := range rows {
 			t.Run(name+" "+r.name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					s := &script{answers: []answer{r.answer}}
-					err := answered(newClient(t, options(s)))[name](t.Context())
+					s := &scalewaytest.Script{Answers: []scalewaytest.Answer{r.answer}}
+					err := answered(scalewaytest.NewClient(t, scalewaytest.Options(s)))[name](t.Context())
 					switch deletes := strings.HasPrefix(name, "Delete"); {
 					case deletes && slices.Contains([]string{"empty", "204", "cut after the headers", "an object of something else"}, r.name):
 						if r.name != "cut after the headers" && err != nil {
@@ -145,7 +179,7 @@ func TestAnAnswerThatIsNotWholeIsUnknownAndNothingElse(t *testing.T) {
 
 func TestAPayloadIsJudgedOnlyOnceItIsWhole(t *testing.T) {
 	t.Parallel()
-	good := `{"access_key":"` + accessKey + `","secret_key":"` + otherCanary + `"}`
+	good := `{"access_key":"` + scalewaytest.AccessKey + `","secret_key":"` + scalewaytest.OtherCanary + `"}`
 	body := func(data string, crc any) string {
 		return fmt.Sprintf(`{"secret_id":"s","revision":1,"data":%q,"data_crc32":%v,"type":"key_value"}`, base64.StdEncoding.EncodeToString([]byte(data)), crc)
 	}
@@ -170,12 +204,12 @@ func TestAPayloadIsJudgedOnlyOnceItIsWhole(t *testing.T) {
 	} {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			c := newClient(t, options(&script{answers: []answer{{status: 200, body: r.body}}}))
+			c := scalewaytest.NewClient(t, scalewaytest.Options(&scalewaytest.Script{Answers: []scalewaytest.Answer{{Status: 200, Body: r.body}}}))
 			pair, err := c.Access(t.Context(), scaleway.Secret{ID: "s", Region: "fr-par"}, 1)
 			if (err == nil) != r.ok || errors.Is(err, scaleway.ErrPayload) != r.payload || !r.ok && !errors.Is(err, scaleway.ErrUnknown) {
 				t.Errorf("error %v", err)
 			}
-			if r.ok && !pair.Secret.Equal(redact.New(otherCanary)) {
+			if r.ok && !pair.Secret.Equal(redact.New(scalewaytest.OtherCanary)) {
 				t.Errorf("pair %v", pair)
 			}
 			if err != nil && leaks(err.Error()) {

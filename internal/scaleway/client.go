@@ -26,6 +26,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/clock"
 	"github.com/scw-key-rotator/rotator/internal/redact"
+	"github.com/scw-key-rotator/rotator/internal/scaleway/transport"
 	"github.com/scw-key-rotator/rotator/internal/version"
 )
 
@@ -51,7 +52,7 @@ type Client struct {
 	organization string
 	project      string
 	accessKey    string
-	transport    *transport
+	transport    *transport.Transport
 	options      Options
 
 	iam            *iam.API
@@ -69,7 +70,7 @@ func New(o Options) (*Client, error) {
 	if o.Transport == nil {
 		o.Transport = http.DefaultTransport
 	}
-	t := newTransport(o.Transport, o.Clock, o.Concurrency, o.RequestsPerSecond)
+	t := transport.New(o.Transport, o.Clock, o.Concurrency, o.RequestsPerSecond)
 	sdk, err := newSDK(o, o.AccessKey, o.SecretKey, t)
 	if err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func New(o Options) (*Client, error) {
 	}, nil
 }
 
-func newSDK(o Options, accessKey string, secretKey redact.Secret, t *transport) (*scw.Client, error) {
+func newSDK(o Options, accessKey string, secretKey redact.Secret, t *transport.Transport) (*scw.Client, error) {
 	if !validation.IsSecretKey(secretKey.Reveal()) {
 		return nil, errors.New("set up the Scaleway client: the secret key is not a UUID") // the SDK's own error shows it
 	}
@@ -91,7 +92,7 @@ func newSDK(o Options, accessKey string, secretKey redact.Secret, t *transport) 
 		scw.WithDefaultOrganizationID(o.OrganizationID),
 		scw.WithDefaultProjectID(o.ProjectID),
 		scw.WithUserAgent(version.UserAgent),
-		scw.WithHTTPClient(&http.Client{Transport: metadata{wholeOnly{t}}, CheckRedirect: stay}),
+		scw.WithHTTPClient(&http.Client{Transport: metadata{wholeOnly{t}}, CheckRedirect: transport.Stay}),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("set up the Scaleway client: %w", err)
@@ -104,27 +105,17 @@ func (c *Client) AccessKey() string { return c.accessKey }
 
 // Calls returns how many requests were sent so far, and how many of them were
 // retries.
-func (c *Client) Calls() (sent, retried int64) {
-	return c.transport.calls.Load(), c.transport.retries.Load()
-}
+func (c *Client) Calls() (sent, retried int64) { return c.transport.Calls() }
 
 // PerSecond returns how many calls a second are allowed by now.
-func (c *Client) PerSecond() float64 { return c.transport.pace.perSecond() }
+func (c *Client) PerSecond() float64 { return c.transport.PerSecond() }
 
 // Now returns the API's time: ages are told by it, since our clock may be off.
-func (c *Client) Now() time.Time {
-	c.transport.mu.Lock()
-	defer c.transport.mu.Unlock()
-	return c.transport.clock.Now().Add(c.transport.offset).UTC()
-}
+func (c *Client) Now() time.Time { return c.transport.Now() }
 
 // ClockOffset returns how far the API's clock is from ours, and whether any
 // answer has told.
-func (c *Client) ClockOffset() (offset time.Duration, known bool) {
-	c.transport.mu.Lock()
-	defer c.transport.mu.Unlock()
-	return c.transport.offset, c.transport.dated
-}
+func (c *Client) ClockOffset() (offset time.Duration, known bool) { return c.transport.ClockOffset() }
 
 // metadata refuses GET /metadata itself. The SDK asks it after each call to fill
 // SRNs, which nothing here reads; asking the API would cost a call, and with an

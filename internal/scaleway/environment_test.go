@@ -11,6 +11,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/redact"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/scaleway/scalewaytest"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
@@ -20,8 +21,8 @@ func TestAChangeSendsWhatItMustAndNoMore(t *testing.T) {
 		function  = `{"runtime":"unknown_runtime","privacy":"unknown_privacy","http_option":"unknown_http_option","sandbox":"unknown_sandbox"`
 		container = `{"privacy":"unknown_privacy","protocol":"unknown_protocol","sandbox":"unknown_sandbox"`
 		plain     = `"environment_variables":{"KEY_ID":"new-id","LEVEL":"debug"}`
-		list      = `"secret_environment_variables":[{"key":"API_KEY","value":"` + otherCanary + `"}]`
-		whole     = `"secret_environment_variables":{"API_KEY":"` + otherCanary + `","DB_PASSWORD":""}`
+		list      = `"secret_environment_variables":[{"key":"API_KEY","value":"` + scalewaytest.OtherCanary + `"}]`
+		whole     = `"secret_environment_variables":{"API_KEY":"` + scalewaytest.OtherCanary + `","DB_PASSWORD":""}`
 		none      = `"secret_environment_variables":null`
 	)
 	// By kind: with the secret alone, with the plain one alone, with both.

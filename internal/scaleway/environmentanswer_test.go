@@ -11,8 +11,37 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/scaleway/scalewaytest"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
+
+func TestAnEnvironmentInATransientStateIsReadAnewAndChangedThen(t *testing.T) {
+	t.Parallel()
+	everyKind(t, func(c changing) {
+		c.Arm(emulator.Fault{Method: "PATCH", Status: 409, Body: scalewaytest.TransientBody, Times: 8, Header: http.Header{"Content-Type": {"application/json"}}})
+		if _, err := c.ChangeEnvironment(c.t.Context(), c.e, nil, newKey); err != nil {
+			c.t.Error(err)
+		}
+		if got := c.methods(); got != strings.Repeat("GET PATCH ", 8)+"GET PATCH" {
+			c.t.Errorf("requests %s", got)
+		}
+	})
+}
+
+func TestAnEnvironmentThatStaysInATransientStateIsLeft(t *testing.T) {
+	t.Parallel()
+	everyKind(t, func(c changing) {
+		c.Arm(emulator.Fault{Method: "PATCH", Status: 409, Body: scalewaytest.TransientBody, Times: -1, Header: http.Header{"Content-Type": {"application/json"}}})
+		before := c.Clock().Now()
+		_, err := c.ChangeEnvironment(c.t.Context(), c.e, nil, newKey)
+		if took := c.Clock().Now().Sub(before); !errors.Is(err, scaleway.ErrRefused) || took < scalewaytest.DeployBound || took > scalewaytest.DeployBound+20*time.Second {
+			c.t.Errorf("%v after %s", err, took)
+		}
+		if !strings.Contains(err.Error(), ": 409 Conflict: ") {
+			c.t.Errorf("error %v", err)
+		}
+	})
+}
 
 // secretsOf is a change to the secret variables of an answer, in either form.
 func secretsOf(answer map[string]any, change func(map[string]any)) {
@@ -71,8 +100,8 @@ func TestAnAnswerThatShowsHarmIsAnError(t *testing.T) {
 				t.Run(words, func(t *testing.T) {
 					t.Parallel()
 					var e scaleway.Environment
-					r := start(t, emulator.Options{}, environments(), rewrite("PATCH", "", func(a map[string]any) { row.lie(e, a) }))
-					e = r.environment(t, words)
+					r := scalewaytest.Start(t, emulator.Options{}, environments(), rewrite("PATCH", "", func(a map[string]any) { row.lie(e, a) }))
+					e = environment(t, r, words)
 					_, err := r.ChangeEnvironment(t.Context(), e, map[string]string{"KEY_ID": "new-id"}, newKey)
 					if !errors.Is(err, scaleway.ErrUnknown) || !strings.Contains(err.Error(), row.want) {
 						t.Errorf("error %v, want %q", err, row.want)
@@ -88,7 +117,7 @@ func TestAnAnswerThatShowsHarmIsAnError(t *testing.T) {
 
 func TestAnErrorThatQuotesWhatWasSentIsCut(t *testing.T) {
 	t.Parallel()
-	const said = `invalid value \"` + otherCanary + `\" beside \"old-id-of-the-key\" and debug`
+	const said = `invalid value \"` + scalewaytest.OtherCanary + `\" beside \"old-id-of-the-key\" and debug`
 	for name, body := range map[string]string{
 		"functions":  `{"message":"` + said + `"}`,
 		"containers": `{"type":"invalid_arguments","message":"invalid argument(s)","details":[{"argument_name":"secret_environment_variables","help_message":"` + said + `","reason":"format"}]}`,
@@ -194,8 +223,8 @@ func TestStatesOfAnEnvironment(t *testing.T) {
 			{Product: scaleway.Containers, ID: "n", NamespaceID: "n"},
 		} {
 			e.Region = "fr-par"
-			body := `{"id":"` + e.ID + `","namespace_id":"n","project_id":"` + project + `","status":"` + status + `"}`
-			got, err := newClient(t, options(&script{answers: []answer{{status: 200, body: body}}})).ReadEnvironment(t.Context(), e)
+			body := `{"id":"` + e.ID + `","namespace_id":"n","project_id":"` + scalewaytest.Project + `","status":"` + status + `"}`
+			got, err := scalewaytest.NewClient(t, scalewaytest.Options(&scalewaytest.Script{Answers: []scalewaytest.Answer{{Status: 200, Body: body}}})).ReadEnvironment(t.Context(), e)
 			if err != nil || got.State != want || got.Region != "fr-par" {
 				t.Errorf("%s with status %q is %s in %q, error %v", e, status, got.State, got.Region, err)
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/scaleway/scaleway-sdk-go/scw"
 
 	"github.com/scw-key-rotator/rotator/internal/redact"
+	"github.com/scw-key-rotator/rotator/internal/scaleway/transport"
 )
 
 // ChangeEnvironment gives variables that exist new values, and leaves every
@@ -35,12 +36,12 @@ func (c *Client) ChangeEnvironment(ctx context.Context, e Environment, plain map
 	for attempt := 1; ; attempt++ {
 		got, moment, err := c.changeEnvironment(ctx, e, plain, secrets)
 		switch within := c.options.Clock.Now().Sub(start) < c.options.DeployBound; {
-		case moment == crowded && attempt < attempts:
+		case moment == crowded && attempt < transport.Attempts:
 		case moment == unsettled && within:
 		default:
 			return got, err
 		}
-		if c.options.Clock.Sleep(ctx, backoff(attempt-1, nil)) != nil {
+		if c.options.Clock.Sleep(ctx, transport.Backoff(attempt-1, nil)) != nil {
 			return got, err
 		}
 	}
@@ -156,7 +157,7 @@ func (c envChange) whole() *map[string]string {
 
 func (c *Client) patchEnvironment(ctx context.Context, change envChange) (got answeredEnvironment) {
 	e := change.before
-	region, with := scw.Region(e.Region), scw.WithContext(once(ctx))
+	region, with := scw.Region(e.Region), scw.WithContext(transport.Once(ctx))
 	switch {
 	case e.Product == Functions && e.OfNamespace():
 		got.functionNamespace(c.functions.UpdateNamespace(&function.UpdateNamespaceRequest{
@@ -252,7 +253,7 @@ func (c envChange) mute(err error) error {
 func momentOf(err error) moment {
 	answer, ok := errors.AsType[*scw.ResponseError](err)
 	_, changing := errors.AsType[*scw.TransientStateError](err)
-	_, unmade := errors.AsType[*unmadeError](err)
+	_, unmade := errors.AsType[*transport.UnmadeError](err)
 	switch {
 	case ok && answer.StatusCode == http.StatusTooManyRequests:
 		return crowded

@@ -10,6 +10,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/redact"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/scaleway/scalewaytest"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
@@ -39,7 +40,7 @@ var kinds = map[string]string{
 }
 
 // environment finds one by its words.
-func (r rig) environment(t *testing.T, words string) scaleway.Environment {
+func environment(t *testing.T, r scalewaytest.Rig, words string) scaleway.Environment {
 	t.Helper()
 	for _, p := range []scaleway.Product{scaleway.Functions, scaleway.Containers} {
 		namespaces, err := r.Namespaces(t.Context(), p, "fr-par")
@@ -72,8 +73,8 @@ func everyKind(t *testing.T, test func(c changing)) {
 		t.Run(words, func(t *testing.T) {
 			t.Parallel()
 			c := changing{t: t, seen: &bodies{}}
-			c.rig = start(t, emulator.Options{}, environments(), c.seen.over)
-			c.e = c.environment(t, words)
+			c.Rig = scalewaytest.Start(t, emulator.Options{}, environments(), c.seen.over)
+			c.e = environment(t, c.Rig, words)
 			c.path = path + c.e.ID
 			c.InstallCode(c.e.ID, true)
 			c.ForgetHistory()
@@ -84,7 +85,7 @@ func everyKind(t *testing.T, test func(c changing)) {
 
 // changing is an environment that a test changes.
 type changing struct {
-	rig
+	scalewaytest.Rig
 	t    *testing.T
 	e    scaleway.Environment
 	path string
@@ -99,7 +100,7 @@ type bodies struct {
 }
 
 func (b *bodies) over(next http.RoundTripper) http.RoundTripper {
-	return transport(func(r *http.Request) (*http.Response, error) {
+	return scalewaytest.FarSide(func(r *http.Request) (*http.Response, error) {
 		if r.Method == http.MethodPatch {
 			text, err := io.ReadAll(r.Body)
 			if err != nil {
@@ -111,7 +112,7 @@ func (b *bodies) over(next http.RoundTripper) http.RoundTripper {
 			b.sent = append(b.sent, string(text))
 			if b.putOff != nil && len(b.sent) == 1 {
 				b.putOff()
-				return answer{status: http.StatusTooManyRequests}.to(r)
+				return scalewaytest.Answer{Status: http.StatusTooManyRequests}.To(r)
 			}
 		}
 		return next.RoundTrip(r)
@@ -156,4 +157,28 @@ func asJSON(t *testing.T, text string) map[string]any {
 	return out
 }
 
-var newKey = map[string]redact.Secret{"API_KEY": redact.New(otherCanary)}
+var newKey = map[string]redact.Secret{"API_KEY": redact.New(scalewaytest.OtherCanary)}
+
+// rewrite changes the JSON object that a method and path's end are answered
+// with.
+func rewrite(method, path string, change func(map[string]any)) func(http.RoundTripper) http.RoundTripper {
+	return func(next http.RoundTripper) http.RoundTripper {
+		return scalewaytest.FarSide(func(r *http.Request) (*http.Response, error) {
+			resp, err := next.RoundTrip(r)
+			if err != nil || r.Method != method || !strings.HasSuffix(r.URL.Path, path) {
+				return resp, err
+			}
+			fields := map[string]any{}
+			if err := json.NewDecoder(resp.Body).Decode(&fields); err != nil {
+				return nil, err
+			}
+			_ = resp.Body.Close()
+			change(fields)
+			text, err := json.Marshal(fields)
+			if err != nil {
+				return nil, err
+			}
+			return scalewaytest.Answer{Status: resp.StatusCode, Body: string(text)}.To(r)
+		})
+	}
+}

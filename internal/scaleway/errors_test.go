@@ -13,6 +13,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/redact"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/scaleway/scalewaytest"
 )
 
 // classes are all sentinels by their names.
@@ -35,81 +36,81 @@ func TestErrorClasses(t *testing.T) {
 	asJSON := map[string]string{"Content-Type": "application/json"}
 	rows := []struct {
 		name   string
-		answer answer
+		answer scalewaytest.Answer
 		want   error
 	}{
-		{"404 of IAM", answer{status: 404, body: `{"message":"resource is not found","resource":"access_key","resource_id":"SCW","type":"not_found"}`}, scaleway.ErrNotFound},
-		{"404 of functions", answer{status: 404, body: `{"message":"Token was not found"}`}, scaleway.ErrNotFound},
-		{"404 of triggers", answer{status: 404, body: `{"message":"trigger does not exist"}`}, scaleway.ErrNotFound},
-		{"404 without a body", answer{status: 404}, scaleway.ErrNotFound},
+		{"404 of IAM", scalewaytest.Answer{Status: 404, Body: `{"message":"resource is not found","resource":"access_key","resource_id":"SCW","type":"not_found"}`}, scaleway.ErrNotFound},
+		{"404 of functions", scalewaytest.Answer{Status: 404, Body: `{"message":"Token was not found"}`}, scaleway.ErrNotFound},
+		{"404 of triggers", scalewaytest.Answer{Status: 404, Body: `{"message":"trigger does not exist"}`}, scaleway.ErrNotFound},
+		{"404 without a body", scalewaytest.Answer{Status: 404}, scaleway.ErrNotFound},
 		{
 			"400 of IAM",
-			answer{status: 400, body: `{"details":[{"argument_name":"data","help_message":"…","reason":"format"}],"message":"invalid argument(s)","type":"invalid_arguments"}`},
+			scalewaytest.Answer{Status: 400, Body: `{"details":[{"argument_name":"data","help_message":"…","reason":"format"}],"message":"invalid argument(s)","type":"invalid_arguments"}`},
 			scaleway.ErrRefused,
 		},
-		{"400 of functions", answer{status: 400, body: `{"message":"could not validate domain […]"}`}, scaleway.ErrRefused},
-		{"400 of a validator", answer{status: 400, body: `{"message":"Key: 'Function.Name' Error:Field validation for 'Name' failed on the 'max' tag"}`}, scaleway.ErrRefused},
-		{"401, not found", answer{status: 401, body: `{"message":"authentication is denied","method":"api_key","reason":"not_found","type":"denied_authentication"}`}, scaleway.ErrDenied},
-		{"401, expired", answer{status: 401, body: `{"message":"authentication is denied","method":"api_key","reason":"expired","type":"denied_authentication"}`}, scaleway.ErrDenied},
-		{"401, invalid", answer{status: 401, body: `{"message":"authentication is denied","method":"api_key","reason":"invalid_argument","type":"denied_authentication"}`}, scaleway.ErrDenied},
-		{"401 without a body", answer{status: 401}, scaleway.ErrDenied},
-		{"403", answer{status: 403, body: `{"details":[{"action":"read","resource":"api_key"}],"message":"insufficient permissions","type":"permissions_denied"}`}, scaleway.ErrForbidden},
-		{"403 without details", answer{status: 403, body: `{"details":[],"message":"insufficient permissions","type":"permissions_denied"}`}, scaleway.ErrForbidden},
-		{"403 without a type", answer{status: 403, body: `{"message":"forbidden"}`}, scaleway.ErrForbidden},
-		{"403 without a body", answer{status: 403}, scaleway.ErrForbidden},
+		{"400 of functions", scalewaytest.Answer{Status: 400, Body: `{"message":"could not validate domain […]"}`}, scaleway.ErrRefused},
+		{"400 of a validator", scalewaytest.Answer{Status: 400, Body: `{"message":"Key: 'Function.Name' Error:Field validation for 'Name' failed on the 'max' tag"}`}, scaleway.ErrRefused},
+		{"401, not found", scalewaytest.Answer{Status: 401, Body: `{"message":"authentication is denied","method":"api_key","reason":"not_found","type":"denied_authentication"}`}, scaleway.ErrDenied},
+		{"401, expired", scalewaytest.Answer{Status: 401, Body: `{"message":"authentication is denied","method":"api_key","reason":"expired","type":"denied_authentication"}`}, scaleway.ErrDenied},
+		{"401, invalid", scalewaytest.Answer{Status: 401, Body: `{"message":"authentication is denied","method":"api_key","reason":"invalid_argument","type":"denied_authentication"}`}, scaleway.ErrDenied},
+		{"401 without a body", scalewaytest.Answer{Status: 401}, scaleway.ErrDenied},
+		{"403", scalewaytest.Answer{Status: 403, Body: `{"details":[{"action":"read","resource":"api_key"}],"message":"insufficient permissions","type":"permissions_denied"}`}, scaleway.ErrForbidden},
+		{"403 without details", scalewaytest.Answer{Status: 403, Body: `{"details":[],"message":"insufficient permissions","type":"permissions_denied"}`}, scaleway.ErrForbidden},
+		{"403 without a type", scalewaytest.Answer{Status: 403, Body: `{"message":"forbidden"}`}, scaleway.ErrForbidden},
+		{"403 without a body", scalewaytest.Answer{Status: 403}, scaleway.ErrForbidden},
 		{
 			"409, transient",
-			answer{status: 409, body: `{"current_state":"updating","message":"resource is in a transient state","resource":"group","resource_id":"g","type":"transient_state"}`},
+			scalewaytest.Answer{Status: 409, Body: `{"current_state":"updating","message":"resource is in a transient state","resource":"group","resource_id":"g","type":"transient_state"}`},
 			scaleway.ErrRefused,
 		},
 		{
 			"409, exists",
-			answer{status: 409, body: `{"help_message":"…","message":"resource already exists","resource":"…","resource_id":"…","type":"already_exists"}`},
+			scalewaytest.Answer{Status: 409, Body: `{"help_message":"…","message":"resource already exists","resource":"…","resource_id":"…","type":"already_exists"}`},
 			scaleway.ErrRefused,
 		},
-		{"409 of functions", answer{status: 409, body: `{"message":"Namespace already exist"}`}, scaleway.ErrRefused},
+		{"409 of functions", scalewaytest.Answer{Status: 409, Body: `{"message":"Namespace already exist"}`}, scaleway.ErrRefused},
 		{
 			"412, protected",
-			answer{status: 412, body: `{"help_message":"cannot delete a protected secret","message":"precondition is not respected","precondition":"protected_resource","type":"precondition_failed"}`},
+			scalewaytest.Answer{Status: 412, Body: `{"help_message":"cannot delete a protected secret","message":"precondition is not respected","precondition":"protected_resource","type":"precondition_failed"}`},
 			scaleway.ErrRefused,
 		},
-		{"412, in use", answer{status: 412, body: `{"message":"precondition is not respected","precondition":"resource_still_in_use","type":"precondition_failed"}`}, scaleway.ErrRefused},
-		{"412, not usable", answer{status: 412, body: `{"help_message":"please retry later","precondition":"resource_not_usable","type":"precondition_failed"}`}, scaleway.ErrRefused},
-		{"429", answer{status: 429, header: map[string]string{"X-Envoy-Ratelimited": "true"}}, scaleway.ErrRefused},
-		{"quota", answer{status: 403, body: `{"details":[{"resource":"api_key","quota":20,"current":20}],"message":"quota(s) exceeded","type":"quotas_exceeded"}`}, scaleway.ErrQuota},
-		{"locked", answer{status: 423, body: `{"message":"resource is locked","resource":"secret","resource_id":"s","type":"locked"}`}, scaleway.ErrRefused},
-		{"out of stock", answer{status: 409, body: `{"message":"out of stock","resource":"r","type":"out_of_stock"}`}, scaleway.ErrRefused},
-		{"expired", answer{status: 410, body: `{"expired_since":"2026-01-01T00:00:00Z","message":"resource is expired","resource":"r","resource_id":"i","type":"resource_expired"}`}, scaleway.ErrRefused},
-		{"410", answer{status: 410, body: `{"message":"gone"}`}, scaleway.ErrRefused},
-		{"408", answer{status: 408}, scaleway.ErrUnknown},
-		{"500", answer{status: 500, body: `{"message":"Internal error"}`}, scaleway.ErrUnknown},
-		{"500 of grpc", answer{status: 500, body: `{"message":"grpc: error while marshaling: …"}`}, scaleway.ErrUnknown},
-		{"501", answer{status: 501, body: `{"message":"not implemented"}`}, scaleway.ErrUnknown},
-		{"502 in HTML", answer{status: 502, body: "<html>", header: html}, scaleway.ErrUnknown},
-		{"503", answer{status: 503, body: `{"message":"error while authenticating, please retry later"}`}, scaleway.ErrUnknown},
-		{"504 without a body", answer{status: 504}, scaleway.ErrUnknown},
-		{"302", answer{status: 302, header: map[string]string{"Location": "/"}}, scaleway.ErrUnknown},
-		{"200, half of it", answer{status: 200, body: `{"api_keys":[],"total_count":0}`, half: true}, scaleway.ErrUnknown},
-		{"200, cut JSON", answer{status: 200, body: `{"api_keys":[{"access_key":`}, scaleway.ErrUnknown},
-		{"200, another shape", answer{status: 200, body: `{"api_keys":"none"}`}, scaleway.ErrUnknown},
-		{"200 in HTML", answer{status: 200, body: "<html>", header: html}, scaleway.ErrUnknown},
-		{"200 in HTML that claims to be JSON", answer{status: 200, body: "<html>", header: asJSON}, scaleway.ErrUnknown},
-		{"200 without a body", answer{status: 200, header: asJSON}, scaleway.ErrUnknown},
-		{"200 without a body or a type", answer{status: 200}, scaleway.ErrUnknown},
-		{"404, half of it", answer{status: 404, body: `{"message":"Token was not found"}`, half: true}, scaleway.ErrUnknown},
-		{"404, cut JSON", answer{status: 404, body: `{"message":`}, scaleway.ErrUnknown},
-		{"404 in HTML", answer{status: 404, body: "<html>", header: html}, scaleway.ErrNotFound},
-		{"no answer", answer{err: errors.New("connection reset")}, scaleway.ErrUnknown},
+		{"412, in use", scalewaytest.Answer{Status: 412, Body: `{"message":"precondition is not respected","precondition":"resource_still_in_use","type":"precondition_failed"}`}, scaleway.ErrRefused},
+		{"412, not usable", scalewaytest.Answer{Status: 412, Body: `{"help_message":"please retry later","precondition":"resource_not_usable","type":"precondition_failed"}`}, scaleway.ErrRefused},
+		{"429", scalewaytest.Answer{Status: 429, Header: map[string]string{"X-Envoy-Ratelimited": "true"}}, scaleway.ErrRefused},
+		{"quota", scalewaytest.Answer{Status: 403, Body: `{"details":[{"resource":"api_key","quota":20,"current":20}],"message":"quota(s) exceeded","type":"quotas_exceeded"}`}, scaleway.ErrQuota},
+		{"locked", scalewaytest.Answer{Status: 423, Body: `{"message":"resource is locked","resource":"secret","resource_id":"s","type":"locked"}`}, scaleway.ErrRefused},
+		{"out of stock", scalewaytest.Answer{Status: 409, Body: `{"message":"out of stock","resource":"r","type":"out_of_stock"}`}, scaleway.ErrRefused},
+		{"expired", scalewaytest.Answer{Status: 410, Body: `{"expired_since":"2026-01-01T00:00:00Z","message":"resource is expired","resource":"r","resource_id":"i","type":"resource_expired"}`}, scaleway.ErrRefused},
+		{"410", scalewaytest.Answer{Status: 410, Body: `{"message":"gone"}`}, scaleway.ErrRefused},
+		{"408", scalewaytest.Answer{Status: 408}, scaleway.ErrUnknown},
+		{"500", scalewaytest.Answer{Status: 500, Body: `{"message":"Internal error"}`}, scaleway.ErrUnknown},
+		{"500 of grpc", scalewaytest.Answer{Status: 500, Body: `{"message":"grpc: error while marshaling: …"}`}, scaleway.ErrUnknown},
+		{"501", scalewaytest.Answer{Status: 501, Body: `{"message":"not implemented"}`}, scaleway.ErrUnknown},
+		{"502 in HTML", scalewaytest.Answer{Status: 502, Body: "<html>", Header: html}, scaleway.ErrUnknown},
+		{"503", scalewaytest.Answer{Status: 503, Body: `{"message":"error while authenticating, please retry later"}`}, scaleway.ErrUnknown},
+		{"504 without a body", scalewaytest.Answer{Status: 504}, scaleway.ErrUnknown},
+		{"302", scalewaytest.Answer{Status: 302, Header: map[string]string{"Location": "/"}}, scaleway.ErrUnknown},
+		{"200, half of it", scalewaytest.Answer{Status: 200, Body: `{"api_keys":[],"total_count":0}`, Half: true}, scaleway.ErrUnknown},
+		{"200, cut JSON", scalewaytest.Answer{Status: 200, Body: `{"api_keys":[{"access_key":`}, scaleway.ErrUnknown},
+		{"200, another shape", scalewaytest.Answer{Status: 200, Body: `{"api_keys":"none"}`}, scaleway.ErrUnknown},
+		{"200 in HTML", scalewaytest.Answer{Status: 200, Body: "<html>", Header: html}, scaleway.ErrUnknown},
+		{"200 in HTML that claims to be JSON", scalewaytest.Answer{Status: 200, Body: "<html>", Header: asJSON}, scaleway.ErrUnknown},
+		{"200 without a body", scalewaytest.Answer{Status: 200, Header: asJSON}, scaleway.ErrUnknown},
+		{"200 without a body or a type", scalewaytest.Answer{Status: 200}, scaleway.ErrUnknown},
+		{"404, half of it", scalewaytest.Answer{Status: 404, Body: `{"message":"Token was not found"}`, Half: true}, scaleway.ErrUnknown},
+		{"404, cut JSON", scalewaytest.Answer{Status: 404, Body: `{"message":`}, scaleway.ErrUnknown},
+		{"404 in HTML", scalewaytest.Answer{Status: 404, Body: "<html>", Header: html}, scaleway.ErrNotFound},
+		{"no answer", scalewaytest.Answer{Err: errors.New("connection reset")}, scaleway.ErrUnknown},
 	}
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := newClient(t, options(&script{answers: []answer{r.answer}}))
+				c := scalewaytest.NewClient(t, scalewaytest.Options(&scalewaytest.Script{Answers: []scalewaytest.Answer{r.answer}}))
 				for name, call := range map[string]func() error{
 					"list": func() error { _, err := c.APIKeys(t.Context()); return err },
 					"create": func() error {
-						_, err := c.CreateKey(t.Context(), scaleway.NewKey{ApplicationID: "a", DefaultProjectID: project})
+						_, err := c.CreateKey(t.Context(), scaleway.NewKey{ApplicationID: "a", DefaultProjectID: scalewaytest.Project})
 						return err
 					},
 				} {
@@ -130,7 +131,7 @@ func TestErrorClasses(t *testing.T) {
 // calls are all methods that call the API, each with what it needs.
 func calls(c *scaleway.Client) []call {
 	secret := scaleway.Secret{ID: "5ec2e700-0000-4000-8000-000000000001", Name: "n", Path: "/p", Region: "fr-par"}
-	pair := scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: accessKey}, Secret: redact.New(otherCanary)}
+	pair := scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: scalewaytest.AccessKey}, Secret: redact.New(scalewaytest.OtherCanary)}
 	function := scaleway.Scope{Product: scaleway.Functions, Region: "fr-par", Namespace: scaleway.Namespace{ID: "n"}, ResourceID: "f", Name: "api"}
 	container := function
 	container.Product, container.ResourceID = scaleway.Containers, ""
@@ -160,7 +161,7 @@ func calls(c *scaleway.Client) []call {
 			_, err := c.CreateKey(ctx, scaleway.NewKey{ApplicationID: "a"})
 			return err
 		}},
-		{"delete key", "IAMApplicationManager", func(ctx context.Context) error { return c.DeleteKey(ctx, accessKey) }},
+		{"delete key", "IAMApplicationManager", func(ctx context.Context) error { return c.DeleteKey(ctx, scalewaytest.AccessKey) }},
 		{"list secrets", "SecretManagerReadOnly", func(ctx context.Context) error { _, err := c.Secrets(ctx, "fr-par", "/p"); return err }},
 		{"create secret", "SecretManagerSecretCreate", func(ctx context.Context) error { _, err := c.CreateSecret(ctx, secret, "d"); return err }},
 		{"list versions", "SecretManagerReadOnly", func(ctx context.Context) error { _, err := c.Versions(ctx, secret); return err }},
@@ -205,17 +206,14 @@ type call struct {
 	do          func(context.Context) error
 }
 
-// otherCanary is the secret of a key that is published or tried.
-const otherCanary = "c0ffee00-5ec2-4e7a-8bad-cafe00000002"
-
 func TestARefusedCallNamesThePermissionSetThatItNeeds(t *testing.T) {
 	t.Parallel()
-	s := &script{answers: []answer{{status: 403, body: `{"details":[],"message":"insufficient permissions","type":"permissions_denied"}`}}}
+	s := &scalewaytest.Script{Answers: []scalewaytest.Answer{{Status: 403, Body: `{"details":[],"message":"insufficient permissions","type":"permissions_denied"}`}}}
 	granted := map[string]bool{}
 	for _, p := range scaleway.Policy() {
 		granted[p.Name] = true
 	}
-	for _, c := range calls(newClient(t, options(s))) {
+	for _, c := range calls(scalewaytest.NewClient(t, scalewaytest.Options(s))) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			err := c.do(t.Context())
@@ -233,8 +231,8 @@ func TestARefusedCallNamesThePermissionSetThatItNeeds(t *testing.T) {
 
 func TestADeniedCallNamesTheSettings(t *testing.T) {
 	t.Parallel()
-	s := &script{answers: []answer{{status: 401, body: `{"reason":"expired","type":"denied_authentication"}`}}}
-	_, err := newClient(t, options(s)).APIKeys(t.Context())
+	s := &scalewaytest.Script{Answers: []scalewaytest.Answer{{Status: 401, Body: `{"reason":"expired","type":"denied_authentication"}`}}}
+	_, err := scalewaytest.NewClient(t, scalewaytest.Options(s)).APIKeys(t.Context())
 	var hinted *scaleway.Error
 	if !errors.As(err, &hinted) || hinted.Hint() != "the function's own key is dead, or wrong: give it a new one with make deploy ARGS=--new-key" {
 		t.Errorf("error %v", err)
@@ -243,38 +241,38 @@ func TestADeniedCallNamesTheSettings(t *testing.T) {
 
 // leaks tells whether text shows a secret key.
 func leaks(text string) bool {
-	return strings.Contains(text, canary) || strings.Contains(text, otherCanary)
+	return strings.Contains(text, scalewaytest.Canary) || strings.Contains(text, scalewaytest.OtherCanary)
 }
 
 func TestNoErrorShowsASecretKey(t *testing.T) {
 	t.Parallel()
 	rows := []struct {
 		name   string
-		answer answer
+		answer scalewaytest.Answer
 	}{
-		{"no answer", answer{err: errors.New("connection reset")}},
-		{"400", answer{status: 400, body: `{"type":"invalid_arguments"}`}},
-		{"401", answer{status: 401, body: `{"type":"denied_authentication"}`}},
-		{"403", answer{status: 403, body: `{"type":"permissions_denied"}`}},
-		{"412", answer{status: 412, body: `{"type":"precondition_failed"}`}},
-		{"500", answer{status: 500, body: `{"message":"Internal error"}`}},
-		{"half a body", answer{status: 200, body: `{"secret_key":"` + otherCanary + `","access_key":"SCW"}`, half: true}},
-		{"cut JSON", answer{status: 200, body: `{"secret_key":"` + otherCanary + `"`}},
-		{"another shape", answer{status: 200, body: `{"secret_key":["` + otherCanary + `"],"data":{"` + otherCanary + `":1},"total_count":"` + otherCanary + `"}`}},
-		{"an empty object", answer{status: 200, body: `{}`}},
-		{"not JSON", answer{status: 200, body: otherCanary}},
+		{"no answer", scalewaytest.Answer{Err: errors.New("connection reset")}},
+		{"400", scalewaytest.Answer{Status: 400, Body: `{"type":"invalid_arguments"}`}},
+		{"401", scalewaytest.Answer{Status: 401, Body: `{"type":"denied_authentication"}`}},
+		{"403", scalewaytest.Answer{Status: 403, Body: `{"type":"permissions_denied"}`}},
+		{"412", scalewaytest.Answer{Status: 412, Body: `{"type":"precondition_failed"}`}},
+		{"500", scalewaytest.Answer{Status: 500, Body: `{"message":"Internal error"}`}},
+		{"half a body", scalewaytest.Answer{Status: 200, Body: `{"secret_key":"` + scalewaytest.OtherCanary + `","access_key":"SCW"}`, Half: true}},
+		{"cut JSON", scalewaytest.Answer{Status: 200, Body: `{"secret_key":"` + scalewaytest.OtherCanary + `"`}},
+		{"another shape", scalewaytest.Answer{Status: 200, Body: `{"secret_key":["` + scalewaytest.OtherCanary + `"],"data":{"` + scalewaytest.OtherCanary + `":1},"total_count":"` + scalewaytest.OtherCanary + `"}`}},
+		{"an empty object", scalewaytest.Answer{Status: 200, Body: `{}`}},
+		{"not JSON", scalewaytest.Answer{Status: 200, Body: scalewaytest.OtherCanary}},
 	}
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				client := newClient(t, options(&script{answers: []answer{r.answer}}))
+				client := scalewaytest.NewClient(t, scalewaytest.Options(&scalewaytest.Script{Answers: []scalewaytest.Answer{r.answer}}))
 				for _, c := range calls(client) {
 					if err := c.do(t.Context()); err != nil && leaks(err.Error()) {
 						t.Errorf("%s: %v", c.name, err)
 					}
 				}
-				pair := scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: accessKey}, Secret: redact.New(otherCanary)}
+				pair := scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: scalewaytest.AccessKey}, Secret: redact.New(scalewaytest.OtherCanary)}
 				if _, err := client.Authenticates(t.Context(), pair); err != nil && leaks(err.Error()) {
 					t.Errorf("authenticate: %v", err)
 				}
@@ -285,13 +283,13 @@ func TestNoErrorShowsASecretKey(t *testing.T) {
 
 func TestAKeyOfWrongShapeIsNotShown(t *testing.T) {
 	t.Parallel()
-	const odd = canary + "-odd"
-	if _, err := scaleway.New(options(http.DefaultTransport, func(o *scaleway.Options) { o.SecretKey = redact.New(odd) })); err == nil || leaks(err.Error()) {
+	const odd = scalewaytest.Canary + "-odd"
+	if _, err := scaleway.New(scalewaytest.Options(http.DefaultTransport, func(o *scaleway.Options) { o.SecretKey = redact.New(odd) })); err == nil || leaks(err.Error()) {
 		t.Errorf("new client: error %v", err)
 	}
-	c := newClient(t, options(&script{answers: []answer{{status: 200, body: "{}"}}}))
+	c := scalewaytest.NewClient(t, scalewaytest.Options(&scalewaytest.Script{Answers: []scalewaytest.Answer{{Status: 200, Body: "{}"}}}))
 	for _, secret := range []string{odd, ""} {
-		_, err := c.Authenticates(t.Context(), scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: accessKey}, Secret: redact.New(secret)})
+		_, err := c.Authenticates(t.Context(), scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: scalewaytest.AccessKey}, Secret: redact.New(secret)})
 		if err == nil || leaks(err.Error()) {
 			t.Errorf("authenticate: error %v", err)
 		}

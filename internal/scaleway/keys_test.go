@@ -14,13 +14,12 @@ import (
 
 	"github.com/scw-key-rotator/rotator/internal/redact"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/scaleway/scalewaytest"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
 
-func redactOf(secret string) redact.Secret { return redact.New(secret) }
-
 // wanted is a key to create for checkout, valid for a quarter.
-func (r rig) wanted() scaleway.NewKey {
+func wanted(r scalewaytest.Rig) scaleway.NewKey {
 	return scaleway.NewKey{
 		ApplicationID: r.Application("checkout"), Description: "made by a test", DefaultProjectID: r.Project("demo"),
 		ExpiresAt: r.Client.Now().Add(90 * 24 * time.Hour),
@@ -29,8 +28,8 @@ func (r rig) wanted() scaleway.NewKey {
 
 func TestANewKeyIsWhatWasAskedFor(t *testing.T) {
 	t.Parallel()
-	r := start(t, emulator.Options{}, emulator.Demo())
-	want := r.wanted()
+	r := scalewaytest.Start(t, emulator.Options{}, emulator.Demo())
+	want := wanted(r)
 	pair, err := r.CreateKey(t.Context(), want)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +68,7 @@ func TestANewKeyIsCheckedFieldByField(t *testing.T) {
 		{"no application", func(m map[string]any) { delete(m, "application_id") }, "application_id"},
 		{"a user's, too", set("user_id", "11111111-1111-4111-8111-111111111111"), "application_id"},
 		{"another description", set("description", "something"), "description"},
-		{"another project", set("default_project_id", organization), "default_project_id"},
+		{"another project", set("default_project_id", scalewaytest.Organization), "default_project_id"},
 		{"it never expires", set("expires_at", nil), "expires_at"},
 		{"it expires earlier", set("expires_at", "2026-09-01T13:00:00Z"), "expires_at"},
 		{"it expires a second later", set("expires_at", "2026-11-30T12:00:01.200000Z"), "expires_at"},
@@ -78,8 +77,8 @@ func TestANewKeyIsCheckedFieldByField(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			r := start(t, emulator.Options{}, emulator.Demo(), rewrite("POST", "/api-keys", row.change))
-			pair, err := r.CreateKey(t.Context(), r.wanted())
+			r := scalewaytest.Start(t, emulator.Options{}, emulator.Demo(), rewrite("POST", "/api-keys", row.change))
+			pair, err := r.CreateKey(t.Context(), wanted(r))
 			all := r.Keys("checkout")
 			made := all[len(all)-1]
 			if row.field == "" {
@@ -110,12 +109,12 @@ func TestAuthenticates(t *testing.T) {
 	seed.Applications = append(append([]emulator.SeedApplication{}, seed.Applications...), emulator.SeedApplication{
 		Name: "late", Keys: []emulator.SeedKey{{Age: emulator.SeedAge(time.Hour), ExpiresIn: -1}},
 	})
-	r := start(t, emulator.Options{}, seed)
+	r := scalewaytest.Start(t, emulator.Options{}, seed)
 	pairOf := func(name string) scaleway.KeyPair {
 		k := r.Keys(name)[0]
 		return scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: k.AccessKey}, Secret: redact.New(k.SecretKey)}
 	}
-	stranger := scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: accessKey}, Secret: redact.New(canary)}
+	stranger := scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: scalewaytest.AccessKey}, Secret: redact.New(scalewaytest.Canary)}
 	rows := []struct {
 		name  string
 		pair  scaleway.KeyPair
@@ -142,7 +141,7 @@ func TestAuthenticates(t *testing.T) {
 }
 
 // vault is a secret of the demo project's and what holds it.
-func vault(t *testing.T, r rig) scaleway.Secret {
+func vault(t *testing.T, r scalewaytest.Rig) scaleway.Secret {
 	t.Helper()
 	s, err := r.CreateSecret(t.Context(), scaleway.Secret{Name: "vault", Path: "/rotator", Region: "fr-par", Tags: []string{"a"}}, "d")
 	if err != nil {
@@ -153,7 +152,7 @@ func vault(t *testing.T, r rig) scaleway.Secret {
 
 func TestAPublishedKeyIsReadBack(t *testing.T) {
 	t.Parallel()
-	r := start(t, emulator.Options{}, emulator.Demo())
+	r := scalewaytest.Start(t, emulator.Options{}, emulator.Demo())
 	s := vault(t, r)
 	listed, err := r.Secrets(t.Context(), "fr-par", "/rotator")
 	if err != nil {
@@ -163,14 +162,14 @@ func TestAPublishedKeyIsReadBack(t *testing.T) {
 	if diff := cmp.Diff([]scaleway.Secret{s}, listed); diff != "" {
 		t.Errorf("secret (-want +got):\n%s", diff)
 	}
-	for i, secret := range []string{canary, otherCanary} {
-		pair := scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: accessKey}, Secret: redact.New(secret)}
+	for i, secret := range []string{scalewaytest.Canary, scalewaytest.OtherCanary} {
+		pair := scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: scalewaytest.AccessKey}, Secret: redact.New(secret)}
 		v, err := r.Publish(t.Context(), s, pair, "what it is")
 		if err != nil || int(v.Revision) != i+1 || !v.Enabled || v.Description != "what it is" {
 			t.Fatalf("version %+v, %v", v, err)
 		}
 		got, err := r.Access(t.Context(), s, v.Revision)
-		if err != nil || got.AccessKey != accessKey || !got.Secret.Equal(pair.Secret) {
+		if err != nil || got.AccessKey != scalewaytest.AccessKey || !got.Secret.Equal(pair.Secret) {
 			t.Errorf("read back %+v, %v", got, err)
 		}
 	}
@@ -207,29 +206,29 @@ func TestAPublishedKeyIsReadBack(t *testing.T) {
 // payloads are what a version may hold; good are those that are a key pair.
 var (
 	goodPayloads = []string{
-		`{"access_key":"SCWX","secret_key":"` + canary + `"}`,
-		"\n{ \"secret_key\": \"" + canary + "\",\n\t\"access_key\": \"SCWX\" }\n",
+		`{"access_key":"SCWX","secret_key":"` + scalewaytest.Canary + `"}`,
+		"\n{ \"secret_key\": \"" + scalewaytest.Canary + "\",\n\t\"access_key\": \"SCWX\" }\n",
 	}
 	badPayloads = map[string]string{
 		"nothing":            "",
 		"null":               "null",
 		"an empty object":    "{}",
-		"no access key":      `{"secret_key":"` + canary + `"}`,
-		"no secret":          `{"access_key":"` + canary + `"}`,
-		"an empty secret":    `{"access_key":"` + canary + `","secret_key":""}`,
-		"a null":             `{"access_key":"` + canary + `","secret_key":null}`,
-		"a number":           `{"access_key":"` + canary + `","secret_key":7}`,
-		"one field more":     `{"access_key":"SCWX","secret_key":"` + canary + `","note":""}`,
-		"a brace more":       `{"access_key":"SCWX","secret_key":"` + canary + `"}}`,
-		"a bracket more":     `{"access_key":"SCWX","secret_key":"` + canary + `"}]`,
-		"text behind":        `{"access_key":"SCWX","secret_key":"` + canary + `"} ` + canary,
-		"brace, then text":   `{"access_key":"SCWX","secret_key":"` + canary + `"}} ` + canary,
-		"two of them":        strings.Repeat(`{"access_key":"SCWX","secret_key":"`+canary+`"}`, 2),
-		"an array":           `[{"access_key":"SCWX","secret_key":"` + canary + `"}]`,
-		"a string":           `"` + canary + `"`,
-		"bare":               canary,
-		"cut":                `{"access_key":"SCWX","secret_key":"` + canary,
-		"a name and a value": "SCW_SECRET_KEY=" + canary,
+		"no access key":      `{"secret_key":"` + scalewaytest.Canary + `"}`,
+		"no secret":          `{"access_key":"` + scalewaytest.Canary + `"}`,
+		"an empty secret":    `{"access_key":"` + scalewaytest.Canary + `","secret_key":""}`,
+		"a null":             `{"access_key":"` + scalewaytest.Canary + `","secret_key":null}`,
+		"a number":           `{"access_key":"` + scalewaytest.Canary + `","secret_key":7}`,
+		"one field more":     `{"access_key":"SCWX","secret_key":"` + scalewaytest.Canary + `","note":""}`,
+		"a brace more":       `{"access_key":"SCWX","secret_key":"` + scalewaytest.Canary + `"}}`,
+		"a bracket more":     `{"access_key":"SCWX","secret_key":"` + scalewaytest.Canary + `"}]`,
+		"text behind":        `{"access_key":"SCWX","secret_key":"` + scalewaytest.Canary + `"} ` + scalewaytest.Canary,
+		"brace, then text":   `{"access_key":"SCWX","secret_key":"` + scalewaytest.Canary + `"}} ` + scalewaytest.Canary,
+		"two of them":        strings.Repeat(`{"access_key":"SCWX","secret_key":"`+scalewaytest.Canary+`"}`, 2),
+		"an array":           `[{"access_key":"SCWX","secret_key":"` + scalewaytest.Canary + `"}]`,
+		"a string":           `"` + scalewaytest.Canary + `"`,
+		"bare":               scalewaytest.Canary,
+		"cut":                `{"access_key":"SCWX","secret_key":"` + scalewaytest.Canary,
+		"a name and a value": "SCW_SECRET_KEY=" + scalewaytest.Canary,
 	}
 )
 
@@ -246,7 +245,7 @@ func TestAccessTakesNothingButAKeyPair(t *testing.T) {
 			Name: name, Project: "demo", Versions: []emulator.SeedVersion{{Data: payload}},
 		})
 	}
-	r := start(t, emulator.Options{}, seed)
+	r := scalewaytest.Start(t, emulator.Options{}, seed)
 	secrets, err := r.Secrets(t.Context(), "fr-par", "/")
 	if err != nil || len(secrets) != len(payloads) {
 		t.Fatalf("%d secrets, %v", len(secrets), err)
@@ -254,7 +253,7 @@ func TestAccessTakesNothingButAKeyPair(t *testing.T) {
 	for _, s := range secrets {
 		pair, err := r.Access(t.Context(), s, 1)
 		if strings.HasPrefix(s.Name, "good ") {
-			if err != nil || pair.AccessKey != "SCWX" || pair.Secret.Reveal() != canary {
+			if err != nil || pair.AccessKey != "SCWX" || pair.Secret.Reveal() != scalewaytest.Canary {
 				t.Errorf("%s: %v", s.Name, err)
 			}
 			continue
@@ -268,9 +267,9 @@ func TestAccessTakesNothingButAKeyPair(t *testing.T) {
 func TestAccessTakesNoOtherVersionsAnswer(t *testing.T) {
 	t.Parallel()
 	for field, value := range map[string]any{"revision": 2, "secret_id": "11111111-1111-4111-8111-111111111111"} {
-		r := start(t, emulator.Options{}, emulator.Demo(), rewrite("GET", "/access", func(m map[string]any) { m[field] = value }))
+		r := scalewaytest.Start(t, emulator.Options{}, emulator.Demo(), rewrite("GET", "/access", func(m map[string]any) { m[field] = value }))
 		s := vault(t, r)
-		if _, err := r.Publish(t.Context(), s, scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: accessKey}, Secret: redact.New(canary)}, ""); err != nil {
+		if _, err := r.Publish(t.Context(), s, scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: scalewaytest.AccessKey}, Secret: redact.New(scalewaytest.Canary)}, ""); err != nil {
 			t.Fatal(err)
 		}
 		pair, err := r.Access(t.Context(), s, 1)
