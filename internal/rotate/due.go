@@ -98,7 +98,7 @@ func (p *Plan) due(policy Policy, now time.Time) (due bool, why string) {
 		return true, "the published key is to be revoked"
 	case policy.Force:
 		return true, "forced"
-	case ReadMark(newest.Description).Held:
+	case ReadMark(newest.Description).Pinned:
 		return p.heldTo(*current, policy, now)
 	case !now.Before(p.RotateFrom):
 		return true, whyDue(current.Key, policy, now)

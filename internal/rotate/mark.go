@@ -47,11 +47,21 @@ func Minted(k scaleway.APIKey) bool { return keyProject(k.Description) != "" }
 func MintedBy(k scaleway.APIKey, project string) bool { return keyProject(k.Description) == project }
 
 // VersionMark is what the rotator writes into a version's description, the only
-// place where it can note something of a key that is published.
+// place where it can note something of a key that is published. A version stands in
+// one of three states, by what a person asked for:
+//
+//   - plain: nothing was asked; the newest enabled one is published, and replaced when
+//     it is due;
+//   - pinned ("held" in the text): a person went back to its key, which is published and
+//     not replaced until that is forced;
+//   - bad ("rolled back"): a person went back from its key, which is never published
+//     again.
+//
+// Beside its state it has who carried its key: how many, and until when.
 type VersionMark struct {
 	AccessKey string // that the version holds
-	Held      bool   // a person went back to it: it is not replaced until forced
-	Bad       bool   // a person went back from it
+	Pinned    bool
+	Bad       bool
 	// Carriers is how many consumers were last seen to carry the key, or were
 	// sent it. 0: none was.
 	Carriers int
@@ -63,7 +73,7 @@ type VersionMark struct {
 // String is the whole description.
 func (m VersionMark) String() string {
 	text := "rotator: key " + m.AccessKey
-	if m.Held {
+	if m.Pinned {
 		text += "; held"
 	}
 	if m.Bad {
@@ -85,7 +95,7 @@ func ReadMark(description string) VersionMark {
 	if found == nil {
 		return VersionMark{}
 	}
-	m := VersionMark{AccessKey: found[1], Held: found[2] != "", Bad: found[3] != ""}
+	m := VersionMark{AccessKey: found[1], Pinned: found[2] != "", Bad: found[3] != ""}
 	m.Carriers, _ = strconv.Atoi(found[4])
 	if found[5] != "" {
 		m.CarriedUntil, _ = time.Parse(time.RFC3339, found[5])

@@ -184,26 +184,26 @@ func TestPlan(t *testing.T) {
 		{
 			"what a person went back to is kept, however old",
 			state([]scaleway.APIKey{key("A", 60*day, ours), key("B", 29*day, ours)},
-				version(2, "B", 29*day, disabled(day), marked(rotate.VersionMark{Bad: true})), version(1, "A", 60*day, marked(rotate.VersionMark{Held: true}))), policy(),
+				version(2, "B", 29*day, disabled(day), marked(rotate.VersionMark{Bad: true})), version(1, "A", 60*day, marked(rotate.VersionMark{Pinned: true}))), policy(),
 			[]string{"A current", "B superseded, goes in 144h0m0s"},
 		},
 		{
 			"until it is forced",
 			state([]scaleway.APIKey{key("A", 60*day, ours), key("B", 29*day, ours)},
-				version(2, "B", 29*day, disabled(day)), version(1, "A", 60*day, marked(rotate.VersionMark{Held: true}))),
+				version(2, "B", 29*day, disabled(day)), version(1, "A", 60*day, marked(rotate.VersionMark{Pinned: true}))),
 			policy(func(p *rotate.Policy) { p.Force = true }),
 			[]string{"rotate: forced", "A current", "B superseded, goes in 144h0m0s"},
 		},
 		{
 			"or it is gone",
 			state([]scaleway.APIKey{key("B", 29*day, ours)},
-				version(2, "B", 29*day, disabled(day)), version(1, "A", 60*day, marked(rotate.VersionMark{Held: true}))), policy(),
+				version(2, "B", 29*day, disabled(day)), version(1, "A", 60*day, marked(rotate.VersionMark{Pinned: true}))), policy(),
 			[]string{"rotate: the published key " + access("A") + " is gone", "B superseded, goes in 144h0m0s"},
 		},
 		{
 			"a mark means nothing under a newer version",
 			state([]scaleway.APIKey{key("A", 60*day, ours), key("B", 31*day, ours)},
-				version(2, "B", 31*day), version(1, "A", 60*day, marked(rotate.VersionMark{Held: true}))), policy(),
+				version(2, "B", 31*day), version(1, "A", 60*day, marked(rotate.VersionMark{Pinned: true}))), policy(),
 			[]string{"rotate: its age of 31d has reached 30d", "A superseded, goes now", "B current"},
 		},
 		{

@@ -57,12 +57,12 @@ func (p *Plan) Back(now time.Time) (Rollback, error) {
 	}
 }
 
-// Hold marks the version that readers are to get back: its key is not replaced
+// Pin marks the version that readers are to get back: its key is not replaced
 // until a person says so. The mark means nothing as long as a newer version is
 // enabled, so it comes first.
-func (a *Applier) Hold(ctx context.Context, p *Plan, back Rollback) error {
+func (a *Applier) Pin(ctx context.Context, p *Plan, back Rollback) error {
 	mark := ReadMark(back.To.Description)
-	mark.Held, mark.Bad = true, false
+	mark.Pinned, mark.Bad = true, false
 	return a.mark(ctx, p.State.Secret, back.To, mark, "a person goes back to its key")
 }
 

@@ -255,8 +255,8 @@ func (s *discovered) observeElsewhere() {
 	}
 }
 
-// heldBy says why a superseded key outlives its grace, or "".
-func (s *results) heldBy(accessKey string) string {
+// whyKept says why a superseded key outlives its grace, or "".
+func (s *results) whyKept(accessKey string) string {
 	if s.consumers == nil {
 		return ""
 	}
@@ -279,7 +279,7 @@ func (s *results) livesOn(c *credential, accessKey string) string {
 	if where != "" {
 		return "kept: readers of " + where + " may get it"
 	}
-	return s.heldBy(accessKey)
+	return s.whyKept(accessKey)
 }
 
 // publishedElsewhere names the place at which readers get a key that is not

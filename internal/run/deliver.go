@@ -265,7 +265,7 @@ func (s *rotated) prepare(ctx context.Context, c *credential) error {
 		return fmt.Errorf("the key before, %s, is refused by the API", pair.AccessKey)
 	}
 	c.backTo = pair
-	return s.applier.Hold(ctx, &c.plan, *c.back)
+	return s.applier.Pin(ctx, &c.plan, *c.back)
 }
 
 // goBack gives readers of the secret the key before, once consumers were sent

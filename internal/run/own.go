@@ -302,8 +302,8 @@ func (s *results) ownKeyLine(a *report.Application, access string) report.Key {
 	switch change := s.deletion(access); {
 	case change != nil:
 		line.Note = deletionNotes()[change.Result] + change.Reason
-	case s.heldBy(access) != "" && k.Give:
-		line.Note = s.heldBy(access)
+	case s.whyKept(access) != "" && k.Give:
+		line.Note = s.whyKept(access)
 	case !k.At.IsZero() && !k.Theirs:
 		at := s.at(k.At)
 		line.Note = "dies on " + s.day(at) + ", if nothing carries it"

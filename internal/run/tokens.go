@@ -192,7 +192,7 @@ func (s *checked) movedSince(p scaleway.Product) time.Time {
 		if c.member.app.ID == s.cfg.ProbeApplication || !slices.Contains(c.member.products, p) || !(s.letIn(c, p) || s.wouldOpen(c)) {
 			continue
 		}
-		for _, k := range s.held(c) {
+		for _, k := range s.callersKeys(c) {
 			dies := k.ExpiresAt
 			if !dies.IsZero() && !dies.After(k.CreatedAt.Add(s.policy.Grace)) {
 				continue // it is no way in for a whole grace period
@@ -220,9 +220,9 @@ func (s *discovered) wouldOpen(c *credential) bool {
 	return s.req.DryRun && c.rotation != nil && c.rotation.Err == nil && c.member.only
 }
 
-// held are the keys of an application that live and that its callers may have:
+// callersKeys are the keys of an application that live and that its callers may have:
 // no orphan, which nobody holds, and none that was rolled back from.
-func (s *discovered) held(c *credential) (keys []scaleway.APIKey) {
+func (s *discovered) callersKeys(c *credential) (keys []scaleway.APIKey) {
 	now := s.client.Now()
 	for _, k := range c.plan.Keys {
 		callers := k.State == rotate.Current || k.State == rotate.Superseded || k.State == rotate.Unpublished

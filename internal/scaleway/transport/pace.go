@@ -50,10 +50,7 @@ func newPace(c clock.Clock, ceiling int) *pace {
 func (p *pace) wait(ctx context.Context) error {
 	p.mu.Lock()
 	now := p.clock.Now()
-	current := float64(p.limiter.Limit())
-	grown := current + p.grows*float64(p.taken)/current
-	p.taken = 0
-	p.limiter.SetLimitAt(now, rate.Limit(min(grown, p.ceiling)))
+	p.grow(now)
 	turn := p.limiter.ReserveN(now, 1)
 	delay := max(turn.DelayFrom(now), p.until.Sub(now))
 	p.mu.Unlock()
@@ -65,6 +62,16 @@ func (p *pace) wait(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// grow has the rate grow by the answers since it last did: one after the other, so
+// that the same number of them comes to the same rate, however they came in.
+func (p *pace) grow(now time.Time) {
+	current := float64(p.limiter.Limit())
+	for ; p.taken > 0; p.taken-- {
+		current = min(current+p.grows/current, p.ceiling)
+	}
+	p.limiter.SetLimitAt(now, rate.Limit(current))
 }
 
 // answered learns from an answer: 429 halves the rate and holds calls back for as
@@ -93,5 +100,6 @@ func (p *pace) answered(resp *http.Response) {
 func (p *pace) perSecond() float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.grow(p.clock.Now())
 	return float64(p.limiter.Limit())
 }
