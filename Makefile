@@ -18,6 +18,7 @@ FUZZTIME ?= 20s
 ONE_IN ?= 1
 ARGS ?=
 
+# Some packages wait for sockets and processes: four at a time keep two cores busy.
 # Half the time of the tests would go into collecting garbage, and a second at the
 # end of each program into waiting for races.
 export GOGC ?= 400
@@ -45,7 +46,7 @@ api: ## the emulated Scaleway API alone
 
 .PHONY: test
 test: ## the tests that need Go only, a sample of the long ones
-	go test -race -ldflags=-w -shuffle=on -skip '$(LONG)' -timeout 30m ./...
+	go test -race -p 4 -ldflags=-w -shuffle=on -skip '$(LONG)' -timeout 30m ./...
 
 .PHONY: test-all
 test-all: ## what make test leaves out or takes a sample of: faults, lies, runs at once, histories, stories (ONE_IN=4: a quarter)

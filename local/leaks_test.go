@@ -14,10 +14,10 @@ import (
 	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
 )
 
-// TestTheRunnerPrintsNoSecret looks for every secret of the demo in all that the
+// TestLongTheRunnerPrintsNoSecret looks for every secret of the demo in all that the
 // runner prints of a run. They are those of a twin: the demo's are always the
 // same.
-func TestTheRunnerPrintsNoSecret(t *testing.T) {
+func TestLongTheRunnerPrintsNoSecret(t *testing.T) {
 	t.Parallel()
 	twin, err := newDemo(emulator.Options{Clock: emulator.NewManualClock(demoStart(time.Now())), Seed: 1}, "demo", nil)
 	if err != nil {

@@ -40,8 +40,19 @@ func TestMain(m *testing.M) {
 //	capture NAME PATTERN FILE               what the pattern's group holds becomes a variable
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	play(t, "testdata/script")
+}
+
+// TestLongScripts plays those that deploy, or look months ahead.
+func TestLongScripts(t *testing.T) {
+	t.Parallel()
+	play(t, "testdata/long")
+}
+
+func play(t *testing.T, folder string) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir: folder,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": start, "interrupt": interrupt, "ask": askURL, "capture": capture, "ends": ends,
 		},

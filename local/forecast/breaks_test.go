@@ -126,7 +126,7 @@ func TestLongKeysOfOthersThatDieAreNamedWithWhatTheyCan(t *testing.T) {
 	}
 }
 
-func TestAQuotaThatFillsUpIsSaid(t *testing.T) {
+func TestLongAQuotaThatFillsUpIsSaid(t *testing.T) {
 	t.Parallel()
 	r := start(t, emulator.Options{}, emulator.Demo(), daily)
 	o := r.informed(40)
@@ -157,7 +157,7 @@ func TestAnOwnKeyThatDiesEndsAllRuns(t *testing.T) {
 }
 
 // Before the first deployment there is no function: a forecast says what it would do.
-func TestAProjectWithoutTheFunctionIsPlayedAsIfItWereThere(t *testing.T) {
+func TestLongAProjectWithoutTheFunctionIsPlayedAsIfItWereThere(t *testing.T) {
 	t.Parallel()
 	seed := changed(func(s *emulator.Seed) {
 		ops := &s.Serverless[0].FunctionNamespaces[1]
@@ -176,7 +176,7 @@ func TestAProjectWithoutTheFunctionIsPlayedAsIfItWereThere(t *testing.T) {
 }
 
 // Without a report nobody says who carries what: that is said, and keys are held.
-func TestWhatIsNotKnownIsSaid(t *testing.T) {
+func TestLongWhatIsNotKnownIsSaid(t *testing.T) {
 	t.Parallel()
 	r := start(t, emulator.Options{}, emulator.Demo(), daily)
 	got := r.forecast(r.options(30))
@@ -266,7 +266,7 @@ func TestWhatCannotBePlayedIsRefused(t *testing.T) {
 }
 
 // docs/operations.md shows lines of what a forecast really says, in their order.
-func TestOperationsShowWhatAForecastSays(t *testing.T) {
+func TestLongOperationsShowWhatAForecastSays(t *testing.T) {
 	t.Parallel()
 	r := start(t, emulator.Options{Seed: 1}, emulator.Demo(), daily)
 	o := r.informed(120)

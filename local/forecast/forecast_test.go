@@ -128,7 +128,7 @@ func TestLongAForecastIsWhatThenHappens(t *testing.T) {
 }
 
 // Who asks needs no more than to read, and no payload of Secret Manager.
-func TestAForecastNeedsNoMoreThanToRead(t *testing.T) {
+func TestLongAForecastNeedsNoMoreThanToRead(t *testing.T) {
 	t.Parallel()
 	seed := changed(func(s *emulator.Seed) {
 		s.Applications = append(s.Applications, emulator.SeedApplication{
@@ -149,7 +149,7 @@ func TestAForecastNeedsNoMoreThanToRead(t *testing.T) {
 }
 
 // The default project has the organization's ID, and another name in seeds.
-func TestTheDefaultProjectIsPlayedAsAnyOther(t *testing.T) {
+func TestLongTheDefaultProjectIsPlayedAsAnyOther(t *testing.T) {
 	t.Parallel()
 	demo := emulator.Demo()
 	text, err := json.Marshal(demo)
