@@ -50,7 +50,7 @@ test: ## the tests that need Go only, a sample of the long ones
 
 .PHONY: test-all
 test-all: ## what make test leaves out or takes a sample of: faults, lies, runs at once, histories, stories (ONE_IN=4: a quarter)
-	@go test -count=1 -run TestMemoryOfARun . -largest -v
+	@go test -count=1 -run TestLongMemoryOfARun . -largest -v
 	@go test -count=1 -run '$(LONG)' $$(grep -rlE --include='*_test.go' '^func Test(Long|Story)' . | xargs dirname | sort -u | grep -vE '^\./(internal/run/.*|handler)$$')
 	@go test -count=1 -timeout 30m -run 'FaultMatrix|SameTime|Histories|Lies|ClockThatIsWrong|ByChance|FarSide|RealSize|ComparedOnce|AskedFourTimes|APanicAnywhere|$(LONG)' -v $$($(KIT)) ./handler -one-in $(ONE_IN) \
 		| grep -vE '^ *(=== |--- PASS: .*/)'

@@ -37,9 +37,9 @@ func peak(t *testing.T) float64 {
 	return float64(kib) / 1024
 }
 
-// TestMemoryOfARun is the function as a process of its own, which calls the API
+// TestLongMemoryOfARun is the function as a process of its own, which calls the API
 // and the endpoints over TLS, two runs one after the other.
-func TestMemoryOfARun(t *testing.T) {
+func TestLongMemoryOfARun(t *testing.T) {
 	if os.Getenv("ROTATOR_ACCESS_KEY") != "" { // the process itself
 		before := peak(t)
 		for range 2 {
@@ -78,7 +78,7 @@ func TestMemoryOfARun(t *testing.T) {
 		t.Fatal(err)
 	}
 	own := env.Keys("rotator")[0]
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestMemoryOfARun$")
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestLongMemoryOfARun$")
 	child.Env = []string{
 		"ROTATOR_ACCESS_KEY=" + own.AccessKey, "ROTATOR_SECRET_KEY=" + own.SecretKey, "ROTATOR_ORGANIZATION_ID=" + env.Organization(),
 		"ROTATOR_PROJECT_ID=" + env.Project("demo"), "ROTATOR_REGIONS=fr-par,nl-ams,pl-waw", "ROTATOR_LOG_LEVEL=error",

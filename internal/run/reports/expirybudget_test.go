@@ -105,7 +105,7 @@ func TestAKeyThatNobodyReplacesIsNewsFourTimes(t *testing.T) {
 
 // What a run made is in its budget, the function's own key too, and what it deleted is
 // not.
-func TestTheExpiryBudgetIsThatAfterTheRun(t *testing.T) {
+func TestLongTheExpiryBudgetIsThatAfterTheRun(t *testing.T) {
 	t.Parallel()
 	r := runtest.Start(t, emulator.Options{})
 	for range 30 {

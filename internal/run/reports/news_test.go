@@ -189,7 +189,7 @@ func TestNewsThatCannotBeNotedAreAFailureThatIsTold(t *testing.T) {
 }
 
 // A key that nobody replaces is told of four times, and not each runtest.Day.
-func TestTheExpiryBudgetIsToldFourTimes(t *testing.T) {
+func TestLongTheExpiryBudgetIsToldFourTimes(t *testing.T) {
 	t.Parallel()
 	r := runtest.StartSeed(t, emulator.Options{}, dying(36), "ROTATOR_OWN_KEY=keep", "ROTATOR_NOTIFY=https://chat.example.com/hook")
 	e, days := &ears{}, []int{}
@@ -210,7 +210,7 @@ func TestTheExpiryBudgetIsToldFourTimes(t *testing.T) {
 
 // What a run came to is noted where a dry run says so, whatever else it does: r.told
 // compares them.
-func TestADryRunAnnouncesThatNewsAreNoted(t *testing.T) {
+func TestLongADryRunAnnouncesThatNewsAreNoted(t *testing.T) {
 	t.Parallel()
 	for name, seed := range map[string]emulator.Seed{"demo": emulator.Demo(), "with consumers": runtest.Carrying(31), "own key due": runtest.OwnDue()} {
 		r, e := runtest.StartSeed(t, emulator.Options{Seed: 2}, seed, "ROTATOR_NOTIFY=https://chat.example.com/hook"), &ears{}
