@@ -102,7 +102,7 @@ func TestImportsPointInward(t *testing.T) {
 		"local/host":         "local/emulator local/platform",
 		"local/platform":     "",
 		"local/manifest":     "",
-		"local/doctor":       "handler internal/clock internal/config internal/duration internal/printable internal/redact internal/report internal/rotate internal/scaleway internal/version local/manifest",
+		"local/doctor":       "handler internal/clock internal/config internal/duration internal/ledger internal/printable internal/redact internal/report internal/rotate internal/scaleway internal/version local/manifest",
 		"local/forecast":     "internal/clock internal/config internal/duration internal/ledger internal/printable internal/redact internal/report internal/rotate internal/run internal/scaleway local/emulator",
 		"local/setup":        "internal/clock internal/config internal/printable internal/redact internal/scaleway internal/version local/manifest",
 		"local/deploy":       "handler internal/clock internal/config internal/duration internal/printable internal/redact internal/rotate internal/scaleway local/manifest local/platform local/setup",

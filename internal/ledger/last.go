@@ -47,3 +47,28 @@ func (l Last) Knows(print string) bool {
 func (l Last) Equal(other Last) bool {
 	return l.Failed == other.Failed && l.Cut == other.Cut && slices.Equal(l.Findings, other.Findings)
 }
+
+// What the description of the ledger's version says, where the last run's end is noted:
+// whoever may list versions, and not read them, learns it.
+const (
+	described = "rotator: ledger"
+	failed    = described + "; the last run failed"
+	succeeded = described + "; the last run was a success"
+)
+
+// Description is that of the version that holds the ledger.
+func (l Ledger) Description() string {
+	switch {
+	case l.Last == nil:
+		return described
+	case l.Last.Failed:
+		return failed
+	}
+	return succeeded
+}
+
+// Ended tells from a version's description how the last run ended; known is false where
+// nobody noted it.
+func Ended(description string) (success, known bool) {
+	return description == succeeded, description == succeeded || description == failed
+}

@@ -260,7 +260,7 @@ func (s *discovered) writeLedger(ctx context.Context, next ledger.Ledger, dying 
 	change := report.Change{Kind: "remember", Object: m.secret.FullName(), Reason: why}
 	err = s.journal.Do(ctx, change, func(ctx context.Context) error {
 		data, _ := next.Encode()
-		version, err := s.client.PublishData(ctx, m.secret, data, "rotator: ledger")
+		version, err := s.client.PublishData(ctx, m.secret, data, next.Description())
 		if err == nil {
 			m.ledger, m.version = next, version.Revision
 		}

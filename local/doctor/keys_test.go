@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scw-key-rotator/rotator/internal/ledger"
 	"github.com/scw-key-rotator/rotator/local/doctor"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
@@ -80,4 +81,27 @@ func TestBeforeTheFirstRun(t *testing.T) {
 	says(t, c.examine(), doctor.Right, "no run has come yet: the function is there since 1 September 2026")
 	c.Clock().Advance(25 * time.Hour)
 	says(t, c.examine(), doctor.Warning, "no run has left anything behind yet: none was, or none had anything to do")
+}
+
+// How the last run ended stands where versions can be listed, and not read.
+func TestHowTheLastRunEnded(t *testing.T) {
+	t.Parallel()
+	for want, last := range map[string]*ledger.Last{
+		"it wrote /rotator/rotator-ledger; the last run was a success":                                          {},
+		"it wrote /rotator/rotator-ledger. Runs fail, since the one on 31 August 2026, 12:00 UTC at the latest": {Failed: true},
+		"it wrote /rotator/rotator-ledger; how the last one ended is noted only where ROTATOR_NOTIFY is set":    nil,
+	} {
+		seed := wellSet()
+		l := ledger.Ledger{Last: last}
+		data, _ := l.Encode()
+		seed.Secrets = append(seed.Secrets, emulator.SeedSecret{
+			Name: "rotator-ledger", Project: "demo", Path: "/rotator", Type: "opaque", Tags: []string{"rotator"},
+			Versions: []emulator.SeedVersion{{Data: string(data), Description: l.Description(), Age: days}},
+		})
+		mark := doctor.Right
+		if last != nil && last.Failed {
+			mark = doctor.Warning
+		}
+		says(t, open(t, seed).examine(), mark, want)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	functions "github.com/scaleway/scaleway-sdk-go/api/function/v1beta1"
 
 	"github.com/scw-key-rotator/rotator/internal/config"
+	"github.com/scw-key-rotator/rotator/internal/ledger"
 	"github.com/scw-key-rotator/rotator/internal/printable"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
@@ -130,8 +131,9 @@ func lastRun(f *facts) []Line {
 			return lines(warning(look, "the last run that left anything behind was on %s, and did not come to its end: it made the key %s, and nothing has it. A later run deletes it, and makes another", moment(at), last.AccessKey))
 		}
 	}
-	if ledger := f.remembered(); ledger.After(at) {
-		at, by = ledger, "it wrote "+f.settings.SecretPath+"/"+ledgerName
+	memory := f.remembered()
+	if memory.CreatedAt.After(at) {
+		at, by = memory.CreatedAt, "it wrote "+f.settings.SecretPath+"/"+ledgerName
 	}
 	quiet := f.settings.RotateAfter + 2*f.settings.Interval
 	switch {
@@ -142,6 +144,14 @@ func lastRun(f *facts) []Line {
 	case f.now.Sub(at) > quiet && f.report != nil && f.report.Found.InScope > 0:
 		return lines(wrong(look, "the last run that left anything behind was on %s (%s), and each key is to be replaced every %s: runs fail, or there are none",
 			moment(at), by, count(int(f.settings.RotateAfter/(24*time.Hour)), "day")))
+	}
+	switch success, known := ledger.Ended(memory.Description); {
+	case known && !success:
+		return lines(warning(look, "the last run that left anything behind was on %s: %s. Runs fail, since the one on %s at the latest", moment(at), by, moment(memory.CreatedAt)))
+	case known:
+		by += "; the last run was a success"
+	default:
+		by += "; how the last one ended is noted only where ROTATOR_NOTIFY is set"
 	}
 	return lines(right("the last run that left anything behind was on %s: %s", moment(at), by))
 }

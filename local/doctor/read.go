@@ -155,16 +155,17 @@ func (f *facts) left(ctx context.Context, client *scaleway.Client) {
 	}
 }
 
-// remembered is when runs last wrote their ledger; zero: there is none.
-func (f *facts) remembered() (at time.Time) {
+// remembered is the version that runs wrote last of their ledger; the zero one: there is
+// none.
+func (f *facts) remembered() (last scaleway.Version) {
 	for _, s := range f.secrets {
 		for _, v := range f.versions[s.ID] {
-			if s.Name == ledgerName && v.CreatedAt.After(at) {
-				at = v.CreatedAt
+			if s.Name == ledgerName && v.CreatedAt.After(last.CreatedAt) {
+				last = v
 			}
 		}
 	}
-	return at
+	return last
 }
 
 // minted is the key that the rotator of this project made last; nil: it made none.
