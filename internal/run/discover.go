@@ -90,7 +90,7 @@ func (d *discovery) iam(ctx context.Context, s *scoping, secrets []scaleway.Secr
 	for i := range w.keys {
 		if w.keys[i].AccessKey == d.cfg.AccessKey {
 			w.ownKey = &w.keys[i]
-			s.own = w.keys[i].ApplicationID
+			s.ownID = w.keys[i].ApplicationID
 		}
 	}
 	if w.ownKey != nil && w.ownKey.ApplicationID == "" && w.ownKey.UserID == "" {
@@ -121,7 +121,7 @@ func (d *discovery) iam(ctx context.Context, s *scoping, secrets []scaleway.Secr
 		})
 	}
 	all.Wait() // each failure is in the world
-	if grants, _, complete := s.grants(s.own); complete && s.own != "" {
+	if grants, _, complete := s.grants(s.ownID); complete && s.ownID != "" {
 		d.client.KeysWithin(scaleway.KeyWindow(grants))
 	}
 	w.members, w.callers = s.members(), s.callers()
@@ -133,7 +133,7 @@ func (d *discovery) iam(ctx context.Context, s *scoping, secrets []scaleway.Secr
 			all.Go(func() { d.credential(ctx, c, secrets) })
 		}
 	}
-	all.Go(func() { d.readOwn(ctx, s.own, secrets) })
+	all.Go(func() { d.readOwn(ctx, s.ownID, secrets) })
 	all.Wait()
 }
 

@@ -55,7 +55,7 @@ func (s *discovered) ownFunctions() []scaleway.Environment {
 	var functions []scaleway.Environment
 	for _, r := range s.world.resources {
 		e := r.Environment
-		if !s.own(r) {
+		if !s.isOwn(r.Environment) {
 			continue
 		}
 		if hash, err := envhash.Parse(e.Hashes[ownSecretKey]); e.Plain[ownAccessKey] == s.cfg.AccessKey && (err != nil || !hash.Matches(s.cfg.SecretKey)) {

@@ -77,9 +77,6 @@ func (s *discovered) isOwn(e scaleway.Environment) bool {
 	return access == s.cfg.AccessKey || slices.ContainsFunc(s.world.own.keys, func(k scaleway.APIKey) bool { return k.AccessKey == access })
 }
 
-// own tells whether a function is the one that is running.
-func (s *discovered) own(r scaleway.Resource) bool { return s.isOwn(r.Environment) }
-
 // readOwn finds what there is of the function's own application.
 func (d *discovery) readOwn(ctx context.Context, id string, secrets []scaleway.Secret) {
 	o := &d.world.own
@@ -138,7 +135,7 @@ func (s *discovered) planOwn() {
 func (s *discovered) ownEnvironments() []scaleway.Environment {
 	var out []scaleway.Environment
 	for _, r := range s.world.resources {
-		if s.own(r) {
+		if s.isOwn(r.Environment) {
 			out = append(out, r.Environment)
 		}
 	}

@@ -246,7 +246,7 @@ func (s *session) discover(ctx context.Context) (*discovered, []error) {
 	}
 	d.read(ctx)
 	s.report.StartedAt = s.client.Now().Add(-s.clock.Now().Sub(s.start))
-	f.endpoints = probe.Endpoints(f.world.resources, s.cfg.ProbePath, f.own)
+	f.endpoints = probe.Endpoints(f.world.resources, s.cfg.ProbePath, func(r scaleway.Resource) bool { return f.isOwn(r.Environment) })
 	f.plan()
 	f.observe()
 	f.observeElsewhere()

@@ -30,7 +30,7 @@ type scoping struct {
 	rules        map[string][]scaleway.Grant // by policy; absent: could not be read
 	listed       []string                    // application IDs of the configuration; empty: found by policy
 	project      string
-	own          string // the function's own application
+	ownID        string // the function's own application
 }
 
 // reaches tells whether a policy's principal includes an application, or may.
@@ -55,7 +55,7 @@ func (s *scoping) relevant() []scaleway.Principal {
 }
 
 func (s *scoping) eligible(a scaleway.Application) bool {
-	return a.ID != s.own && !a.Managed && (len(s.listed) == 0 || slices.Contains(s.listed, a.ID))
+	return a.ID != s.ownID && !a.Managed && (len(s.listed) == 0 || slices.Contains(s.listed, a.ID))
 }
 
 // members decides about every application of the organization.
@@ -72,7 +72,7 @@ func (s *scoping) member(a scaleway.Application) member {
 	grants, possible, complete := s.grants(a.ID)
 	able := s.access(grants)
 	switch {
-	case a.ID == s.own:
+	case a.ID == s.ownID:
 		m.reason, m.notable, m.quiet = "the function's own application", true, true
 		return m
 	case a.Managed:

@@ -83,7 +83,7 @@ func TestScope(t *testing.T) {
 			policy := scaleway.Principal{PolicyID: "policy", ApplicationID: "app"}
 			s := &scoping{
 				applications: []scaleway.Application{{ID: "app", Name: "orders"}},
-				rules:        map[string][]scaleway.Grant{"policy": tt.rules}, listed: tt.listed, project: here, own: "own",
+				rules:        map[string][]scaleway.Grant{"policy": tt.rules}, listed: tt.listed, project: here, ownID: "own",
 			}
 			if tt.group != nil {
 				tt.group.ID = "group"
@@ -110,7 +110,7 @@ func TestScopeLeavesOut(t *testing.T) {
 			{PolicyID: "e"}, // of nobody
 			{PolicyID: "f", UserID: "dana"},
 		},
-		rules: map[string][]scaleway.Grant{"c": {grant([]string{here}, "FunctionsPrivateAccess")}}, project: here, own: "own",
+		rules: map[string][]scaleway.Grant{"c": {grant([]string{here}, "FunctionsPrivateAccess")}}, project: here, ownID: "own",
 	}
 	var relevant []string
 	for _, p := range s.relevant() {
@@ -152,7 +152,7 @@ func TestAPolicyThatDoesNotSayWhoseItIsMayBeAnybodys(t *testing.T) {
 		{"so it does, and the application is listed", []string{"app"}, everywhere(grant(nil, "AllProductsFullAccess")), "in, functions"},
 	} {
 		s := &scoping{
-			applications: []scaleway.Application{{ID: "app", Name: "orders"}}, listed: tt.listed, project: here, own: "own",
+			applications: []scaleway.Application{{ID: "app", Name: "orders"}}, listed: tt.listed, project: here, ownID: "own",
 			policies: []scaleway.Principal{{PolicyID: "a", ApplicationID: "app"}, {PolicyID: "b", Unknown: true}},
 			rules:    map[string][]scaleway.Grant{"a": {grant([]string{here}, functions)}, "b": {tt.rule}},
 		}
@@ -205,7 +205,7 @@ func TestEveryCallerIsTold(t *testing.T) {
 			"everybody": {grant([]string{there}, functions)},
 			"machines":  {grant([]string{there}, "ObjectStorageReadOnly")},
 		},
-		project: here, own: "own",
+		project: here, ownID: "own",
 	}
 	say := func() []string {
 		var got []string

@@ -118,7 +118,7 @@ var (
 func (s *checked) door(r scaleway.Resource) purge.Door {
 	door := purge.Door{Resource: r}
 	switch {
-	case s.own(r):
+	case s.isOwn(r.Environment):
 		door.Nothing = "it is this function, which cannot call itself during its own run"
 		return door
 	case !r.Ready && slices.Contains(unready, r.Status):
