@@ -3,16 +3,14 @@
 package deploy
 
 import (
-	"bytes"
-	"encoding/base64"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/crypto/argon2"
-
+	"github.com/scw-key-rotator/rotator/internal/envhash"
+	"github.com/scw-key-rotator/rotator/internal/redact"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 	"github.com/scw-key-rotator/rotator/local/emulator/emulatortest"
 )
@@ -81,17 +79,11 @@ func (d deployed) deployed(t *testing.T, accessKey string) bool {
 	t.Helper()
 	function := d.function(t)
 	shown := function["secret_environment_variables"].([]any)[0].(map[string]any)
-	parts := strings.Split(shown["hashed_value"].(string), "$")
-	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
+	hash, err := envhash.Parse(shown["hashed_value"].(string))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := base64.RawStdEncoding.DecodeString(parts[5])
-	if err != nil {
-		t.Fatal(err)
-	}
-	hash := argon2.IDKey([]byte(d.secrets[accessKey]), salt, 1, 64<<10, 2, 32) // as the emulator has it
-	return function["environment_variables"].(map[string]any)[ownAccessKey] == accessKey && shown["key"] == ownSecretKey && bytes.Equal(hash, want)
+	return function["environment_variables"].(map[string]any)[ownAccessKey] == accessKey && shown["key"] == ownSecretKey && hash.Matches(redact.New(d.secrets[accessKey]))
 }
 
 func (d deployed) function(t *testing.T) map[string]any {
