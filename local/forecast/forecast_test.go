@@ -95,9 +95,6 @@ func TestLongAForecastIsWhatThenHappens(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if raced && !slices.Contains([]string{"as set by default", "once a week", "with an own key that dies"}, name) {
-				t.Skip("make test-all plays it, without the race detector")
-			}
 			if row.schedule == "" {
 				row.schedule = daily
 			}
