@@ -90,7 +90,7 @@ func TestImportsPointInward(t *testing.T) {
 		"internal/probe":     "internal/clock internal/redact internal/safe internal/scaleway internal/version",
 		"internal/scaleway":  "internal/clock internal/redact internal/scaleway/transport internal/version",
 		"internal/config":    "internal/duration internal/redact internal/tell",
-		"internal/tell":      "internal/clock internal/redact internal/safe internal/version",
+		"internal/tell":      "internal/clock internal/printable internal/redact internal/safe internal/version",
 		"internal/report":    "internal/printable",
 		"internal/printable": "",
 		"internal/redact":    "",

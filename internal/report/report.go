@@ -57,7 +57,7 @@ type Report struct {
 type Told struct {
 	Target string `json:"target"` // its kind and host
 	Told   bool   `json:"told"`
-	Detail string `json:"detail"` // why not
+	Detail string `json:"detail"` // why not, or whom not
 }
 
 // Cut is how many rows of a list of this report are left out for want of room.

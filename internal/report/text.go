@@ -165,7 +165,10 @@ func (p *printer) foot(r *Report) {
 
 // line says who was told of a run, or was not.
 func (t Told) line() string {
-	if t.Told {
+	switch {
+	case t.Told && t.Detail != "":
+		return "told " + t.Target + ": " + t.Detail
+	case t.Told:
 		return "told " + t.Target
 	}
 	return "not told: " + t.Target + ": " + t.Detail

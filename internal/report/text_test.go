@@ -157,3 +157,10 @@ func TestTheKeysOfAnApplicationAreDrawnOnALine(t *testing.T) {
 		t.Errorf("nothing is drawn, and explained:\n%s", got)
 	}
 }
+
+func TestTheLastLinesSayWhoWasTold(t *testing.T) {
+	t.Parallel()
+	before(t, written(t, &report.Report{Told: []report.Told{
+		{Target: "slack at a", Told: true}, {Target: "smtp at b", Told: true, Detail: "not told to 1"}, {Target: "ntfy at c", Detail: "why"},
+	}}), "\ntold slack at a\n", "\ntold smtp at b: not told to 1\n", "\nnot told: ntfy at c: why\n")
+}

@@ -37,7 +37,7 @@ type Options struct {
 	API       http.RoundTripper // under the Scaleway SDK
 	Endpoints http.RoundTripper // under the probes
 	Clock     clock.Clock
-	Tell      http.RoundTripper // to whoever is told; on a clock that is made up, nobody is unless it is set
+	Tell      http.RoundTripper // to whoever is told: by it alone, so not by SMTP; on a clock that is made up, nobody is unless it is set
 	Log       *slog.Logger      // with the run's ID
 	RunID     string
 }

@@ -97,9 +97,9 @@ func (s *results) tell(ctx context.Context) {
 	}
 	for _, result := range results {
 		r.Told = append(r.Told, report.Told{Target: result.Target, Told: result.Told, Detail: result.Detail})
-		if result.Told {
+		if result.Told && result.Detail == "" {
 			s.log.InfoContext(ctx, "told", "target", result.Target)
-		} else {
+		} else { // or not all who are behind it
 			s.log.WarnContext(ctx, "not told", "target", result.Target, "detail", result.Detail)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -39,20 +40,35 @@ func parts(setting string) (values url.Values, ok bool) {
 	return values, true
 }
 
+// people are an e-mail's sender and recipients, which may have commas between them; wrong
+// says which are none.
+func people(values url.Values) (from string, to []string, wrong string) {
+	for _, list := range values["to"] {
+		to = append(to, strings.Split(list, ",")...)
+	}
+	none := func(address string) bool { return !mailAddress.MatchString(address) }
+	switch from = values.Get("from"); {
+	case len(values["from"]) != 1 || none(from):
+		return "", nil, "from"
+	case len(to) == 0 || len(to) > recipientsMax || slices.ContainsFunc(to, none):
+		return "", nil, "to"
+	case len(values) != 2:
+		return "", nil, "query, which has more than from and to,"
+	}
+	return from, to, ""
+}
+
 // mailTo reads an e-mail's sender and recipients.
 func mailTo(setting string) (Target, bool) {
 	values, ok := parts(setting)
-	if !ok || len(values["from"]) != 1 || len(values["to"]) == 0 || len(values["to"]) > recipientsMax || len(values) != 2 {
+	if !ok {
 		return Target{}, false
 	}
-	t := Target{kind: mailKind, from: values.Get("from"), to: values["to"]}
-	for _, address := range append([]string{t.from}, t.to...) {
-		if !mailAddress.MatchString(address) {
-			return Target{}, false
-		}
+	from, to, wrong := people(values)
+	if wrong != "" {
+		return Target{}, false
 	}
-	_, t.host, _ = strings.Cut(t.to[0], "@") // of a person no more than that is shown
-	return t, true
+	return Target{kind: mailKind, host: domain(to[0]), from: from, to: to}, true // of a person no more than the host is shown
 }
 
 // post sends a message as an e-mail, once: the client behind it tries again by itself.

@@ -17,6 +17,9 @@ type Target struct {
 	url  redact.Secret
 	from string   // of an e-mail
 	to   []string // and its recipients
+
+	port           string // of an SMTP server
+	user, password redact.Secret
 }
 
 // Name says which it is, without what must not be known.
@@ -74,7 +77,7 @@ func Kinds() []string {
 			out = append(out, kind)
 		}
 	}
-	out = append(out, mailKind)
+	out = append(out, mailKind, tlsFirst, tlsLater)
 	slices.Sort(out)
 	return out
 }
@@ -144,6 +147,14 @@ func Targets(setting string) ([]Target, error) {
 			target, ok := mailTo(address)
 			if !ok {
 				return nil, fmt.Errorf("target %d: %w", i+1, errMail)
+			}
+			out = append(out, target)
+			continue
+		}
+		if ports[kind] != "" {
+			target, err := serverAt(kind, text)
+			if err != nil {
+				return nil, fmt.Errorf("target %d: %w", i+1, err)
 			}
 			out = append(out, target)
 			continue

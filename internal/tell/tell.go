@@ -3,20 +3,22 @@
 //
 // Each target is a URL that its owner can write to, so the URL is a secret: it is
 // never shown, and what comes back is not either, but for its status. An e-mail goes
-// through the API of whoever tells. SMTP is not spoken: it would be the one connection
-// that is no HTTPS request, with a password of its own. The package
-// promises that nothing but https is used (or http on this machine), that no
-// redirect is followed, since the URL's secret would go along, and that telling
-// takes no longer than Bound in all. What is told, and when, is decided by others.
+// through the API of whoever tells, or by SMTP, whose server is asked to prove its name
+// before it hears the password. The package promises that nothing but https is used (or
+// http on this machine), and SMTP over TLS, that no redirect is followed, since the URL's
+// secret would go along, and that telling takes no longer than Bound in all. What is
+// told, and when, is decided by others.
 package tell
 
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -56,12 +58,15 @@ func (m Message) Text() string {
 type Result struct {
 	Target string // its kind and host
 	Told   bool
-	Detail string // why not
+	Detail string // why not, or whom not
 }
 
 // Options set a Teller up.
 type Options struct {
-	Transport http.RoundTripper // nil: Go's, with bounds
+	// Transport is nil for Go's, with bounds. Whoever sets it has the network in hand:
+	// then nothing is dialled, and what is no HTTP is not told.
+	Transport http.RoundTripper
+	Roots     *x509.CertPool // that SMTP servers are trusted by; nil: the machine's
 	Clock     clock.Clock
 	// Mail sends an e-mail through the API of whoever tells; its error shows no secret.
 	Mail func(ctx context.Context, from string, to []string, subject, text string) error
@@ -72,25 +77,33 @@ type Teller struct {
 	client *http.Client
 	clock  clock.Clock
 	mail   func(ctx context.Context, from string, to []string, subject, text string) error
+	dial   func(ctx context.Context, network, address string) (net.Conn, error) // nil: to nowhere
+	roots  *x509.CertPool
 }
 
 // New returns a teller.
 func New(o Options) *Teller {
+	t := &Teller{clock: o.Clock, mail: o.Mail, roots: o.Roots}
 	if o.Transport == nil {
+		t.dial = (&net.Dialer{}).DialContext
 		o.Transport = &http.Transport{
 			Proxy: http.ProxyFromEnvironment, TLSHandshakeTimeout: tryTime, ResponseHeaderTimeout: tryTime,
 			MaxResponseHeaderBytes: 16 << 10, ForceAttemptHTTP2: true, DisableKeepAlives: true,
 		}
 	}
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Teller{client: &http.Client{Transport: o.Transport, CheckRedirect: stay}, clock: o.Clock, mail: o.Mail}
+	t.client = &http.Client{Transport: o.Transport, CheckRedirect: stay}
+	return t
 }
 
 // Tell sends a message to all targets at the same time, up to three times each.
 func (t *Teller) Tell(ctx context.Context, targets []Target, m Message) []Result {
 	return t.all(ctx, len(targets), func(ctx context.Context, i int) Result {
-		if targets[i].kind == mailKind {
+		switch targets[i].kind {
+		case mailKind:
 			return t.post(ctx, targets[i], m)
+		case tlsFirst, tlsLater:
+			return t.mailBy(ctx, targets[i], m)
 		}
 		return t.send(ctx, targets[i].Name(), targets[i].url, targets[i].request(m))
 	})
@@ -129,13 +142,24 @@ type request struct {
 }
 
 func (t *Teller) send(ctx context.Context, name string, url redact.Secret, r request) Result {
+	return t.repeat(ctx, name, func(ctx context.Context) (why string, again bool) { return t.try(ctx, url, r) })
+}
+
+// repeat tries as often as there are tries, each with its time. why is empty once the
+// target has taken it.
+func (t *Teller) repeat(ctx context.Context, name string, try func(ctx context.Context) (why string, again bool)) Result {
+	once := func() (why string, again bool) {
+		ctx, cancel := clock.WithTimeout(ctx, t.clock, tryTime)
+		defer cancel()
+		return try(ctx)
+	}
 	result := Result{Target: name}
 	for n := range tries {
 		if n > 0 && t.clock.Sleep(ctx, pause<<(n-1)) != nil {
 			break
 		}
 		var again bool
-		if result.Detail, again = t.try(ctx, url, r); result.Detail == "" {
+		if result.Detail, again = once(); result.Detail == "" {
 			result.Told = true
 			return result
 		} else if !again {
@@ -147,8 +171,6 @@ func (t *Teller) send(ctx context.Context, name string, url redact.Secret, r req
 
 // try sends once. why is empty if it was taken; nothing of the URL is in it.
 func (t *Teller) try(ctx context.Context, url redact.Secret, r request) (why string, again bool) {
-	ctx, cancel := clock.WithTimeout(ctx, t.clock, tryTime)
-	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url.Reveal(), bytes.NewReader(r.body))
 	if err != nil {
 		return "its URL cannot be used", false
