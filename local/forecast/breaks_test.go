@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -172,6 +173,48 @@ func TestLongAProjectWithoutTheFunctionIsPlayedAsIfItWereThere(t *testing.T) {
 	}
 	if !strings.Contains(strings.Join(got.Unknown, "\n"), "none is deployed in this project") || got.FailedRuns > 0 {
 		t.Errorf("%d runs fail: %+v, %q", got.FailedRuns, got.Breaks, got.Unknown)
+	}
+}
+
+// Another function of the project may look like the rotator: one that was there before,
+// or that a person made. Runs are played on the one that serverless.yml deploys.
+func TestRunsArePlayedOnTheFunctionThatIsDeployed(t *testing.T) {
+	t.Parallel()
+	seed := changed(func(s *emulator.Seed) {
+		other := *application(s, "rotator")
+		other.Name, other.ID = "before", ""
+		other.Keys = []emulator.SeedKey{{AccessKey: "SCWBEFORE00000000001", Description: "key-rotator", Age: age(5), Project: "demo"}}
+		s.Applications = append(s.Applications, other)
+		before := emulator.SeedFunctionNamespace{Name: "before", Functions: []emulator.SeedFunction{{
+			Name: "key-rotator", Env: map[string]string{"ROTATOR_ACCESS_KEY": "${access_key:before}"},
+			SecretEnv: map[string]string{"ROTATOR_SECRET_KEY": "${secret_key:before}"},
+		}}}
+		place := &s.Serverless[0]
+		place.FunctionNamespaces = append([]emulator.SeedFunctionNamespace{before}, place.FunctionNamespaces...)
+	})
+	r := start(t, emulator.Options{}, seed, daily)
+	for at, want := range map[string]string{"ops/key-rotator": "2026-09-11 made application rotator new 1 0", "before/key-rotator": "2026-09-26 made application before new 1 0"} {
+		o := r.options(30)
+		o.Function = at
+		var own []string
+		for _, l := range lines(r.forecast(o)) {
+			if strings.Contains(l, " made application rotator ") || strings.Contains(l, " made application before ") {
+				own = append(own, l)
+			}
+		}
+		if !slices.Equal(own, []string{want}) {
+			t.Errorf("%s: own keys are made as in %q, want %q alone", at, own, want)
+		}
+	}
+}
+
+// A function whose key a person has deleted is no function that is not deployed yet.
+func TestAFunctionWithoutItsKeyIsNotPlayed(t *testing.T) {
+	t.Parallel()
+	r := start(t, emulator.Options{}, emulator.Demo(), daily)
+	r.MustCall(http.MethodDelete, emulatortest.KeysPath+"/"+r.Keys("rotator")[0].AccessKey, nil)
+	if got, err := forecast.Make(t.Context(), r.options(5)); err == nil || !strings.Contains(err.Error(), "ops/key-rotator (fr-par) runs on no key of the organization") {
+		t.Errorf("%v, %+v", err, got)
 	}
 }
 

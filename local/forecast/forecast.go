@@ -28,6 +28,7 @@ type Options struct {
 	// Settings are the function's, as ROTATOR_ variables; the key that they name is not
 	// used, and neither is its secret.
 	Settings []string
+	Function string        // where it is deployed, as namespace/name; "": wherever one looks like it
 	Schedule string        // of the cron, in its five fields
 	Days     int           // how far
 	Cap      time.Duration // of the organization on key lifetimes, in the place of its own; 0: as it is
@@ -130,6 +131,10 @@ func Make(ctx context.Context, o Options) (*Result, error) {
 	found, err := read(ctx, client, cfg)
 	if err != nil {
 		return nil, err
+	}
+	found.function = o.Function
+	if own, key := found.own(); own != nil && key.AccessKey == "" {
+		return nil, fmt.Errorf("function %s/%s (%s) runs on no key of the organization, so no run can come: give it one with make deploy ARGS=--new-key", own.Namespace.Name, own.Name, own.Region)
 	}
 	if o.Report != nil {
 		if o.Report.ProjectID != o.Caller.Project {
