@@ -294,6 +294,7 @@ func TestWhatCannotBePlayedIsRefused(t *testing.T) {
 			o.Caller.AccessKey = r.Keys("checkout")[0].AccessKey
 			o.Caller.SecretKey = redact.New(r.Keys("checkout")[0].SecretKey)
 		},
+		"does not accept the key SCW": func(o *forecast.Options) { o.Caller.SecretKey = redact.New("11111111-2222-4333-8444-555555555555") },
 	} {
 		o := r.options(5)
 		change(&o)

@@ -11,6 +11,7 @@ package forecast
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -129,6 +130,9 @@ func Make(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	found, err := read(ctx, client, cfg)
+	if errors.Is(err, scaleway.ErrDenied) { // its hint is for the function, on whose key this is not asked
+		return nil, fmt.Errorf("the API does not accept the key %s: want another profile, or scw login", o.Caller.AccessKey)
+	}
 	if err != nil {
 		return nil, err
 	}
