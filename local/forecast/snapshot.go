@@ -313,6 +313,9 @@ func (s *snapshot) bearer(k scaleway.APIKey) string {
 			return "user " + u.Name
 		}
 	}
+	if own, _ := s.own(); own == nil && k.ApplicationID != "" {
+		return "application " + invented
+	}
 	return "an unknown bearer"
 }
 
