@@ -170,7 +170,7 @@ func TestLongWhatIsNotKnownIsSaid(t *testing.T) {
 	r := start(t, emulator.Options{}, emulator.Demo(), daily)
 	got := r.forecast(r.options(30))
 	all := strings.Join(got.Unknown, "\n")
-	for _, want := range []string{"1 secret variable is taken for nobody's key, and 1 for the other half of the access key beside it", "3 default endpoints are", "--key-quota", "--readers", "what people and pipelines will do"} {
+	for _, want := range []string{"1 secret variable is taken for nobody's key, and 1 for the other half of the access key beside it", "3 default endpoints are", "--key-quota", "--readers", "whether the function's cron is on", "what people and pipelines will do"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("it does not say %q:\n%s", want, all)
 		}
