@@ -236,7 +236,7 @@ func TestWhatCannotBePlayedIsRefused(t *testing.T) {
 		"the report is on project": func(o *forecast.Options) { o.Report = r.do(run.Request{DryRun: true}); o.Report.ProjectID = "other" },
 		"ROTATOR_GRACE":            func(o *forecast.Options) { o.Settings = []string{"ROTATOR_GRACE=90d"} },
 		"invalid schedule":         func(o *forecast.Options) { o.Schedule = "*/5 * * * *" },
-		"list the organization's API keys": func(o *forecast.Options) {
+		"list the organization's API keys: the key " + r.Keys("checkout")[0].AccessKey + " may not: it needs IAMReadOnly on the organization": func(o *forecast.Options) {
 			o.Caller.AccessKey = r.Keys("checkout")[0].AccessKey
 			o.Caller.SecretKey = redact.New(r.Keys("checkout")[0].SecretKey)
 		},

@@ -130,11 +130,8 @@ func Make(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	found, err := read(ctx, client, cfg)
-	if errors.Is(err, scaleway.ErrDenied) { // its hint is for the function, on whose key this is not asked
-		return nil, fmt.Errorf("the API does not accept the key %s: want another profile, or scw login", o.Caller.AccessKey)
-	}
 	if err != nil {
-		return nil, err
+		return nil, refused(o.Caller, err)
 	}
 	found.function = o.Function
 	if own, key := found.own(); own != nil && key.AccessKey == "" {
@@ -158,6 +155,19 @@ func Make(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	return p.result(), nil
+}
+
+// refused says what whoever asks can do about it: the hints of the client are for the
+// function, on whose key this is not asked.
+func refused(who Caller, err error) error {
+	said, is := errors.AsType[*scaleway.Error](err)
+	switch {
+	case errors.Is(err, scaleway.ErrDenied):
+		return fmt.Errorf("the API does not accept the key %s: want another profile, or scw login", who.AccessKey)
+	case errors.Is(err, scaleway.ErrForbidden) && is:
+		return fmt.Errorf("%s: the key %s may not: it needs IAMReadOnly on the organization, and FunctionsReadOnly, ContainersReadOnly and SecretManagerReadOnly on the project", said.Act, who.AccessKey)
+	}
+	return err
 }
 
 // patience is how long the API is waited for before anything else is asked: a person
