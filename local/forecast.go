@@ -137,6 +137,7 @@ func (c *forecastCommand) planned(o *forecast.Options, env, over map[string]stri
 	if n := len(service.Function.Events); n != 1 {
 		return fmt.Errorf("serverless.yml: want one schedule to play, have %d", n)
 	}
+	o.Function = service.Name + "/" + service.Function.Name
 	o.Schedule = service.Function.Events[0].Schedule.Rate
 	settings := maps.Clone(service.Function.Env)
 	maps.Copy(settings, over)

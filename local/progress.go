@@ -92,7 +92,8 @@ func (m *meter) draw(what string, n int, took time.Duration) {
 	for i := range block { // it comes in again at the left
 		bar[(n+i)%barWidth] = block[i]
 	}
-	fmt.Fprintf(m.to, "[%s] %s, %d s", bar, what, int(took.Seconds()))
+	// Beyond the edge it is cut off, not wrapped: only its last line would be erased.
+	fmt.Fprintf(m.to, "\x1b[?7l[%s] %s, %d s\x1b[?7h", bar, what, int(took.Seconds()))
 	m.drawn = true
 }
 

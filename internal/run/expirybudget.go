@@ -41,11 +41,17 @@ func (s *discovered) callerKey(c caller, k scaleway.APIKey) report.CallerKey {
 	return line
 }
 
-// replaces tells whether a run replaces a key of a caller before it dies: that of
-// an application in scope, whichever it is by then, and the function's own.
+// replaces tells whether a run replaces a key of a caller before it dies, or has: that
+// of an application in scope, whichever it is by then, and the function's own, the one
+// on which the next run comes and those that it had before among them.
 func (s *discovered) replaces(c caller, k scaleway.APIKey) bool {
-	if k.AccessKey == s.cfg.AccessKey {
-		return s.cfg.OwnKey == config.OwnKeyRotate && s.world.own.app.ID != ""
+	own := &s.world.own
+	before := own.plan.Key(k.AccessKey)
+	switch {
+	case k.AccessKey == s.cfg.AccessKey,
+		len(own.given) > 0 && k.AccessKey == own.made.New.AccessKey,
+		before != nil && !before.Theirs:
+		return s.cfg.OwnKey == config.OwnKeyRotate && own.app.ID != ""
 	}
 	return slices.ContainsFunc(s.world.credentials, func(cr *credential) bool {
 		return cr.member.app.ID == c.id && cr.plan.LeftAlone == "" && cr.broken == nil

@@ -37,8 +37,11 @@ func (w *watch) unreplaced(b *being, who string) {
 			"the key %s of %s expires before a run has replaced it: whoever has it is refused", b.label, who)
 	default:
 		calls := "it cannot call private endpoints of this project"
-		if w.callers[id] {
+		switch {
+		case w.callers[id]:
 			calls = "it can call private endpoints of this project"
+		case w.runs == 0:
+			calls = "no run comes before, which would tell whether it can call private endpoints of this project"
 		}
 		w.breaksOnce(b.died, b.AccessKey, "expiry", "give whoever has it another, or delete it, if nobody does",
 			"the key %s of %s expires, and no run replaces it; %s", b.label, who, calls)

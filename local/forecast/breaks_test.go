@@ -142,36 +142,25 @@ func TestLongAQuotaThatFillsUpIsSaid(t *testing.T) {
 	}
 }
 
-// The own key is nobody's business but the forecast's: when it dies, no run works.
-func TestAnOwnKeyThatDiesEndsAllRuns(t *testing.T) {
+// A key that dies before the first run comes is told of as one that dies later.
+func TestAKeyThatDiesBeforeTheFirstRunIsToldOf(t *testing.T) {
 	t.Parallel()
-	seed := changed(func(s *emulator.Seed) { application(s, "rotator").Keys[0].ExpiresIn = age(50) })
-	r := start(t, emulator.Options{}, seed, daily, "ROTATOR_OWN_KEY=keep")
-	got := r.forecast(r.informed(60))
-	if b := broken(got, "expiry"); len(b) != 1 || !strings.Contains(b[0].Text, "the function's own key") {
-		t.Errorf("%+v", got.Breaks)
-	}
-	if runs := broken(got, "run"); len(runs) == 0 || got.FailedRuns != 10 {
-		t.Errorf("%d runs fail: %+v", got.FailedRuns, runs)
-	}
-}
-
-// Before the first deployment there is no function: a forecast says what it would do.
-func TestLongAProjectWithoutTheFunctionIsPlayedAsIfItWereThere(t *testing.T) {
-	t.Parallel()
+	soon := emulator.SeedAge(time.Hour)
 	seed := changed(func(s *emulator.Seed) {
-		ops := &s.Serverless[0].FunctionNamespaces[1]
-		ops.Functions = ops.Functions[1:]
-		s.Applications = s.Applications[1:]
+		application(s, "storefront").Keys[0].ExpiresIn = soon
+		application(s, "partner-gateway").Keys[0].ExpiresIn = soon
 	})
-	r := start(t, emulator.Options{}, seed, daily)
-	got := r.forecast(r.options(40))
-	said := strings.Join(lines(got), "\n")
-	if !strings.Contains(said, "2026-09-02 made application checkout new 1 0") || !strings.Contains(said, "made application key-rotator (not deployed yet) new 1 0") {
-		t.Errorf("it says\n%s", said)
-	}
-	if !strings.Contains(strings.Join(got.Unknown, "\n"), "none is deployed in this project") || got.FailedRuns > 0 {
-		t.Errorf("%d runs fail: %+v, %q", got.FailedRuns, got.Breaks, got.Unknown)
+	for schedule, want := range map[string][]string{
+		daily:        {"of application storefront expires before a run has replaced it", "of application partner-gateway expires, and no run replaces it; it can call"},
+		"17 3 1 1 *": {"of application storefront expires, and no run replaces it; no run comes before", "of application partner-gateway expires, and no run replaces it; no run comes before"},
+	} {
+		r := start(t, emulator.Options{}, seed, schedule)
+		got := broken(r.forecast(r.options(2)), "expiry")
+		for _, text := range want {
+			if !slices.ContainsFunc(got, func(b forecast.Break) bool { return strings.Contains(b.Text, text) }) {
+				t.Errorf("%s: it does not say %q: %+v", schedule, text, got)
+			}
+		}
 	}
 }
 
@@ -181,7 +170,7 @@ func TestLongWhatIsNotKnownIsSaid(t *testing.T) {
 	r := start(t, emulator.Options{}, emulator.Demo(), daily)
 	got := r.forecast(r.options(30))
 	all := strings.Join(got.Unknown, "\n")
-	for _, want := range []string{"1 secret variable is taken for nobody's key, and 1 for the other half of the access key beside it", "3 default endpoints are", "--key-quota", "--readers", "what people and pipelines will do"} {
+	for _, want := range []string{"1 secret variable is taken for nobody's key, and 1 for the other half of the access key beside it", "3 default endpoints are", "--key-quota", "--readers", "whether the function's cron is on", "what people and pipelines will do"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("it does not say %q:\n%s", want, all)
 		}
@@ -247,10 +236,11 @@ func TestWhatCannotBePlayedIsRefused(t *testing.T) {
 		"the report is on project": func(o *forecast.Options) { o.Report = r.do(run.Request{DryRun: true}); o.Report.ProjectID = "other" },
 		"ROTATOR_GRACE":            func(o *forecast.Options) { o.Settings = []string{"ROTATOR_GRACE=90d"} },
 		"invalid schedule":         func(o *forecast.Options) { o.Schedule = "*/5 * * * *" },
-		"list the organization's API keys": func(o *forecast.Options) {
+		"list the organization's API keys: the key " + r.Keys("checkout")[0].AccessKey + " may not: it needs IAMReadOnly on the organization": func(o *forecast.Options) {
 			o.Caller.AccessKey = r.Keys("checkout")[0].AccessKey
 			o.Caller.SecretKey = redact.New(r.Keys("checkout")[0].SecretKey)
 		},
+		"does not accept the key SCW": func(o *forecast.Options) { o.Caller.SecretKey = redact.New("11111111-2222-4333-8444-555555555555") },
 	} {
 		o := r.options(5)
 		change(&o)

@@ -11,6 +11,7 @@ package forecast
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -28,6 +29,7 @@ type Options struct {
 	// Settings are the function's, as ROTATOR_ variables; the key that they name is not
 	// used, and neither is its secret.
 	Settings []string
+	Function string        // where it is deployed, as namespace/name; "": wherever one looks like it
 	Schedule string        // of the cron, in its five fields
 	Days     int           // how far
 	Cap      time.Duration // of the organization on key lifetimes, in the place of its own; 0: as it is
@@ -129,7 +131,11 @@ func Make(ctx context.Context, o Options) (*Result, error) {
 	}
 	found, err := read(ctx, client, cfg)
 	if err != nil {
-		return nil, err
+		return nil, refused(o.Caller, err)
+	}
+	found.function = o.Function
+	if own, key := found.own(); own != nil && key.AccessKey == "" {
+		return nil, fmt.Errorf("function %s/%s (%s) runs on no key of the organization, so no run can come: give it one with make deploy ARGS=--new-key", own.Namespace.Name, own.Name, own.Region)
 	}
 	if o.Report != nil {
 		if o.Report.ProjectID != o.Caller.Project {
@@ -149,6 +155,19 @@ func Make(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	return p.result(), nil
+}
+
+// refused says what whoever asks can do about it: the hints of the client are for the
+// function, on whose key this is not asked.
+func refused(who Caller, err error) error {
+	said, is := errors.AsType[*scaleway.Error](err)
+	switch {
+	case errors.Is(err, scaleway.ErrDenied):
+		return fmt.Errorf("the API does not accept the key %s: want another profile, or scw login", who.AccessKey)
+	case errors.Is(err, scaleway.ErrForbidden) && is:
+		return fmt.Errorf("%s: the key %s may not: it needs IAMReadOnly on the organization, and FunctionsReadOnly, ContainersReadOnly and SecretManagerReadOnly on the project", said.Act, who.AccessKey)
+	}
+	return err
 }
 
 // patience is how long the API is waited for before anything else is asked: a person

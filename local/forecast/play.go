@@ -72,12 +72,12 @@ func newPlay(o Options, found *snapshot) (*play, error) {
 
 // findFunction finds the function that runs in the emulator, and its settings.
 func (p *play) findFunction() error {
-	name := "key-rotator-not-deployed/rotator"
+	region, name := "fr-par", "key-rotator-not-deployed/rotator"
 	if own, _ := p.found.own(); own != nil {
-		name = own.Namespace.Name + "/" + own.Name
+		region, name = own.Region, own.Namespace.Name+"/"+own.Name
 	}
 	for _, e := range p.Endpoints() {
-		if e.Product == "functions" && e.Namespace+"/"+e.Name == name && e.Project == p.found.project {
+		if e.Product == "functions" && e.Region == region && e.Namespace+"/"+e.Name == name && e.Project == p.found.project {
 			p.function = e.ID
 		}
 	}

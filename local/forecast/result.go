@@ -75,6 +75,8 @@ func (p *play) unknown() []string {
 	out = append(out, p.uncarried()...)
 	if own, _ := p.found.own(); own == nil {
 		out = append(out, "on which key the function will run: none is deployed in this project, so one is made up, with the policy of README.md")
+	} else {
+		out = append(out, "whether the function's cron is on, and its settings are deployed, as they are played: make doctor says it")
 	}
 	if p.found.remembers {
 		out = append(out, "what earlier runs remember: the ledger is a secret, and is not read")

@@ -23,6 +23,7 @@ const ledgerName = "rotator-ledger"
 type snapshot struct {
 	at                    time.Time // by the API's clock
 	organization, project string
+	function              string        // where serverless.yml deploys it: namespace/name
 	lifetimeCap           time.Duration // 0: none
 	applications          []scaleway.Application
 	users                 []scaleway.User
@@ -269,22 +270,30 @@ func (s *snapshot) environments() []scaleway.Environment {
 	return all
 }
 
-// own is the function of the project that has the key of an application where its
-// settings are, or nil.
-func (s *snapshot) own() (*scaleway.Resource, scaleway.APIKey) {
+// own is the function of this project on which runs are played, and its key: the one at
+// the place where serverless.yml deploys it, before any other that looks like one, and
+// of those one whose key lives. The key is empty where it is none of the organization.
+func (s *snapshot) own() (own *scaleway.Resource, key scaleway.APIKey) {
+	best := 0
 	for i := range s.resources {
 		r := &s.resources[i]
-		access := r.Environment.Plain[config.Prefix+"ACCESS_KEY"]
-		if access == "" || r.Product != scaleway.Functions {
+		access, there := r.Environment.Plain[config.Prefix+"ACCESS_KEY"]
+		about := r.Environment.Plain[config.Prefix+"PROJECT_ID"]
+		if !there || r.Product != scaleway.Functions || about != "" && about != s.project {
 			continue
 		}
-		for _, k := range s.keys {
-			if k.AccessKey == access {
-				return r, k
-			}
+		rank, k := 1, scaleway.APIKey{}
+		if at := slices.IndexFunc(s.keys, func(k scaleway.APIKey) bool { return k.AccessKey == access }); at >= 0 {
+			rank, k = 2, s.keys[at]
+		}
+		if r.Namespace.Name+"/"+r.Name == s.function {
+			rank += 2
+		}
+		if rank > best {
+			best, own, key = rank, r, k
 		}
 	}
-	return nil, scaleway.APIKey{}
+	return own, key
 }
 
 // bearer names whose key it is.
@@ -303,6 +312,9 @@ func (s *snapshot) bearer(k scaleway.APIKey) string {
 		if u.ID == k.UserID {
 			return "user " + u.Name
 		}
+	}
+	if own, _ := s.own(); own == nil && k.ApplicationID != "" {
+		return "application " + invented
 	}
 	return "an unknown bearer"
 }

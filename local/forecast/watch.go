@@ -119,6 +119,9 @@ func (w *watch) born(k scaleway.APIKey, label string) *being {
 
 // after tells what happened up to and in the run of that time.
 func (w *watch) after(ctx context.Context, at time.Time, rep *report.Report) error {
+	if w.runs == 0 {
+		w.learn(rep) // what expired before the first run was somebody's, too
+	}
 	w.expire(at)
 	keys, published, err := w.look(ctx)
 	if err != nil {
@@ -177,9 +180,6 @@ func (w *watch) isMade(at time.Time, k scaleway.APIKey, before string) {
 	w.made[k.ApplicationID]++
 	b := w.born(k, fmt.Sprintf("new %d", w.made[k.ApplicationID]))
 	who := w.found.bearer(k)
-	if who == "an unknown bearer" {
-		who = "application " + invented
-	}
 	expires := "never expires"
 	if !k.ExpiresAt.IsZero() {
 		expires = "would die by itself on " + report.Date(k.ExpiresAt)

@@ -162,6 +162,17 @@ func TestAnApplicationThatMayDoMoreChecksNothing(t *testing.T) {
 	}
 }
 
+// A list that did not come proves of no application that it is not there.
+func TestTheCheckerIsNotMissedWhereNoListCame(t *testing.T) {
+	t.Parallel()
+	r := startGuarded(t, []string{"ROTATOR_PROBE_APPLICATION=" + runtest.OrdersID}, handMade(40))
+	r.Arm(emulator.Fault{Method: http.MethodGet, Path: "/iam/v1alpha1/groups", Times: -1, Status: http.StatusForbidden, Body: `{"type":"permissions_denied","message":"insufficient permissions","details":[]}`})
+	got := r.Run(t, run.Request{})
+	if said := runtest.Complaints(got); got.Outcome != report.Failure || !strings.Contains(said, "list the organization's groups") || strings.Contains(said, "is not there") {
+		t.Errorf("outcome %s:\n%s", got.Outcome, runtest.Text(t, got))
+	}
+}
+
 // Case 7: the first answers of the day are 503, or do not come.
 func TestAColdContainerFailsNoRun(t *testing.T) {
 	t.Parallel()

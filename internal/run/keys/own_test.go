@@ -214,6 +214,32 @@ func TestLongOtherKeysOfTheOwnApplicationAreNeverTouched(t *testing.T) {
 	}
 }
 
+// The budget says of both own keys what becomes of them: the one before is deleted once
+// its grace is over, be it made by a person, and nobody calls with it.
+func TestTheExpiryBudgetKnowsTheOwnKeyInItsGrace(t *testing.T) {
+	t.Parallel()
+	seed := runtest.OwnDue()
+	seed.Applications[0].Keys[0] = emulator.SeedKey{AccessKey: runtest.KeyD, Description: "first", Age: runtest.Age(40), Project: "demo", ExpiresIn: runtest.Age(12)}
+	r := runtest.StartSeed(t, emulator.Options{}, seed, runtest.Only()...)
+	auditor := r.Watch(t)
+	r.MustRun(t, run.Request{})
+	next(t, r, auditor, 24*time.Hour)
+	got := r.MustRun(t, run.Request{})
+	if r.Cfg.AccessKey == runtest.KeyD || !r.Has(runtest.KeyD) {
+		t.Fatal("the function is not on its new key while the one before lives")
+	}
+	if said := strings.Join(runtest.Warnings(got), "\n"); strings.Contains(said, runtest.KeyD) {
+		t.Errorf("it warns: %s", said)
+	}
+	for _, c := range got.Callers {
+		for _, k := range c.Keys {
+			if c.Name == "rotator" && (!k.Rotated || k.Notice != 0) {
+				t.Errorf("%+v", k)
+			}
+		}
+	}
+}
+
 func TestForceRotatesTheOwnKeyTooOrAlone(t *testing.T) {
 	t.Parallel()
 	for name, steps := range map[string][]string{"too": nil, "alone": {run.StepOwnKey}} {
@@ -229,6 +255,13 @@ func TestForceRotatesTheOwnKeyTooOrAlone(t *testing.T) {
 			}
 			if w := r.Writes(); w[len(w)-1] != ownPatch(t, r) {
 				t.Errorf("the last write is %s", w[len(w)-1])
+			}
+			for _, c := range got.Callers {
+				for _, k := range c.Keys {
+					if c.Name == "rotator" && !k.Rotated {
+						t.Errorf("no run is said to replace the own key %s", k.AccessKey)
+					}
+				}
 			}
 		})
 	}
