@@ -12,6 +12,7 @@ import (
 
 	"github.com/scw-key-rotator/rotator/handler"
 	"github.com/scw-key-rotator/rotator/internal/clock"
+	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/printable"
 	"github.com/scw-key-rotator/rotator/local/emulator"
 )
@@ -104,6 +105,11 @@ func (c *runCommand) surroundings(ctx context.Context, p program) (environ []str
 	d, err := newDemo(emulator.Options{Clock: emulator.NewManualClock(demoStart(time.Now())), Seed: 1, HashMemory: p.hashes}, c.Seed, p.settings())
 	if err != nil {
 		return nil, "", handler.Options{}, err
+	}
+	for _, name := range []string{"NOTIFY", "HEARTBEAT"} {
+		if p.getenv(config.Prefix+name) != "" {
+			fmt.Fprintf(p.stderr, "local: nobody is told of a run in the emulator: %s goes with --live, or the deployed function\n", config.Prefix+name)
+		}
 	}
 	clock := clock.Clock{Now: d.Clock().Now, Sleep: d.Clock().Sleep, After: d.Clock().After, Emulated: true}
 	return d.environ, d.control, handler.Options{API: d.RoundTripper(), Endpoints: d.RoundTripper(), Clock: clock}, nil
