@@ -20,7 +20,7 @@ import (
 
 // The table in docs/operations.md of who may ask for what is what the function, behind the
 // gateway, answers to every kind of key that there is in the demo project.
-func TestWhoMayAskForWhat(t *testing.T) {
+func TestLongWhoMayAskForWhat(t *testing.T) {
 	t.Parallel()
 	got := "| asks for | no key, or one without private access | any key with private access | and the control secret | and a wrong one, or any where none is set |\n|---|---|---|---|---|\n"
 	for _, ask := range []struct{ name, method, body string }{

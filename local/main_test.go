@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 	play(t, "testdata/script")
 }
 
-// TestLongScripts plays those that deploy, or look months ahead.
+// TestLongScripts plays those that deploy, ask a deployed function, or look months ahead.
 func TestLongScripts(t *testing.T) {
 	t.Parallel()
 	play(t, "testdata/long")

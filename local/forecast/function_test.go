@@ -37,7 +37,7 @@ func TestLongAProjectWithoutTheFunctionIsPlayedAsIfItWereThere(t *testing.T) {
 
 // Another function of the project may look like the rotator: one that was there before,
 // or that a person made. Runs are played on the one that serverless.yml deploys.
-func TestRunsArePlayedOnTheFunctionThatIsDeployed(t *testing.T) {
+func TestLongRunsArePlayedOnTheFunctionThatIsDeployed(t *testing.T) {
 	t.Parallel()
 	seed := changed(func(s *emulator.Seed) {
 		other := *application(s, "rotator")
@@ -78,7 +78,7 @@ func TestAFunctionWithoutItsKeyIsNotPlayed(t *testing.T) {
 }
 
 // The own key is nobody's business but the forecast's: when it dies, no run works.
-func TestAnOwnKeyThatDiesEndsAllRuns(t *testing.T) {
+func TestLongAnOwnKeyThatDiesEndsAllRuns(t *testing.T) {
 	t.Parallel()
 	seed := changed(func(s *emulator.Seed) { application(s, "rotator").Keys[0].ExpiresIn = age(50) })
 	r := start(t, emulator.Options{}, seed, daily, "ROTATOR_OWN_KEY=keep")

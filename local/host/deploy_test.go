@@ -127,7 +127,7 @@ func TestThePluginsRoutesAreServed(t *testing.T) {
 	}
 }
 
-func TestADeployTakesThePlaceOfOneUnderWay(t *testing.T) {
+func TestLongADeployTakesThePlaceOfOneUnderWay(t *testing.T) {
 	t.Parallel()
 	l := newLand(t, host.Options{})
 	id, url := l.function(nil)

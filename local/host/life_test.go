@@ -98,7 +98,7 @@ func TestACronFiresWhenTheClockPassesItsTime(t *testing.T) {
 	fires("and again", `{"hourly":true}`, time.Hour)
 }
 
-func TestARedeployDropsNoRequest(t *testing.T) {
+func TestLongARedeployDropsNoRequest(t *testing.T) {
 	t.Parallel()
 	l := newLand(t, host.Options{})
 	id, at := l.running(map[string]any{"max_scale": 3})
@@ -153,7 +153,7 @@ func TestARedeployDropsNoRequest(t *testing.T) {
 	letOn.Wait()
 }
 
-func TestAFailedDeployLeavesTheOldRevisionForADay(t *testing.T) {
+func TestLongAFailedDeployLeavesTheOldRevisionForADay(t *testing.T) {
 	t.Parallel()
 	l := newLand(t, host.Options{})
 	id, at := l.running(nil)

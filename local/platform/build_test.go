@@ -125,7 +125,7 @@ func TestBuildTakesAModulePathWithAMajorVersion(t *testing.T) {
 	build(t, zipped(t, files))
 }
 
-func TestThisProjectsArchiveBuildsAlone(t *testing.T) {
+func TestLongThisProjectsArchiveBuildsAlone(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	if err := platform.Archive(t.Context(), filepath.Join("..", ".."), "", &out); err != nil {
@@ -156,7 +156,7 @@ func TestArchiveSummarizesByFolder(t *testing.T) {
 }
 
 // Terraform compares the archive by its hash: another one means another build.
-func TestTheArchiveOfTheSameCodeIsTheSameFile(t *testing.T) {
+func TestLongTheArchiveOfTheSameCodeIsTheSameFile(t *testing.T) {
 	t.Parallel()
 	files := good()
 	files["serverless.yml"] = "functions: {f: {handler: Handle}}\npackage: {patterns: ['!**', 'go.mod', '**/*.go']}\n"
