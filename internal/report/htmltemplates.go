@@ -47,19 +47,7 @@ svg{overflow:hidden}
 svg svg{overflow:visible}
 svg text{font:12px system-ui,sans-serif;fill:var(--dim)}
 svg .now{fill:var(--fg);font-weight:600}
-.month{stroke:var(--line)}
-.today{stroke:var(--fg);stroke-width:2}
-.bar{stroke-width:1.5;stroke:var(--fg);fill:none}
-.bar.current{fill:var(--key);stroke:var(--key)}
-.bar.later{stroke:var(--key);stroke-dasharray:6 3}
-.bar.grace{fill:url(#grace);stroke:var(--old)}
-.bar.superseded{fill:url(#superseded);stroke:var(--old)}
-.bar.expired{stroke:var(--dim);stroke-dasharray:2 3}
-.mark{fill:var(--bg);stroke:var(--fg);stroke-width:2}
-.arrow{fill:none;stroke:var(--fg);stroke-width:2}
-.stripe{stroke:var(--old);stroke-width:2}
-.dot{fill:var(--old)}
-.defs{position:absolute;width:0;height:0}
+` + marksStyle + `.defs{position:absolute;width:0;height:0}
 @media (max-width:48rem){
 table{width:max-content}
 th,td{max-width:18rem}

@@ -62,15 +62,8 @@ func (r *Report) SVG(w io.Writer) error {
 	}{p, svgStyle, at + svgLegend, at, rows, legend})
 }
 
-// svgStyle is the page's, as far as the picture needs it: one file is shown on light
-// and on dark pages.
-const svgStyle = `
-svg{--bg:#fff;--fg:#1b1f24;--dim:#57606a;--line:#c9d1d9;--key:#0b5cad;--old:#6b3fa0;overflow:visible}
-@media (prefers-color-scheme:dark){svg{--bg:#0d1117;--fg:#e6edf3;--dim:#a3adb8;--line:#3a424b;--key:#6cb6ff;--old:#c8a6ff}}
-.ground{fill:var(--bg)}
-text{font:12px system-ui,sans-serif;fill:var(--dim)}
-.now,.name{fill:var(--fg);font-weight:600}
-.month{stroke:var(--line)}
+// marksStyle is how the picture's bars and marks look, on the page and in a file.
+const marksStyle = `.month{stroke:var(--line)}
 .today{stroke:var(--fg);stroke-width:2}
 .bar{stroke-width:1.5;stroke:var(--fg);fill:none}
 .bar.current{fill:var(--key);stroke:var(--key)}
@@ -83,6 +76,16 @@ text{font:12px system-ui,sans-serif;fill:var(--dim)}
 .stripe{stroke:var(--old);stroke-width:2}
 .dot{fill:var(--old)}
 `
+
+// svgStyle is the page's, as far as the picture needs it: one file is shown on light
+// and on dark pages.
+const svgStyle = `
+svg{--bg:#fff;--fg:#1b1f24;--dim:#57606a;--line:#c9d1d9;--key:#0b5cad;--old:#6b3fa0;overflow:visible}
+@media (prefers-color-scheme:dark){svg{--bg:#0d1117;--fg:#e6edf3;--dim:#a3adb8;--line:#3a424b;--key:#6cb6ff;--old:#c8a6ff}}
+.ground{fill:var(--bg)}
+text{font:12px system-ui,sans-serif;fill:var(--dim)}
+.now,.name{fill:var(--fg);font-weight:600}
+` + marksStyle
 
 const svgTemplate = `{{define "svg"}}<svg xmlns="http://www.w3.org/2000/svg" role="img" width="920" height="{{.Height}}" viewBox="0 0 920 {{.Height}}">
 <title>The keys, each from its creation to its death</title><desc>{{.Span}}</desc>
