@@ -101,7 +101,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	b := &background{stop: cancel, done: make(chan int, 1), stderr: &locked{}}
 	go func() {
 		code := program{
-			getenv: ts.Getenv, environ: func() []string { return nil }, stdout: write, stderr: b.stderr,
+			getenv: ts.Getenv, environ: func() []string { return nil }, stdout: write, stderr: b.stderr, hashes: 8,
 		}.run(ctx, args)
 		_ = write.Close()
 		b.done <- code

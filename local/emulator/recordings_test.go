@@ -122,7 +122,7 @@ type player struct {
 // replay returns how many answers match, of how many.
 func replay(t *testing.T, story []exchange) (good, total int) {
 	t.Helper()
-	e := emulator.New(emulator.Options{Seed: 1, Clock: emulator.NewManualClock(begin(story))})
+	e := emulator.New(emulator.Options{Seed: 1, Clock: emulator.NewManualClock(begin(story)), HashMemory: hashMemory})
 	accessKey, secret := e.Owner()
 	p := &player{t: t, e: e, client: &http.Client{Transport: e.RoundTripper()}, secret: secret, match: newMatcher(accessKey)}
 	p.match.bindTo(recordedOrganization, e.Organization())

@@ -19,7 +19,7 @@ var wrapper string
 
 // Build compiles the archive into the executable out, as the platform does: unpacked into a folder of its own, next to
 // a module with package main that imports it by its module path. Nothing but the archive and the modules it requires
-// is used: no workspace, no vendored code, no other toolchain.
+// is used: no workspace, no vendored code, no other toolchain. No debugger is going to look at it.
 //
 // The executable serves on 127.0.0.1:$PORT (8080 if unset, a free one if 0) and says on its standard output where. It
 // is of this machine's kind, not the platform's, so that it can be tried.
@@ -49,7 +49,7 @@ func Build(ctx context.Context, archive []byte, handler, out string) error {
 	if err := wrap(main, sources, handler); err != nil {
 		return err
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-mod=mod", "-buildvcs=false", "-trimpath", "-o", out, ".")
+	build := exec.CommandContext(ctx, "go", "build", "-mod=mod", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", out, ".")
 	build.Dir = main
 	build.Env = append(os.Environ(), "GOWORK=off", "GOTOOLCHAIN=local", "GOFLAGS=", "CGO_ENABLED=0", "GO111MODULE=on")
 	if said, err := build.CombinedOutput(); err != nil {

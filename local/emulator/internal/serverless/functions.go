@@ -190,7 +190,7 @@ type functionWrite struct {
 
 // check refuses values that no enum of the API has.
 func (in *functionWrite) check() error {
-	if !wire.Unset(in.Runtime) && !slices.ContainsFunc(runtimes(), func(r functionRuntime) bool { return r.Name == in.Runtime }) {
+	if !wire.Unset(in.Runtime) && !slices.ContainsFunc(runtimes, func(r functionRuntime) bool { return r.Name == in.Runtime }) {
 		return wire.Message(http.StatusBadRequest, "runtime %q is not supported", in.Runtime)
 	}
 	return checkEnums(map[string]string{"privacy": in.Privacy, "http_option": in.HTTPOption, "sandbox": in.Sandbox})

@@ -134,8 +134,7 @@ type functionRuntime struct {
 }
 
 // runtimes are those of the SDK's enum, with the language told by the name.
-func runtimes() []functionRuntime {
-	out := []functionRuntime{}
+var runtimes = func() (out []functionRuntime) {
 	for _, language := range []struct {
 		name, prefix, versions, handler, extension string
 	}{
@@ -153,7 +152,7 @@ func runtimes() []functionRuntime {
 		}
 	}
 	return out
-}
+}()
 
 // dotted is 1.26 for go126 and 22 for node22.
 func dotted(prefix, version string) string {
@@ -164,7 +163,7 @@ func dotted(prefix, version string) string {
 }
 
 func defaultHandler(name string) string {
-	for _, r := range runtimes() {
+	for _, r := range runtimes {
 		if r.Name == name {
 			return r.DefaultHandler
 		}
@@ -176,6 +175,5 @@ func listRuntimes(c *call, _ *Product) (any, error) {
 	if !c.AllowedSomewhere() {
 		return nil, c.Forbidden()
 	}
-	all := runtimes()
-	return wire.Object{"runtimes": all, "total_count": len(all)}, nil
+	return wire.Object{"runtimes": runtimes, "total_count": len(runtimes)}, nil
 }

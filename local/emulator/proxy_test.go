@@ -1,4 +1,4 @@
-package proxy_test
+package emulator_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package gateway_test
+package emulator_test
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package account_test
+package emulator_test
 
 import (
 	"testing"

@@ -1,4 +1,4 @@
-package traffic_test
+package emulator_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package secrets_test
+package emulator_test
 
 import (
 	"encoding/base64"

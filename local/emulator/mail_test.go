@@ -1,4 +1,4 @@
-package mail_test
+package emulator_test
 
 import (
 	"net/http"
