@@ -81,7 +81,7 @@ func TestImportsPointInward(t *testing.T) {
 	allowed := map[string]string{
 		"":                   "handler",
 		"handler":            "internal/clock internal/config internal/printable internal/redact internal/report internal/run internal/safe",
-		"internal/run":       "internal/clock internal/config internal/deliver internal/duration internal/envhash internal/ledger internal/printable internal/probe internal/redact internal/purge internal/report internal/rotate internal/safe internal/scaleway internal/tell internal/version",
+		"internal/run":       "internal/clock internal/config internal/deliver internal/duration internal/envhash internal/ledger internal/printable internal/probe internal/redact internal/purge internal/report internal/rotate internal/safe internal/scaleway internal/scope internal/tell internal/version",
 		"internal/rotate":    "internal/clock internal/duration internal/report internal/safe internal/scaleway",
 		"internal/deliver":   "internal/clock internal/envhash internal/ledger internal/redact internal/report internal/scaleway",
 		"internal/ledger":    "internal/redact internal/scaleway",
@@ -96,6 +96,7 @@ func TestImportsPointInward(t *testing.T) {
 		"internal/redact":    "",
 		"internal/clock":     "",
 		"internal/safe":      "",
+		"internal/scope":     "internal/scaleway",
 		"internal/duration":  "",
 		"internal/version":   "",
 		"local":              "handler internal/clock internal/config internal/duration internal/printable internal/redact internal/report internal/scaleway internal/version local/deploy local/doctor local/emulator local/forecast local/host local/manifest local/platform local/setup",

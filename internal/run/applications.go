@@ -21,18 +21,18 @@ func (s *results) applications() []report.Application {
 		out = append(out, own)
 	}
 	for _, m := range s.world.members {
-		if rotated && own.ID == m.app.ID {
+		if rotated && own.ID == m.App.ID {
 			continue
 		}
-		last := s.lastMade(m.app.ID)
-		if m.in || !m.notable && last == nil && !slices.Contains(s.cfg.Applications, m.app.ID) {
+		last := s.lastMade(m.App.ID)
+		if m.In || !m.Notable && last == nil && !slices.Contains(s.cfg.Applications, m.App.ID) {
 			continue
 		}
 		a := report.Application{
-			ID: m.app.ID, Name: m.app.Name, Reason: m.reason, Action: "left alone", Why: m.reason,
+			ID: m.App.ID, Name: m.App.Name, Reason: m.Reason, Action: "left alone", Why: m.Reason,
 			Keys: []report.Key{}, Dead: []report.Dead{}, Next: []report.Event{}, LetIn: []report.Admission{},
 		}
-		if last != nil && m.app.ID != s.world.own.app.ID {
+		if last != nil && m.App.ID != s.world.own.app.ID {
 			line := s.line(*last, "left alone", 0)
 			line.Note = "the last that was made for it here; it is replaced no more"
 			a.Keys = append(a.Keys, line)
@@ -44,7 +44,7 @@ func (s *results) applications() []report.Application {
 
 func (s *results) application(c *credential) report.Application {
 	a := report.Application{
-		ID: c.member.app.ID, Name: c.member.app.Name, InScope: true, Reason: c.member.reason,
+		ID: c.member.App.ID, Name: c.member.App.Name, InScope: true, Reason: c.member.Reason,
 		Keys: []report.Key{}, Dead: append([]report.Dead{}, c.dead...), Next: []report.Event{}, LetIn: s.admissions(c),
 	}
 	a.Action, a.Why = s.action(c)
@@ -204,7 +204,7 @@ var worst = []probe.Verdict{probe.Refused, probe.Inconclusive, probe.NotTried, p
 // that should not answer anyway are left out.
 func (s *results) admissions(c *credential) []report.Admission {
 	out := []report.Admission{}
-	for _, product := range c.member.products {
+	for _, product := range c.member.Products {
 		a := report.Admission{Product: string(product), Result: string(probe.NotTried), Detail: "no endpoint has passed"}
 		rank := len(worst)
 		for _, row := range s.seen.rows {
@@ -212,7 +212,7 @@ func (s *results) admissions(c *credential) []report.Admission {
 				continue
 			}
 			for _, k := range row.Keys {
-				if k.Key.ApplicationID != c.member.app.ID {
+				if k.Key.ApplicationID != c.member.App.ID {
 					continue
 				}
 				a.Asked++

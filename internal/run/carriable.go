@@ -20,7 +20,7 @@ import (
 // carriable returns the keys of an application that consumers may carry: those
 // that live, whether their secret can be read or not, and those that are gone.
 func (s *rotated) carriable(ctx context.Context, c *credential) (deliver.Credential, error) {
-	out := deliver.Credential{ID: c.member.app.ID, Name: c.member.app.Name}
+	out := deliver.Credential{ID: c.member.App.ID, Name: c.member.App.Name}
 	out.Target, out.NoTarget = s.target(c)
 	out.Made = c.rotation != nil
 	pairs, err := s.readable(ctx, c)
@@ -180,15 +180,15 @@ func (s *rotated) goneKeys(c *credential, pairs []scaleway.KeyPair) []ledger.Del
 	lives := func(key string) bool {
 		return slices.ContainsFunc(c.state.Keys, func(k scaleway.APIKey) bool { return k.AccessKey == key })
 	}
-	gone := slices.DeleteFunc(s.world.memory.ledger.DeletedOf(c.member.app.ID, s.world.now), func(d ledger.Deleted) bool { return lives(d.AccessKey) })
+	gone := slices.DeleteFunc(s.world.memory.ledger.DeletedOf(c.member.App.ID, s.world.now), func(d ledger.Deleted) bool { return lives(d.AccessKey) })
 	for _, d := range s.buriedKeys {
-		if d.ApplicationID == c.member.app.ID && !lives(d.AccessKey) {
+		if d.ApplicationID == c.member.App.ID && !lives(d.AccessKey) {
 			gone = append(gone, d)
 		}
 	}
 	add := func(access string, pair scaleway.KeyPair) {
 		if access != "" && !lives(access) && access != c.newestMade() && !slices.ContainsFunc(gone, func(d ledger.Deleted) bool { return d.AccessKey == access }) {
-			gone = append(gone, ledger.Deleted{ApplicationID: c.member.app.ID, AccessKey: access, Secret: pair.Secret, At: time.Time{}})
+			gone = append(gone, ledger.Deleted{ApplicationID: c.member.App.ID, AccessKey: access, Secret: pair.Secret, At: time.Time{}})
 		}
 	}
 	for _, p := range pairs {
@@ -204,7 +204,7 @@ func (s *rotated) goneKeys(c *credential, pairs []scaleway.KeyPair) []ledger.Del
 	}
 	owners := s.world.memory.ledger.Compared.Owners
 	for _, access := range slices.Sorted(maps.Keys(owners)) { // something carries it, and nothing else may name it
-		if owners[access] == c.member.app.ID {
+		if owners[access] == c.member.App.ID {
 			add(access, scaleway.KeyPair{})
 		}
 	}

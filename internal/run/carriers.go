@@ -170,12 +170,12 @@ func (s *searched) observeDoubts(d *deliver.Delivery) {
 				text += "; it expires on " + at.UTC().Format("2 January 2006") + " all the same"
 			}
 			if hold.Redeploy {
-				s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.app.Name, text, "redeploy what may run with it, and see that it has the current key")
+				s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.App.Name, text, "redeploy what may run with it, and see that it has the current key")
 				continue
 			}
-			s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.app.Name, text,
+			s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.App.Name, text,
 				fmt.Sprintf(`put the published key of %s (%s) into those variables that carry it; then, or if none does, ask for {"revoke": ["%s"]}`,
-					c.member.app.Name, s.secretName(c), k.Key.AccessKey))
+					c.member.App.Name, s.secretName(c), k.Key.AccessKey))
 		}
 	}
 }
@@ -187,7 +187,7 @@ func (s *searched) brokenNow(d *deliver.Delivery, c *credential, k rotate.KeyPla
 		s.mayBreak(c, k, d.Unmatched(k.Key))
 	}
 	for _, past := range d.BeforeNow(k.Key) {
-		s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.app.Name, "is revoked by a person's word, and something may go on with it, and be refused: "+past.Why,
+		s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.App.Name, "is revoked by a person's word, and something may go on with it, and be refused: "+past.Why,
 			"see that it is deployed with the published key")
 	}
 }
@@ -198,9 +198,9 @@ func (s *searched) mayBreak(c *credential, k rotate.KeyPlan, variables []string)
 	if len(variables) == 0 {
 		return
 	}
-	s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.app.Name,
+	s.find(report.Warning, "key "+k.Key.AccessKey+" of application "+c.member.App.Name,
 		"is revoked by a person's word, and what carries it cannot be told: whatever of these held it is refused from now on: "+strings.Join(variables, "; "),
-		fmt.Sprintf("put the published key of %s (%s) into those that did", c.member.app.Name, s.secretName(c)))
+		fmt.Sprintf("put the published key of %s (%s) into those that did", c.member.App.Name, s.secretName(c)))
 }
 
 func (s *discovered) secretName(c *credential) string {
@@ -238,7 +238,7 @@ func (s *results) carriers() []report.Consumer {
 // elsewhereOf says where else an application's keys were published.
 func (s *discovered) observeElsewhere() {
 	for _, c := range s.world.credentials {
-		name := "application " + c.member.app.Name
+		name := "application " + c.member.App.Name
 		for _, e := range c.placed {
 			s.find(report.Warning, name, fmt.Sprintf("has a secret at %s in %s too, where keys were published before: who reads them there gets no new one, and the keys that it holds are kept as long as it is there",
 				e.secret.FullName(), e.secret.Region),

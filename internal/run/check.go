@@ -23,7 +23,7 @@ const freshFor = 5 * time.Minute
 // key is a credential as endpoints are tried with it; ok is false where there
 // is none, or it may do more than call private endpoints.
 func (s *discovered) key(c *credential, pair *scaleway.KeyPair) (k probe.Key, ok bool) {
-	if pair == nil || !c.member.only || len(c.member.products) == 0 {
+	if pair == nil || !c.member.Only || len(c.member.Products) == 0 {
 		return probe.Key{}, false
 	}
 	created := c.rotation != nil
@@ -31,8 +31,8 @@ func (s *discovered) key(c *credential, pair *scaleway.KeyPair) (k probe.Key, ok
 		created = created || (known.AccessKey == pair.AccessKey && s.client.Now().Sub(known.CreatedAt) < freshFor)
 	}
 	return probe.Key{
-		ApplicationID: c.member.app.ID, Application: c.member.app.Name,
-		Pair: *pair, Products: c.member.products, Fresh: created,
+		ApplicationID: c.member.App.ID, Application: c.member.App.Name,
+		Pair: *pair, Products: c.member.Products, Fresh: created,
 	}, true
 }
 
@@ -80,7 +80,7 @@ func (s *discovered) checking() (keys []probe.Key) {
 	var candidates []*credential
 	for _, c := range s.world.credentials {
 		_, ok := s.usable(c)
-		if named := s.cfg.ProbeApplication; ok && (named == "" || named == c.member.app.ID) {
+		if named := s.cfg.ProbeApplication; ok && (named == "" || named == c.member.App.ID) {
 			candidates = append(candidates, c)
 		}
 	}
@@ -91,7 +91,7 @@ func (s *discovered) checking() (keys []probe.Key) {
 		case had(a) != had(b):
 			return 1
 		}
-		return cmp.Or(len(b.member.products)-len(a.member.products), strings.Compare(a.member.app.ID, b.member.app.ID))
+		return cmp.Or(len(b.member.Products)-len(a.member.Products), strings.Compare(a.member.App.ID, b.member.App.ID))
 	})
 	var covered []scaleway.Product
 	for _, c := range candidates {
@@ -115,17 +115,17 @@ func (s *discovered) observeChecking() {
 	subject, hint := "application "+id, "ROTATOR_PROBE_APPLICATION takes the ID of an application that may call private endpoints of this project and nothing else"
 	for _, c := range s.world.credentials {
 		switch {
-		case c.member.app.ID != id:
-		case !c.member.only:
-			s.find(report.Error, subject, c.member.app.Name+" is to check endpoints, and may do more than call them: its key is shown to none", hint)
+		case c.member.App.ID != id:
+		case !c.member.Only:
+			s.find(report.Error, subject, c.member.App.Name+" is to check endpoints, and may do more than call them: its key is shown to none", hint)
 			return
 		default:
 			return
 		}
 	}
 	for _, m := range s.world.members {
-		if m.app.ID == id {
-			s.find(report.Error, subject, m.app.Name+" is to check endpoints, and is not in scope: "+m.reason, hint)
+		if m.App.ID == id {
+			s.find(report.Error, subject, m.App.Name+" is to check endpoints, and is not in scope: "+m.Reason, hint)
 			return
 		}
 	}
@@ -138,7 +138,7 @@ func (s *discovered) observeChecking() {
 // call and that a credential opens, else by a call to the API.
 func (s *discovered) tester(ctx context.Context, state rotate.State, pair scaleway.KeyPair) (rotate.Try, string) {
 	for _, c := range s.world.credentials {
-		if c.member.app.ID != state.Application.ID {
+		if c.member.App.ID != state.Application.ID {
 			continue
 		}
 		k, ok := s.key(c, &pair)
@@ -255,6 +255,6 @@ func (s *checked) judge(row *probe.Row) error {
 func (s *discovered) expected(r scaleway.Resource) bool {
 	return s.req.DryRun && slices.ContainsFunc(s.world.credentials, func(c *credential) bool {
 		named := s.cfg.ProbeApplication
-		return (named == "" || named == c.member.app.ID) && c.rotation != nil && c.member.only && slices.Contains(c.member.products, r.Product)
+		return (named == "" || named == c.member.App.ID) && c.rotation != nil && c.member.Only && slices.Contains(c.member.Products, r.Product)
 	})
 }

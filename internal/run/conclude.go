@@ -34,13 +34,13 @@ func (s *discovered) observe() {
 		}
 	}
 	for _, m := range w.members {
-		if !m.in && m.notable && !m.quiet {
+		if !m.In && m.Notable && !m.Quiet {
 			level := report.Warning
-			if m.doubtful {
+			if m.Doubtful {
 				level = report.Error // its key may grow old with nobody noticing
 			}
-			s.find(level, "application "+m.app.Name, "can call private endpoints of this project, but is not in scope: "+m.reason,
-				"list "+m.app.ID+" in ROTATOR_APPLICATIONS of one project to have its key rotated there")
+			s.find(level, "application "+m.App.Name, "can call private endpoints of this project, but is not in scope: "+m.Reason,
+				"list "+m.App.ID+" in ROTATOR_APPLICATIONS of one project to have its key rotated there")
 		}
 	}
 	for _, name := range w.nobodys {

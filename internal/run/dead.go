@@ -35,7 +35,7 @@ func (s *discovered) proven(ctx context.Context, p *rotate.Plan, v scaleway.Vers
 	c := s.of(p)
 	d := &dying{c: c, pair: scaleway.KeyPair{APIKey: scaleway.APIKey{AccessKey: rotate.VersionKey(v.Description)}}, gone: true}
 	for _, gone := range s.world.memory.ledger.Deleted {
-		if gone.AccessKey == d.pair.AccessKey && gone.ApplicationID == c.member.app.ID {
+		if gone.AccessKey == d.pair.AccessKey && gone.ApplicationID == c.member.App.ID {
 			d.pair.Secret = gone.Secret
 		}
 	}
@@ -45,7 +45,7 @@ func (s *discovered) proven(ctx context.Context, p *rotate.Plan, v scaleway.Vers
 		}
 		if !d.pair.Secret.Empty() { // its version goes, and something may carry it
 			// Only once that is remembered: this run may die before it is.
-			s.buriedKeys = append(s.buriedKeys, ledger.Deleted{ApplicationID: c.member.app.ID, AccessKey: d.pair.AccessKey, Secret: d.pair.Secret, At: s.client.Now()})
+			s.buriedKeys = append(s.buriedKeys, ledger.Deleted{ApplicationID: c.member.App.ID, AccessKey: d.pair.AccessKey, Secret: d.pair.Secret, At: s.client.Now()})
 			if p.HasRoom() {
 				return rotate.ErrNotYet
 			}

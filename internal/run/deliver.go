@@ -13,6 +13,7 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/scope"
 )
 
 // hashShare is the part of a run's budget that comparing secrets with hashes
@@ -82,7 +83,7 @@ func (s *searched) leftJustNow(ctx context.Context, d *deliver.Delivery) []error
 func (s *searched) unreadable(what string) []error {
 	var errs []error
 	for _, c := range s.illegible {
-		errs = append(errs, fmt.Errorf("application %s: %s: %w", c.member.app.Name, what, c.broken))
+		errs = append(errs, fmt.Errorf("application %s: %s: %w", c.member.App.Name, what, c.broken))
 	}
 	return errs
 }
@@ -134,14 +135,14 @@ func (s *searched) compare(ctx context.Context) {
 		keys, err := s.carriable(ctx, c)
 		if err != nil {
 			c.broken = err
-			s.unread = append(s.unread, fmt.Errorf("application %s: %w", c.member.app.Name, err))
+			s.unread = append(s.unread, fmt.Errorf("application %s: %w", c.member.App.Name, err))
 			continue
 		}
 		s.delivering = append(s.delivering, c)
 		credentials = append(credentials, keys)
 	}
 	if s.world.own.app.ID != "" {
-		s.delivering = append(s.delivering, &credential{member: member{app: s.world.own.app}})
+		s.delivering = append(s.delivering, &credential{member: scope.Member{App: s.world.own.app}})
 		credentials = append(credentials, s.ownKeys())
 	}
 	search := deliver.Search{
@@ -176,7 +177,7 @@ func (s *searched) noTarget(ctx context.Context, c *credential, keys *deliver.Cr
 	}
 	if err := s.works(ctx, c, nil); err != nil {
 		keys.NoTarget = err.Error()
-		s.unread = append(s.unread, fmt.Errorf("application %s: its current key is not delivered: %w", c.member.app.Name, err))
+		s.unread = append(s.unread, fmt.Errorf("application %s: its current key is not delivered: %w", c.member.App.Name, err))
 	}
 }
 
@@ -244,7 +245,7 @@ func (s *rotated) pin(ctx context.Context) []error {
 			continue
 		}
 		if c.broken = s.prepare(ctx, c); c.broken != nil {
-			errs = append(errs, fmt.Errorf("application %s: not rolled back: %w", c.member.app.Name, c.broken))
+			errs = append(errs, fmt.Errorf("application %s: not rolled back: %w", c.member.App.Name, c.broken))
 		}
 	}
 	return errs
@@ -277,11 +278,11 @@ func (s *searched) goBack(ctx context.Context) error {
 			continue
 		}
 		if err := s.leaveCarried(ctx, c); err != nil {
-			errs = append(errs, fmt.Errorf("application %s: not rolled back: %w", c.member.app.Name, err))
+			errs = append(errs, fmt.Errorf("application %s: not rolled back: %w", c.member.App.Name, err))
 			continue
 		}
 		if err := s.applier.GoBack(ctx, &c.plan, *c.back); err != nil {
-			errs = append(errs, fmt.Errorf("application %s: not rolled back: %w", c.member.app.Name, err))
+			errs = append(errs, fmt.Errorf("application %s: not rolled back: %w", c.member.App.Name, err))
 			continue
 		}
 		c.wentBack = !s.req.DryRun

@@ -10,6 +10,7 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/safe"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/scope"
 )
 
 // discovery reads everything that a run decides upon. Independent reads go out
@@ -78,19 +79,19 @@ func (d *discovery) read(ctx context.Context) {
 	}
 	w.secrets = secrets
 	d.readLedger(ctx, secrets)
-	d.iam(ctx, &scoping{
-		applications: w.applications, users: users, policies: policies, groups: groups, rules: map[string][]scaleway.Grant{},
-		listed: d.cfg.Applications, project: d.cfg.ProjectID,
+	d.iam(ctx, &scope.Facts{
+		Applications: w.applications, Users: users, Policies: policies, Groups: groups, Rules: map[string][]scaleway.Grant{},
+		Listed: d.cfg.Applications, Project: d.cfg.ProjectID,
 	}, secrets)
 }
 
 // iam finds who is in scope, and their credentials.
-func (d *discovery) iam(ctx context.Context, s *scoping, secrets []scaleway.Secret) {
+func (d *discovery) iam(ctx context.Context, s *scope.Facts, secrets []scaleway.Secret) {
 	w := d.world
 	for i := range w.keys {
 		if w.keys[i].AccessKey == d.cfg.AccessKey {
 			w.ownKey = &w.keys[i]
-			s.ownID = w.keys[i].ApplicationID
+			s.OwnID = w.keys[i].ApplicationID
 		}
 	}
 	if w.ownKey != nil && w.ownKey.ApplicationID == "" && w.ownKey.UserID == "" {
@@ -107,7 +108,7 @@ func (d *discovery) iam(ctx context.Context, s *scoping, secrets []scaleway.Secr
 		}
 	}
 	var all safe.Group
-	for _, p := range s.relevant() {
+	for _, p := range s.Relevant() {
 		if p.Unknown {
 			w.nobodys = append(w.nobodys, p.PolicyName)
 		}
@@ -117,35 +118,35 @@ func (d *discovery) iam(ctx context.Context, s *scoping, secrets []scaleway.Secr
 				w.failed(err)
 				return
 			}
-			w.add(func() { s.rules[p.PolicyID] = rules })
+			w.add(func() { s.Rules[p.PolicyID] = rules })
 		})
 	}
 	all.Wait() // each failure is in the world
-	if grants, _, complete := s.grants(s.ownID); complete && s.ownID != "" {
+	if grants, _, complete := s.Grants(s.OwnID); complete && s.OwnID != "" {
 		d.client.KeysWithin(scaleway.KeyWindow(grants))
 	}
-	w.members, w.callers = s.members(), s.callers()
+	w.members, w.callers = s.Members(), s.Callers()
 	w.attributable = true
 	for _, m := range w.members {
-		if m.in {
-			c := &credential{member: m, state: rotate.State{Application: m.app}}
+		if m.In {
+			c := &credential{member: m, state: rotate.State{Application: m.App}}
 			w.credentials = append(w.credentials, c)
 			all.Go(func() { d.credential(ctx, c, secrets) })
 		}
 	}
-	all.Go(func() { d.readOwn(ctx, s.ownID, secrets) })
+	all.Go(func() { d.readOwn(ctx, s.OwnID, secrets) })
 	all.Wait()
 }
 
 // credential reads where one application stands.
 func (d *discovery) credential(ctx context.Context, c *credential, secrets []scaleway.Secret) {
 	for _, k := range d.world.keys {
-		if k.ApplicationID == c.member.app.ID {
+		if k.ApplicationID == c.member.App.ID {
 			c.state.Keys = append(c.state.Keys, k)
 		}
 	}
 	for _, s := range secrets {
-		if s.Name == c.member.app.ID {
+		if s.Name == c.member.App.ID {
 			c.state.Secret = s
 		}
 	}

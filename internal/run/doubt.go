@@ -65,7 +65,7 @@ func (d *discovery) unlistedKeys(ctx context.Context, c *credential) error {
 			return err
 		case key == nil:
 			c.gone = append(c.gone, named)
-		case key.ApplicationID == c.member.app.ID && d.world.now.Sub(key.CreatedAt) < rotate.OrphanAfter:
+		case key.ApplicationID == c.member.App.ID && d.world.now.Sub(key.CreatedAt) < rotate.OrphanAfter:
 			c.state.Keys = append(c.state.Keys, *key)
 		default:
 			return fmt.Errorf("the list of API keys does not show %s as a key of this application, and it exists", named)
@@ -108,7 +108,7 @@ func (s *discovered) unsaid() []error {
 	var errs []error
 	for _, c := range s.world.credentials {
 		if c.broken != nil && !s.asked(StepRotate) {
-			errs = append(errs, fmt.Errorf("application %s: its credential is not known: %w", c.member.app.Name, c.broken))
+			errs = append(errs, fmt.Errorf("application %s: its credential is not known: %w", c.member.App.Name, c.broken))
 		}
 	}
 	if o := s.world.own; o.broken != nil && !s.asked(StepOwnKey) {
@@ -145,7 +145,7 @@ func (d *discovery) elsewhere(ctx context.Context, c *credential) error {
 		errs    = make([]error, len(regions))
 	)
 	for i, region := range regions {
-		all.Go(func() { found[i], errs[i] = d.client.SecretsNamed(ctx, region, c.member.app.ID) })
+		all.Go(func() { found[i], errs[i] = d.client.SecretsNamed(ctx, region, c.member.App.ID) })
 	}
 	all.Wait()
 	for i := range regions {

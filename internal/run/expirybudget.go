@@ -9,10 +9,11 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/scope"
 )
 
 // keysOf are the living keys of a caller, those that this run made among them.
-func (s *discovered) keysOf(c caller) []scaleway.APIKey {
+func (s *discovered) keysOf(c scope.Caller) []scaleway.APIKey {
 	all := slices.Clone(s.world.keys)
 	made := func(r *rotate.Rotation) {
 		if r != nil && r.Err == nil && !r.Overtaken && !s.req.DryRun && r.New.AccessKey != "" {
@@ -24,12 +25,12 @@ func (s *discovered) keysOf(c caller) []scaleway.APIKey {
 	}
 	made(s.world.own.made)
 	return slices.DeleteFunc(all, func(k scaleway.APIKey) bool {
-		return k.ApplicationID+k.UserID != c.id || k.Expired(s.world.now) || s.gone(k.AccessKey)
+		return k.ApplicationID+k.UserID != c.ID || k.Expired(s.world.now) || s.gone(k.AccessKey)
 	})
 }
 
 // callerKey is the line of the expiry budget for one of them.
-func (s *discovered) callerKey(c caller, k scaleway.APIKey) report.CallerKey {
+func (s *discovered) callerKey(c scope.Caller, k scaleway.APIKey) report.CallerKey {
 	line := report.CallerKey{AccessKey: k.AccessKey, ExpiresAt: report.Expiry(k.ExpiresAt), Rotated: s.replaces(c, k), Managed: k.Managed}
 	if !k.ExpiresAt.IsZero() {
 		days := report.Days(k.ExpiresAt.Sub(s.world.now))
@@ -44,7 +45,7 @@ func (s *discovered) callerKey(c caller, k scaleway.APIKey) report.CallerKey {
 // replaces tells whether a run replaces a key of a caller before it dies, or has: that
 // of an application in scope, whichever it is by then, and the function's own, the one
 // on which the next run comes and those that it had before among them.
-func (s *discovered) replaces(c caller, k scaleway.APIKey) bool {
+func (s *discovered) replaces(c scope.Caller, k scaleway.APIKey) bool {
 	own := &s.world.own
 	before := own.plan.Key(k.AccessKey)
 	switch {
@@ -54,7 +55,7 @@ func (s *discovered) replaces(c caller, k scaleway.APIKey) bool {
 		return s.cfg.OwnKey == config.OwnKeyRotate && own.app.ID != ""
 	}
 	return slices.ContainsFunc(s.world.credentials, func(cr *credential) bool {
-		return cr.member.app.ID == c.id && cr.plan.LeftAlone == "" && cr.broken == nil
+		return cr.member.App.ID == c.ID && cr.plan.LeftAlone == "" && cr.broken == nil
 	})
 }
 
@@ -104,7 +105,7 @@ func (s *discovered) observeExpiry() {
 			if k.ExpiresAt.IsZero() || notice(left) == 0 || s.replaces(c, k) || k.Managed || k.AccessKey == s.cfg.AccessKey || rotate.MintedBy(k, s.cfg.ProjectID) {
 				continue
 			}
-			s.find(report.Warning, c.kind+" "+c.name, fmt.Sprintf("its key %s, which can call private endpoints of this project, expires on %s, in %s, so %s, and no run replaces it",
+			s.find(report.Warning, c.Kind+" "+c.Name, fmt.Sprintf("its key %s, which can call private endpoints of this project, expires on %s, in %s, so %s, and no run replaces it",
 				k.AccessKey, report.Date(k.ExpiresAt), inDays(left), noticed(left)), "give whoever calls with it another, or delete it, if nobody does")
 		}
 	}
@@ -141,19 +142,19 @@ func (s *discovered) observeLeftAlone() {
 		return
 	}
 	for _, m := range s.world.members {
-		if !m.in && m.app.ID != s.world.own.app.ID {
-			s.toDie(m.app, s.lastMade(m.app.ID), m.reason, "list "+m.app.ID+" in ROTATOR_APPLICATIONS of one project to have it rotated again")
+		if !m.In && m.App.ID != s.world.own.app.ID {
+			s.toDie(m.App, s.lastMade(m.App.ID), m.Reason, "list "+m.App.ID+" in ROTATOR_APPLICATIONS of one project to have it rotated again")
 		}
 	}
 	for _, c := range s.world.credentials {
 		if c.plan.LeftAlone == "" {
 			continue
 		}
-		last := s.lastMade(c.member.app.ID)
+		last := s.lastMade(c.member.App.ID)
 		if k := c.plan.Key(rotate.VersionKey(publishedOf(c).Description)); k != nil { // whoever made it
 			last = &k.Key
 		}
-		s.toDie(c.member.app, last, c.plan.LeftAlone, "decide who publishes this key")
+		s.toDie(c.member.App, last, c.plan.LeftAlone, "decide who publishes this key")
 	}
 }
 

@@ -77,7 +77,7 @@ func (s *discovered) refused() {
 		if !s.policy.HasRoom() {
 			hint = "see what is said of the organization's cap on the lifetime of keys"
 		}
-		s.find(report.Error, "application "+c.member.app.Name, fmt.Sprintf("its published key %s expired on %s: whoever calls with it was refused from then until this run, for %s",
+		s.find(report.Error, "application "+c.member.App.Name, fmt.Sprintf("its published key %s expired on %s: whoever calls with it was refused from then until this run, for %s",
 			k.AccessKey, k.ExpiresAt.UTC().Format(time.DateTime), duration.Format(s.world.now.Sub(k.ExpiresAt).Round(time.Second))),
 			hint)
 	}
@@ -105,7 +105,7 @@ func (s *discovered) crowded(due []*credential) {
 	)
 	for _, c := range due {
 		if c.rotation != nil && errors.Is(c.rotation.Err, scaleway.ErrQuota) {
-			waiting = append(waiting, c.member.app.Name)
+			waiting = append(waiting, c.member.App.Name)
 			if first == nil {
 				first = c
 			}
@@ -151,7 +151,7 @@ func (s *discovered) couldGo(of *credential) []string {
 			continue
 		}
 		c := candidate{key: k, rank: 1, text: "expired on " + k.ExpiresAt.UTC().Format(time.DateOnly)}
-		if k.ApplicationID == of.member.app.ID {
+		if k.ApplicationID == of.member.App.ID {
 			c.rank = 0
 		}
 		all = append(all, c)
@@ -200,5 +200,5 @@ func (s *discovered) blocked(c *credential) {
 	if len(c.state.Versions) > 0 && (current == nil || current.Key.Expired(s.world.now)) {
 		level = report.Error
 	}
-	s.find(level, "application "+c.member.app.Name, "is due ("+c.plan.Why+") but not rotated: "+c.plan.Blocked, "")
+	s.find(level, "application "+c.member.App.Name, "is due ("+c.plan.Why+") but not rotated: "+c.plan.Blocked, "")
 }

@@ -63,7 +63,7 @@ func (s *discovered) meansOwn() bool { return !s.req.narrow() || s.wantedOwn() }
 
 // named tells whether one of the names is the application's, or its ID.
 func (c *credential) named(names []string) bool {
-	return slices.Contains(names, c.member.app.ID) || slices.Contains(names, c.member.app.Name)
+	return slices.Contains(names, c.member.App.ID) || slices.Contains(names, c.member.App.Name)
 }
 
 // wanted tells whether the request means this credential.
@@ -116,7 +116,7 @@ func (s *discovered) acceptable() error {
 		}
 		back, err := c.plan.Back(s.world.now)
 		if err != nil {
-			return &RequestError{fmt.Sprintf("rollback: application %s cannot go back: %s", c.member.app.Name, report.Line(err.Error()))}
+			return &RequestError{fmt.Sprintf("rollback: application %s cannot go back: %s", c.member.App.Name, report.Line(err.Error()))}
 		}
 		c.back = &back
 	}
@@ -128,7 +128,7 @@ func (s *discovered) acceptable() error {
 func (s *discovered) meant(name string) (ids []string) {
 	for _, c := range s.world.credentials {
 		if c.named([]string{name}) {
-			ids = append(ids, c.member.app.ID)
+			ids = append(ids, c.member.App.ID)
 		}
 	}
 	slices.Sort(ids)

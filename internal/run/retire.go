@@ -38,11 +38,11 @@ func (s *searched) retire(ctx context.Context, seen *checked) []error {
 	}
 	for _, d := range all {
 		if ctx.Err() != nil {
-			s.leave("retire key " + d.key.Key.AccessKey + " of application " + d.c.member.app.Name)
+			s.leave("retire key " + d.key.Key.AccessKey + " of application " + d.c.member.App.Name)
 			continue
 		}
 		if err := s.applier.GiveUp(ctx, &d.c.plan, d.key); err != nil {
-			errs = append(errs, fmt.Errorf("application %s: superseded keys not retired: %w", d.c.member.app.Name, err))
+			errs = append(errs, fmt.Errorf("application %s: superseded keys not retired: %w", d.c.member.App.Name, err))
 			continue
 		}
 		d.gone = true
@@ -52,7 +52,7 @@ func (s *searched) retire(ctx context.Context, seen *checked) []error {
 	for _, d := range all {
 		if d.dead {
 			if err := s.applier.Drop(ctx, &d.c.plan, d.key); err != nil {
-				errs = append(errs, fmt.Errorf("application %s: %w", d.c.member.app.Name, err))
+				errs = append(errs, fmt.Errorf("application %s: %w", d.c.member.App.Name, err))
 			}
 		}
 	}
@@ -73,12 +73,12 @@ func (s *searched) giving(ctx context.Context, seen *checked) (all []*dying, err
 			continue
 		}
 		if ctx.Err() != nil {
-			s.leave("retire the superseded keys of application " + c.member.app.Name)
+			s.leave("retire the superseded keys of application " + c.member.App.Name)
 			continue
 		}
 		keys, err := s.givingOf(ctx, c, seen)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("application %s: superseded keys not retired: %w", c.member.app.Name, err))
+			errs = append(errs, fmt.Errorf("application %s: superseded keys not retired: %w", c.member.App.Name, err))
 		}
 		for _, k := range keys {
 			d := &dying{c: c, key: k, pair: scaleway.KeyPair{APIKey: k.Key}}
@@ -103,7 +103,7 @@ func (s *searched) useless(ctx context.Context, c *credential, seen *checked) er
 	if _ = s.works(ctx, c, seen.rows); c.useless == nil {
 		return nil // anything else is said where it matters
 	}
-	return fmt.Errorf("application %s: %w", c.member.app.Name, c.useless)
+	return fmt.Errorf("application %s: %w", c.member.App.Name, c.useless)
 }
 
 func (s *searched) givingOf(ctx context.Context, c *credential, seen *checked) ([]rotate.KeyPlan, error) {
@@ -177,7 +177,7 @@ func remembering(all []*dying, s *session) []ledger.Deleted {
 	for _, d := range all {
 		for _, p := range d.c.pairs { // another secret beside it may be in a variable too
 			if p.AccessKey == d.key.Key.AccessKey {
-				out = append(out, ledger.Deleted{ApplicationID: d.c.member.app.ID, AccessKey: p.AccessKey, Secret: p.Secret, At: s.client.Now()})
+				out = append(out, ledger.Deleted{ApplicationID: d.c.member.App.ID, AccessKey: p.AccessKey, Secret: p.Secret, At: s.client.Now()})
 			}
 		}
 	}

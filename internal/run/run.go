@@ -275,7 +275,7 @@ func (s *discovered) plan() {
 	s.applier.Policy = s.policy
 	for _, c := range s.world.credentials {
 		for _, d := range s.world.memory.ledger.Deleted {
-			if d.ApplicationID == c.member.app.ID {
+			if d.ApplicationID == c.member.App.ID {
 				c.state.Deleted = append(c.state.Deleted, d.AccessKey)
 			}
 		}
@@ -297,7 +297,7 @@ func (s *discovered) rotate(ctx context.Context) (*rotated, []error) {
 		due  []*credential
 	)
 	for _, c := range s.world.credentials { // the function's own key comes last
-		switch name := "application " + c.member.app.Name; {
+		switch name := "application " + c.member.App.Name; {
 		case !s.wanted(c):
 		case c.broken != nil:
 			errs = append(errs, fmt.Errorf("%s: not rotated: %w", name, c.broken))
@@ -319,20 +319,20 @@ func (s *discovered) rotate(ctx context.Context) (*rotated, []error) {
 	}
 	if need := s.cfg.VerifyBound; len(due) > 0 && s.remaining() < need {
 		for _, c := range due {
-			s.leave("rotate the key of application " + c.member.app.Name)
+			s.leave("rotate the key of application " + c.member.App.Name)
 		}
 		return done, errs
 	}
 	for i, rotation := range s.applier.Rotate(ctx, s.longestFirst(due)) {
 		c := due[i]
 		c.rotation = rotation
-		s.movedProject("application "+c.member.app.Name, rotation)
+		s.movedProject("application "+c.member.App.Name, rotation)
 		switch {
 		case rotation.NotTried: // one error, and a finding, say why
 		case rotation.Err != nil:
-			errs = append(errs, fmt.Errorf("application %s: not rotated: %w", c.member.app.Name, rotation.Err))
+			errs = append(errs, fmt.Errorf("application %s: not rotated: %w", c.member.App.Name, rotation.Err))
 		case rotation.Overtaken:
-			s.find(report.Note, "application "+c.member.app.Name, "another run published a key while this one verified its own", "")
+			s.find(report.Note, "application "+c.member.App.Name, "another run published a key while this one verified its own", "")
 		case !s.req.DryRun:
 			c.before, c.pair = c.pair, &rotation.New
 		}

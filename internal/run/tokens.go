@@ -189,7 +189,7 @@ func (s *discovered) tellsOff() bool {
 func (s *checked) movedSince(p scaleway.Product) time.Time {
 	var since time.Time
 	for _, c := range s.world.credentials {
-		if c.member.app.ID == s.cfg.ProbeApplication || !slices.Contains(c.member.products, p) || !(s.letIn(c, p) || s.wouldOpen(c)) {
+		if c.member.App.ID == s.cfg.ProbeApplication || !slices.Contains(c.member.Products, p) || !(s.letIn(c, p) || s.wouldOpen(c)) {
 			continue
 		}
 		for _, k := range s.callersKeys(c) {
@@ -209,7 +209,7 @@ func (s *checked) movedSince(p scaleway.Product) time.Time {
 func (s *checked) letIn(c *credential, p scaleway.Product) bool {
 	return slices.ContainsFunc(s.rows, func(row probe.Row) bool {
 		return row.Endpoint.Resource.Product == p && slices.ContainsFunc(row.Keys, func(k probe.KeyAnswer) bool {
-			return k.Key.ApplicationID == c.member.app.ID && k.Answer.Verdict == probe.Accepted
+			return k.Key.ApplicationID == c.member.App.ID && k.Answer.Verdict == probe.Accepted
 		})
 	})
 }
@@ -217,7 +217,7 @@ func (s *checked) letIn(c *credential, p scaleway.Product) bool {
 // wouldOpen tells whether a dry run would publish a key of an application, as
 // the real run does before it looks.
 func (s *discovered) wouldOpen(c *credential) bool {
-	return s.req.DryRun && c.rotation != nil && c.rotation.Err == nil && c.member.only
+	return s.req.DryRun && c.rotation != nil && c.rotation.Err == nil && c.member.Only
 }
 
 // callersKeys are the keys of an application that live and that its callers may have:

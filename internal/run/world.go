@@ -9,6 +9,7 @@ import (
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/rotate"
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/scope"
 )
 
 // world is what a run found. Where a part could not be read, it is empty and
@@ -18,10 +19,10 @@ type world struct {
 	keys         []scaleway.APIKey
 	ownKey       *scaleway.APIKey // nil: not found
 	applications []scaleway.Application
-	members      []member
-	callers      []caller      // who can call private endpoints, whatever lets them
-	nobodys      []string      // names of policies that do not say whose they are
-	credentials  []*credential // of the members in scope
+	members      []scope.Member
+	callers      []scope.Caller // who can call private endpoints, whatever lets them
+	nobodys      []string       // names of policies that do not say whose they are
+	credentials  []*credential  // of the members in scope
 	own          own
 	memory       remembered
 	readAt       time.Time         // the API's, before anything of the project was read
@@ -62,7 +63,7 @@ func (w *world) forget() {
 // credential is one application in scope: where its keys stand, as discovery found
 // it, and what is to be done about them.
 type credential struct {
-	member member
+	member scope.Member
 	state  rotate.State
 	// pair is the key that the newest enabled version holds; the rotation's, once this
 	// run published another.

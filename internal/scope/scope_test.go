@@ -1,4 +1,4 @@
-package run
+package scope_test
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scw-key-rotator/rotator/internal/scaleway"
+	"github.com/scw-key-rotator/rotator/internal/scope"
 )
 
 const (
@@ -81,17 +82,17 @@ func TestScope(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			policy := scaleway.Principal{PolicyID: "policy", ApplicationID: "app"}
-			s := &scoping{
-				applications: []scaleway.Application{{ID: "app", Name: "orders"}},
-				rules:        map[string][]scaleway.Grant{"policy": tt.rules}, listed: tt.listed, project: here, ownID: "own",
+			s := &scope.Facts{
+				Applications: []scaleway.Application{{ID: "app", Name: "orders"}},
+				Rules:        map[string][]scaleway.Grant{"policy": tt.rules}, Listed: tt.listed, Project: here, OwnID: "own",
 			}
 			if tt.group != nil {
 				tt.group.ID = "group"
 				policy.ApplicationID, policy.GroupID = "", "group"
-				s.groups = []scaleway.Group{*tt.group}
+				s.Groups = []scaleway.Group{*tt.group}
 			}
-			s.policies = []scaleway.Principal{policy}
-			if diff := cmp.Diff(tt.want, sayMember(s.members()[0])); diff != "" {
+			s.Policies = []scaleway.Principal{policy}
+			if diff := cmp.Diff(tt.want, sayMember(s.Members()[0])); diff != "" {
 				t.Errorf("scope (-want +got):\n%s", diff)
 			}
 		})
@@ -100,9 +101,9 @@ func TestScope(t *testing.T) {
 
 func TestScopeLeavesOut(t *testing.T) {
 	t.Parallel()
-	s := &scoping{
-		applications: []scaleway.Application{{ID: "own"}, {ID: "managed", Managed: true}, {ID: "unread"}},
-		policies: []scaleway.Principal{
+	s := &scope.Facts{
+		Applications: []scaleway.Application{{ID: "own"}, {ID: "managed", Managed: true}, {ID: "unread"}},
+		Policies: []scaleway.Principal{
 			{PolicyID: "a", ApplicationID: "own"},
 			{PolicyID: "b", ApplicationID: "managed"},
 			{PolicyID: "c", ApplicationID: "unread"},
@@ -110,18 +111,18 @@ func TestScopeLeavesOut(t *testing.T) {
 			{PolicyID: "e"}, // of nobody
 			{PolicyID: "f", UserID: "dana"},
 		},
-		rules: map[string][]scaleway.Grant{"c": {grant([]string{here}, "FunctionsPrivateAccess")}}, project: here, ownID: "own",
+		Rules: map[string][]scaleway.Grant{"c": {grant([]string{here}, "FunctionsPrivateAccess")}}, Project: here, OwnID: "own",
 	}
 	var relevant []string
-	for _, p := range s.relevant() {
+	for _, p := range s.Relevant() {
 		relevant = append(relevant, p.PolicyID)
 	}
 	if diff := cmp.Diff([]string{"a", "b", "c", "d", "f"}, relevant); diff != "" {
 		t.Errorf("policies whose rules are read (-want +got):\n%s", diff)
 	}
 	var got []string
-	for _, m := range s.members() {
-		got = append(got, m.app.ID+" "+sayMember(m))
+	for _, m := range s.Members() {
+		got = append(got, m.App.ID+" "+sayMember(m))
 	}
 	want := []string{
 		"own out, a line: the function's own application",
@@ -151,17 +152,17 @@ func TestAPolicyThatDoesNotSayWhoseItIsMayBeAnybodys(t *testing.T) {
 		{"it gives everything everywhere", nil, everywhere(grant(nil, "AllProductsFullAccess")), "out, reported: a policy that does not say whose it is reaches more than this project, and may be its own, functions"},
 		{"so it does, and the application is listed", []string{"app"}, everywhere(grant(nil, "AllProductsFullAccess")), "in, functions"},
 	} {
-		s := &scoping{
-			applications: []scaleway.Application{{ID: "app", Name: "orders"}}, listed: tt.listed, project: here, ownID: "own",
-			policies: []scaleway.Principal{{PolicyID: "a", ApplicationID: "app"}, {PolicyID: "b", Unknown: true}},
-			rules:    map[string][]scaleway.Grant{"a": {grant([]string{here}, functions)}, "b": {tt.rule}},
+		s := &scope.Facts{
+			Applications: []scaleway.Application{{ID: "app", Name: "orders"}}, Listed: tt.listed, Project: here, OwnID: "own",
+			Policies: []scaleway.Principal{{PolicyID: "a", ApplicationID: "app"}, {PolicyID: "b", Unknown: true}},
+			Rules:    map[string][]scaleway.Grant{"a": {grant([]string{here}, functions)}, "b": {tt.rule}},
 		}
-		m := s.members()[0]
+		m := s.Members()[0]
 		if diff := cmp.Diff(tt.want, sayMember(m)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
-		if m.doubtful == m.in {
-			t.Errorf("%s: in doubt: %t", tt.name, m.doubtful)
+		if m.Doubtful == m.In {
+			t.Errorf("%s: in doubt: %t", tt.name, m.Doubtful)
 		}
 	}
 }
@@ -171,13 +172,13 @@ func TestAPolicyThatDoesNotSayWhoseItIsMayBeAnybodys(t *testing.T) {
 func TestEveryCallerIsTold(t *testing.T) {
 	t.Parallel()
 	const functions, containers = "FunctionsPrivateAccess", "ContainersPrivateAccess"
-	s := &scoping{
-		applications: []scaleway.Application{{ID: "own"}, {ID: "checkout"}, {ID: "pipeline"}, {ID: "admin"}, {ID: "seldom"}, {ID: "managed", Managed: true}, {ID: "reader"}, {ID: "there"}},
-		users:        []scaleway.User{{ID: "olga", Owner: true}, {ID: "dana"}, {ID: "eve"}, {ID: "fay"}},
-		groups: []scaleway.Group{
+	s := &scope.Facts{
+		Applications: []scaleway.Application{{ID: "own"}, {ID: "checkout"}, {ID: "pipeline"}, {ID: "admin"}, {ID: "seldom"}, {ID: "managed", Managed: true}, {ID: "reader"}, {ID: "there"}},
+		Users:        []scaleway.User{{ID: "olga", Owner: true}, {ID: "dana"}, {ID: "eve"}, {ID: "fay"}},
+		Groups: []scaleway.Group{
 			{ID: "people", UserIDs: []string{"eve", "guest"}}, {ID: "everybody", AllUsers: true}, {ID: "machines", AllApplications: true},
 		},
-		policies: []scaleway.Principal{
+		Policies: []scaleway.Principal{
 			{PolicyID: "own", ApplicationID: "own"},
 			{PolicyID: "checkout", ApplicationID: "checkout"},
 			{PolicyID: "pipeline", ApplicationID: "pipeline"},
@@ -191,7 +192,7 @@ func TestEveryCallerIsTold(t *testing.T) {
 			{PolicyID: "everybody", GroupID: "everybody"},
 			{PolicyID: "machines", GroupID: "machines"},
 		},
-		rules: map[string][]scaleway.Grant{
+		Rules: map[string][]scaleway.Grant{
 			"own":       {grant([]string{here}, "FunctionsFullAccess", "ContainersFullAccess", "SecretManagerReadOnly")},
 			"checkout":  {grant([]string{here}, functions, containers)},
 			"pipeline":  {grant([]string{here}, "ContainersFullAccess")},
@@ -205,12 +206,12 @@ func TestEveryCallerIsTold(t *testing.T) {
 			"everybody": {grant([]string{there}, functions)},
 			"machines":  {grant([]string{there}, "ObjectStorageReadOnly")},
 		},
-		project: here, ownID: "own",
+		Project: here, OwnID: "own",
 	}
 	say := func() []string {
 		var got []string
-		for _, c := range s.callers() {
-			got = append(got, fmt.Sprint(c.kind, " ", c.id, " ", c.products, " ", c.sets, map[bool]string{true: " on a condition"}[c.conditional]))
+		for _, c := range s.Callers() {
+			got = append(got, fmt.Sprint(c.Kind, " ", c.ID, " ", c.Products, " ", c.Sets, map[bool]string{true: " on a condition"}[c.Conditional]))
 		}
 		return got
 	}
@@ -229,8 +230,8 @@ func TestEveryCallerIsTold(t *testing.T) {
 	if diff := cmp.Diff(want, say()); diff != "" {
 		t.Errorf("who can call (-want +got):\n%s", diff)
 	}
-	s.rules["everybody"] = []scaleway.Grant{grant([]string{here}, functions)}
-	s.rules["machines"] = []scaleway.Grant{onCondition(grant([]string{here}, "FunctionsFullAccess"))}
+	s.Rules["everybody"] = []scaleway.Grant{grant([]string{here}, functions)}
+	s.Rules["machines"] = []scaleway.Grant{onCondition(grant([]string{here}, "FunctionsFullAccess"))}
 	want = []string{
 		"application own [functions containers] [FunctionsFullAccess ContainersFullAccess]",
 		"application checkout [functions containers] [FunctionsPrivateAccess ContainersPrivateAccess FunctionsFullAccess]",
@@ -251,22 +252,22 @@ func TestEveryCallerIsTold(t *testing.T) {
 	}
 }
 
-func sayMember(m member) string {
+func sayMember(m scope.Member) string {
 	text := "in"
-	if !m.in {
+	if !m.In {
 		text = "out"
 		switch {
-		case m.notable && m.quiet:
+		case m.Notable && m.Quiet:
 			text = "out, a line"
-		case m.notable:
+		case m.Notable:
 			text = "out, reported"
 		}
-		text += ": " + m.reason
+		text += ": " + m.Reason
 	}
-	for i, p := range m.products {
+	for i, p := range m.Products {
 		text += map[bool]string{true: ", ", false: " "}[i == 0] + string(p)
 	}
-	if m.only {
+	if m.Only {
 		text += ", may be probed"
 	}
 	return text
