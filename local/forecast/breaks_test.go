@@ -33,7 +33,7 @@ func (r *real) informed(days int) forecast.Options {
 	return o
 }
 
-func TestNothingBreaksInTheDemo(t *testing.T) {
+func TestLongNothingBreaksInTheDemo(t *testing.T) {
 	t.Parallel()
 	r := start(t, emulator.Options{}, emulator.Demo(), daily)
 	got := r.forecast(r.informed(45))
@@ -101,7 +101,7 @@ func TestLongReadersThatAreTooSlowForTheGraceAreNamedOnceAnApplication(t *testin
 }
 
 // A key that a person made dies before its grace is over: nobody can move its date.
-func TestAGraceThatAKeyDoesNotLiveToSeeIsSaid(t *testing.T) {
+func TestLongAGraceThatAKeyDoesNotLiveToSeeIsSaid(t *testing.T) {
 	t.Parallel()
 	seed := changed(func(s *emulator.Seed) { application(s, "storefront").Keys[1].ExpiresIn = age(3) })
 	r := start(t, emulator.Options{}, seed, daily)

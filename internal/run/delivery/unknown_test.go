@@ -219,7 +219,7 @@ func TestLongADeletedKeyThatIsBroughtBackIsRecognized(t *testing.T) {
 }
 
 // What a person decides about keys that people made.
-func TestHandMadeKeysAreRetiredWhereThatIsWanted(t *testing.T) {
+func TestLongHandMadeKeysAreRetiredWhereThatIsWanted(t *testing.T) {
 	t.Parallel()
 	person := emulator.SeedApplication{Keys: []emulator.SeedKey{{AccessKey: runtest.KeyA, Age: runtest.Age(40), Project: "demo"}}}
 	for setting, lives := range map[string]bool{"hold": true, "retire": false} {
@@ -242,7 +242,7 @@ func TestHandMadeKeysAreRetiredWhereThatIsWanted(t *testing.T) {
 
 // A person ends the doubt: by putting the published key where the old one was, or
 // by saying that nobody carries it.
-func TestDoubtEndsByAPersonsHand(t *testing.T) {
+func TestLongDoubtEndsByAPersonsHand(t *testing.T) {
 	t.Parallel()
 	person := emulator.SeedApplication{Keys: []emulator.SeedKey{{AccessKey: runtest.KeyA, Age: runtest.Age(40), Project: "demo"}}}
 	seed := plainly(person)

@@ -81,7 +81,7 @@ func TestTheExpiryBudgetHasEveryKeyThatCanCall(t *testing.T) {
 
 // Day by runtest.Day the warning is the same, but for four days: then it says that the end is
 // nearer, in words.
-func TestAKeyThatNobodyReplacesIsNewsFourTimes(t *testing.T) {
+func TestLongAKeyThatNobodyReplacesIsNewsFourTimes(t *testing.T) {
 	t.Parallel()
 	r := runtest.StartSeed(t, emulator.Options{}, dying(33))
 	var said []string

@@ -68,7 +68,7 @@ func lost(r *runtest.Rig, path string) {
 	r.Arm(emulator.Fault{Method: http.MethodGet, Path: path, Status: http.StatusForbidden, Times: -1, Body: `{"type":"permissions_denied","message":"insufficient permissions","details":[]}`})
 }
 
-func TestTheFirstSuccessAndNewFindingsAreTold(t *testing.T) {
+func TestLongTheFirstSuccessAndNewFindingsAreTold(t *testing.T) {
 	t.Parallel()
 	for _, on := range []string{"failure", "change"} {
 		r, e := quiet(t, "ROTATOR_NOTIFY_ON="+on), &ears{}
