@@ -11,6 +11,8 @@ GOVULNCHECK := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # Tests that play weeks of runs, or hundreds of cases: make test-all has them.
 LONG := ^Test(Long|Story)
 
+RACE := go test -race -vet=off -ldflags='-s -w' -skip '$(LONG)'
+
 # The packages that have the flags -one-in and -update from the kit of internal/run's tests.
 KIT := grep -rl --include='*_test.go' 'internal/run/runtest"' internal | xargs dirname | sed 's,^,./,' | sort -u
 
@@ -18,7 +20,8 @@ FUZZTIME ?= 20s
 ONE_IN ?= 1
 ARGS ?=
 
-# Some packages wait for sockets and processes: four at a time keep two cores busy.
+# What was built in one clone is not built again in another.
+export GOFLAGS ?= -trimpath
 # Half the time of the tests would go into collecting garbage, and a second at the
 # end of each program into waiting for races.
 export GOGC ?= 400
@@ -26,7 +29,7 @@ export GOMEMLIMIT ?= 3GiB
 export GORACE ?= atexit_sleep_ms=20
 
 .PHONY: ci
-ci: tidy vet test lint archive test-browser test-deploy e2e test-all fuzz ## what CI runs: tidy, vet, test, lint, archive, test-browser, test-deploy, e2e, test-all, fuzz
+ci: tidy vet test test-race lint archive test-browser test-deploy e2e test-all fuzz ## what CI runs: tidy, vet, test, test-race, lint, archive, test-browser, test-deploy, e2e, test-all, fuzz
 
 .PHONY: help
 help: ## this list
@@ -44,9 +47,17 @@ serve: ## the function on 127.0.0.1:8080, against the emulator
 api: ## the emulated Scaleway API alone
 	@go run ./local api $(ARGS)
 
+# Tests of one program would spend a fifth of two cores' time on each other's memory:
+# each program has one core, and finds the same races, some of them more seldom
+# (make test-race). Some wait for sockets and processes: three at a time keep two cores
+# busy. make vet is what its name says.
 .PHONY: test
 test: ## the tests that need Go only, a sample of the long ones
-	go test -race -cpu 1 -p 3 -ldflags='-s -w' -shuffle=on -skip '$(LONG)' -timeout 30m $$(go list ./... | grep -v '/stories$$')
+	$(RACE) -cpu 1 -p 3 -shuffle=on -timeout 30m $$(go list ./... | grep -v '/stories$$')
+
+.PHONY: test-race
+test-race: ## the race detector again, with all cores, where goroutines meet
+	$(RACE) -count=1 ./handler ./internal/... ./local/emulator/...
 
 .PHONY: test-all
 test-all: ## what make test leaves out or takes a sample of: faults, lies, runs at once, histories, stories (ONE_IN=4: a quarter)
