@@ -204,6 +204,8 @@ func (s *discovered) observeOwnKey() {
 		s.find(report.Warning, subject, k.AccessKey+" belongs to a person", "make an IAM application for the function, with the policy of the README")
 	}
 	switch left := k.ExpiresAt.Sub(s.world.now); {
+	case !k.ExpiresAt.IsZero() && notice(left) > 0 && rotated && s.world.own.plan.Renew && s.asked(StepOwnKey) && s.meansOwn():
+		s.find(report.Note, subject, fmt.Sprintf("%s expires %s, on %s: this run is to replace it", k.AccessKey, noticed(left), k.ExpiresAt.UTC().Format(time.DateOnly)), "")
 	case !k.ExpiresAt.IsZero() && notice(left) > 0:
 		s.find(report.Warning, subject, fmt.Sprintf("%s expires %s, on %s", k.AccessKey, noticed(left), k.ExpiresAt.UTC().Format(time.DateOnly)),
 			"make deploy ARGS=--new-key gives the function another")

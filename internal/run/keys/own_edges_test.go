@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/scw-key-rotator/rotator/internal/redact"
 	"github.com/scw-key-rotator/rotator/internal/report"
 	"github.com/scw-key-rotator/rotator/internal/run"
@@ -142,5 +144,37 @@ func TestOwnKeysAreRevokedOnlyWhereTheFunctionRunsOnAnother(t *testing.T) {
 	next(t, r, auditor, time.Hour)
 	if got := r.Announced(t, runtest.Revoke(runtest.KeyD)); got.Outcome != report.Success || r.Has(runtest.KeyD) || runtest.Application(t, got, "rotator").Dead[0].Where != "the API" {
 		t.Errorf("%s lives: %t\n%s", runtest.KeyD, r.Has(runtest.KeyD), runtest.Text(t, got))
+	}
+}
+
+// That the key dies soon is a person's to mend where no run replaces it, and not in
+// the run that does.
+func TestAnOwnKeyThatDiesSoonIsAWarningWhereNobodyReplacesIt(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, want string
+		settings   []string
+		req        run.Request
+	}{
+		{"this run does", "note: expires within two weeks, on 2026-09-13: this run is to replace it", nil, run.Request{}},
+		{"this run is to say so only", "note: expires within two weeks, on 2026-09-13: this run is to replace it", nil, run.Request{DryRun: true}},
+		{"this run is about something else", "warning: expires within two weeks, on 2026-09-13", nil, run.Request{Steps: []string{run.StepCheck}}},
+		{"none does", "warning: expires within two weeks, on 2026-09-13", []string{"ROTATOR_OWN_KEY=keep"}, run.Request{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			seed := runtest.OwnDue()
+			seed.Applications[0].Keys[0].ExpiresIn = runtest.Age(12)
+			r := runtest.StartSeed(t, emulator.Options{}, seed, append(runtest.Only(), tt.settings...)...)
+			var said []string
+			for _, f := range r.MustRun(t, tt.req).Findings {
+				if key, rest, is := strings.Cut(f.Text, " "); is && strings.HasPrefix(rest, "expires ") && key == r.Cfg.AccessKey {
+					said = append(said, string(f.Level)+": "+rest)
+				}
+			}
+			if diff := cmp.Diff([]string{tt.want}, said); diff != "" {
+				t.Errorf("findings of its expiry (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
