@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"os"
 
@@ -26,7 +27,7 @@ says how to mend it.
 }
 
 func (c *doctorCommand) Run(ctx context.Context, p program) error {
-	o, err := c.options(p)
+	o, err := c.options(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -46,10 +47,13 @@ func (c *doctorCommand) Run(ctx context.Context, p program) error {
 
 // options are whom to ask, by the profile, and what should be there, by
 // serverless.yml and .env.
-func (c *doctorCommand) options(p program) (doctor.Options, error) {
+func (c *doctorCommand) options(ctx context.Context, p program) (doctor.Options, error) {
 	who, err := p.caller(c.shared)
 	if err != nil {
 		return doctor.Options{}, err
+	}
+	if none, is := errors.AsType[usageError](there(ctx, who.api, who.secretKey, who.project)); is { // all else is a line
+		return doctor.Options{}, none
 	}
 	o := doctor.Options{Caller: []string{
 		config.Prefix + "ACCESS_KEY=" + who.accessKey, config.Prefix + "SECRET_KEY=" + who.secretKey,

@@ -26,9 +26,9 @@ type forecastCommand struct {
 
 	Days     int    `default:"120" help:"How far to look ahead, at most 1000." placeholder:"N"`
 	Settings string `help:"Settings in the form of .env: they go over those of serverless.yml." placeholder:"FILE"`
-	Cap      span   `help:"As if the organization's maximum for the lifetime of keys were this." placeholder:"30d"`
-	Readers  span   `help:"The longest time between two readings of a key from Secret Manager." placeholder:"12h"`
-	KeyQuota int    `help:"How many API keys the organization may have." placeholder:"N"`
+	Cap      *span  `help:"As if the organization's maximum for the lifetime of keys were this." placeholder:"30d"`
+	Readers  *span  `help:"The longest time between two readings of a key from Secret Manager." placeholder:"12h"`
+	KeyQuota *int   `help:"How many API keys the organization may have." placeholder:"N"`
 	Report   string `help:"A whole report of the function as JSON: it says who carries which key." placeholder:"FILE"`
 	SVG      string `name:"svg" help:"Write the picture of the keys to a file." placeholder:"FILE"`
 	Live     bool   `help:"Read the real project with your own scw profile; without it, the demo is played."`
@@ -56,7 +56,10 @@ func (c *forecastCommand) Run(ctx context.Context, p program) error {
 	end := p.during("playing the runs that are planned")
 	found, err := forecast.Make(ctx, o)
 	end()
-	if err != nil {
+	switch {
+	case err != nil && c.Settings != "" && config.IsError(err):
+		return misused("--settings %s: %w", c.Settings, err)
+	case err != nil:
 		return err
 	}
 	if c.SVG != "" {
@@ -83,14 +86,29 @@ func (c *forecastCommand) options(ctx context.Context, p program) (o forecast.Op
 	switch {
 	case c.Days < 1 || c.Days > 1000:
 		return o, misused("--days %d: want 1 to 1000", c.Days)
-	case c.KeyQuota < 0:
-		return o, misused("--key-quota %d: want how many keys there may be", c.KeyQuota)
+	case c.KeyQuota != nil && *c.KeyQuota < 1:
+		return o, misused("--key-quota %d: want how many keys there may be", *c.KeyQuota)
+	case c.Cap != nil && *c.Cap == 0:
+		return o, misused("--cap 0: want how long a key may live, such as 30d")
+	case c.Readers != nil && *c.Readers == 0:
+		return o, misused("--readers 0: want the longest time between two readings, such as 12h")
+	case c.Report != "" && !c.Live:
+		return o, misused("--report goes with --live: the demo has one of its own")
 	case !c.Live && c.Profile+c.Project != "":
 		return o, misused("--profile and --project go with --live: the demo has a key, and a project, of its own")
 	case c.Live && c.Seed != "demo":
 		return o, misused("--seed is the emulator's, and goes without --live")
 	}
-	o = forecast.Options{Days: c.Days, Cap: time.Duration(c.Cap), Readers: time.Duration(c.Readers), KeyQuota: c.KeyQuota}
+	o = forecast.Options{Days: c.Days}
+	if c.Cap != nil {
+		o.Cap = time.Duration(*c.Cap)
+	}
+	if c.Readers != nil {
+		o.Readers = time.Duration(*c.Readers)
+	}
+	if c.KeyQuota != nil {
+		o.KeyQuota = *c.KeyQuota
+	}
 	over := map[string]string{}
 	if c.Settings != "" {
 		if over, err = manifest.Variables(c.Settings); err != nil {
@@ -114,6 +132,9 @@ func (c *forecastCommand) options(ctx context.Context, p program) (o forecast.Op
 	if c.Live {
 		who, err := p.caller(c.shared)
 		if err != nil {
+			return o, err
+		}
+		if err := there(ctx, who.api, who.secretKey, who.project); err != nil {
 			return o, err
 		}
 		env = who.env

@@ -55,20 +55,27 @@ func (c *runCommand) live(ctx context.Context, p program) ([]string, error) {
 			return nil, err
 		}
 	}
-	return environ, reachable(ctx, cmp.Or(is["API_URL"], config.DefaultAPIURL))
+	return environ, there(ctx, cmp.Or(is["API_URL"], config.DefaultAPIURL), is["SECRET_KEY"], is["PROJECT_ID"])
 }
 
-// reachable asks once: a run would try for minutes.
-func reachable(ctx context.Context, api string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, api+"/metadata", http.NoBody)
+// there refuses a project that there is not, of which all else would say that it is
+// empty. It asks once: a run would try for minutes. Whoever may not look at a project
+// (docs/scaleway.md, Projects) goes on.
+func there(ctx context.Context, api, secretKey, project string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, api+"/account/v3/projects/"+url.PathEscape(project), http.NoBody)
 	if err != nil {
 		return err
 	}
-	answer, err := (&http.Client{Timeout: 20 * time.Second}).Do(req)
+	req.Header.Set("X-Auth-Token", secretKey)
+	answer, err := (&http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(req) // with the key
 	if cause, is := errors.AsType[*url.Error](err); is {
 		return fmt.Errorf("nothing was changed: the API gives no answer (%w)", cause.Err)
 	}
-	return answer.Body.Close()
+	_ = answer.Body.Close()
+	if answer.StatusCode == http.StatusNotFound {
+		return misused("there is no project %s: want the ID of one of the organization's", project)
+	}
+	return nil
 }
 
 func noKey() error {

@@ -126,9 +126,6 @@ func Make(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := knock(ctx, o); err != nil {
-		return nil, err
-	}
 	found, err := read(ctx, client, cfg)
 	if err != nil {
 		return nil, refused(o.Caller, err)
@@ -168,24 +165,6 @@ func refused(who Caller, err error) error {
 		return fmt.Errorf("%s: the key %s may not: it needs IAMReadOnly on the organization, and FunctionsReadOnly, ContainersReadOnly and SecretManagerReadOnly on the project", said.Act, who.AccessKey)
 	}
 	return err
-}
-
-// patience is how long the API is waited for before anything else is asked: a person
-// waits here, and the client would try again for minutes.
-const patience = 10 * time.Second
-
-// knock asks what needs no key, once, to see that anything can be asked.
-func knock(ctx context.Context, o Options) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.Caller.API+"/metadata", nil)
-	if err != nil {
-		return err
-	}
-	res, err := (&http.Client{Transport: o.Transport, Timeout: patience}).Do(req)
-	if err != nil {
-		return fmt.Errorf("the API gives no answer: %w", err)
-	}
-	_ = res.Body.Close() // what it says does not matter
-	return nil
 }
 
 // config is the function's, on a key.
