@@ -57,7 +57,7 @@ test: ## the tests that need Go only, a sample of the long ones
 
 .PHONY: test-race
 test-race: ## the race detector again, with all cores, where goroutines meet
-	$(RACE) -count=1 ./handler ./internal/... ./local/emulator/...
+	$(RACE) -count=1 ./handler ./internal/probe ./internal/scaleway/transport ./internal/run/faults ./internal/run/endpoints ./local/emulator
 
 .PHONY: test-all
 test-all: ## what make test leaves out or takes a sample of: faults, lies, runs at once, histories, stories (ONE_IN=4: a quarter)
