@@ -52,7 +52,7 @@ func (c *doctorCommand) options(ctx context.Context, p program) (doctor.Options,
 	if err != nil {
 		return doctor.Options{}, err
 	}
-	if none, is := errors.AsType[usageError](there(ctx, who.api, who.secretKey, who.project)); is { // all else is a line
+	if none, is := errors.AsType[usageError](who.there(ctx)); is { // all else is a line
 		return doctor.Options{}, none
 	}
 	o := doctor.Options{Caller: []string{

@@ -134,7 +134,7 @@ func (c *forecastCommand) options(ctx context.Context, p program) (o forecast.Op
 		if err != nil {
 			return o, err
 		}
-		if err := there(ctx, who.api, who.secretKey, who.project); err != nil {
+		if err := who.there(ctx); err != nil {
 			return o, err
 		}
 		env = who.env

@@ -6,18 +6,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"os"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/scaleway/scaleway-sdk-go/scw"
 
 	"github.com/scw-key-rotator/rotator/internal/config"
 	"github.com/scw-key-rotator/rotator/internal/printable"
+	"github.com/scw-key-rotator/rotator/local/deploy"
 	"github.com/scw-key-rotator/rotator/local/manifest"
+	"github.com/scw-key-rotator/rotator/local/setup"
 )
 
 // live is the environment of a run on the real API. What it is about is shown
@@ -55,27 +54,25 @@ func (c *runCommand) live(ctx context.Context, p program) ([]string, error) {
 			return nil, err
 		}
 	}
-	return environ, there(ctx, cmp.Or(is["API_URL"], config.DefaultAPIURL), is["SECRET_KEY"], is["PROJECT_ID"])
+	cfg, err := config.Read(environ)
+	if err != nil {
+		return environ, nil //nolint:nilerr // the run says what is wrong with its settings
+	}
+	who := caller{api: cfg.APIURL, accessKey: cfg.AccessKey, secretKey: cfg.SecretKey.Reveal(), organization: cfg.OrganizationID, project: cfg.ProjectID}
+	if err := who.there(ctx); err != nil {
+		return nil, fmt.Errorf("nothing was changed: %w", err)
+	}
+	return environ, nil
 }
 
 // there refuses a project that there is not, of which all else would say that it is
-// empty. It asks once: a run would try for minutes. Whoever may not look at a project
-// (docs/scaleway.md, Projects) goes on.
-func there(ctx context.Context, api, secretKey, project string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, api+"/account/v3/projects/"+url.PathEscape(project), http.NoBody)
-	if err != nil {
-		return err
+// empty, and an API that cannot be asked: a run would try for minutes.
+func (c caller) there(ctx context.Context) error {
+	_, err := setup.Project(ctx, setup.Options{API: c.api, AccessKey: c.accessKey, SecretKey: c.secretKey, Organization: c.organization, ProjectID: c.project})
+	if errors.Is(err, setup.ErrNone) {
+		return usageError{err}
 	}
-	req.Header.Set("X-Auth-Token", secretKey)
-	answer, err := (&http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(req) // with the key
-	if cause, is := errors.AsType[*url.Error](err); is {
-		return fmt.Errorf("nothing was changed: the API gives no answer (%w)", cause.Err)
-	}
-	_ = answer.Body.Close()
-	if answer.StatusCode == http.StatusNotFound {
-		return misused("there is no project %s: want the ID of one of the organization's", project)
-	}
-	return nil
+	return err
 }
 
 func noKey() error {
@@ -239,6 +236,8 @@ func (p program) caller(asked shared) (caller, error) {
 	switch {
 	case c.accessKey == "" || c.secretKey == "":
 		return c, noKey()
+	case deploy.InClear(c.api):
+		return c, misused("the API's address %q: want https: the key would travel in clear", c.api)
 	case !uuid.MatchString(c.project):
 		return c, misused("%q is no project: want --project with a UUID, a profile that has a default project, or SCW_DEFAULT_PROJECT_ID", c.project)
 	case !uuid.MatchString(c.organization):

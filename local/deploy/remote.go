@@ -30,9 +30,16 @@ type remote struct {
 	poll    time.Duration
 }
 
+// InClear tells whether a key would go to an address for everybody to read: over
+// anything but https, except to this machine.
+func InClear(address string) bool {
+	u, err := url.Parse(address)
+	return err != nil || u.Scheme != "https" && u.Hostname() != "127.0.0.1" && u.Hostname() != "localhost"
+}
+
 func newRemote(ctx context.Context, s service, env environment, poll time.Duration) (*remote, error) {
 	base := apiURL(env)
-	if u, err := url.Parse(base); err != nil || u.Scheme != "https" && u.Hostname() != "127.0.0.1" && u.Hostname() != "localhost" {
+	if InClear(base) {
 		return nil, fmt.Errorf("SCW_API_URL: %q: want https: the key would travel in clear", base)
 	}
 	client := func(accessKey, secretKey string) (*scw.Client, error) {

@@ -154,6 +154,19 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// ErrNone is that there is no such project.
+var ErrNone = errors.New("there is none: look at --project and the profile")
+
+// Project is the name of the project, or "" where the caller may do all else, but not
+// read that. It asks once.
+func Project(ctx context.Context, o Options) (string, error) {
+	sdk, err := o.sdk(ctx)
+	if err != nil {
+		return "", err
+	}
+	return projectName(ctx, sdk, o.ProjectID)
+}
+
 // projectName is "" where the caller may do all else, but not read that.
 func projectName(ctx context.Context, sdk *scw.Client, id string) (string, error) {
 	project, err := account.NewProjectAPI(sdk).GetProject(&account.ProjectAPIGetProjectRequest{ProjectID: id}, scw.WithContext(ctx))
@@ -211,7 +224,7 @@ func failed(act, needs string, err error) error {
 	case errors.As(err, &forbidden):
 		return fmt.Errorf("%s: your key may not: it needs the permission set %s; then run the same again", act, needs)
 	case errors.As(err, &missing):
-		return fmt.Errorf("%s: there is none: look at --project and the profile", act)
+		return fmt.Errorf("%s: %w", act, ErrNone)
 	case errors.As(err, &transport):
 		return fmt.Errorf("%s: the API gives no answer (%w); run the same again, and it goes on from here", act, transport.Err)
 	}
